@@ -1,0 +1,116 @@
+"""What a run leaves behind: scores per task, free of timings, so that equal answers give equal bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evalkit.errors import DataError
+from evalkit.types import Summary
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """One task's scores and everything a reader needs to judge them.
+
+    Attributes:
+        headline: name of the metric printed first; a key of `summaries`.
+        n_docs: documents asked for (after `limit`).
+        n_total: documents the loaded split holds; coverage is measured / n_total.
+        counts: documents per remark: truncated, length, empty, error, invalid.
+        categories: metric name -> category name -> its summary (MMLU's four).
+        source: where the rows came from, as printed under the table.
+        sample_rows: True when the rows are shipped samples, not the benchmark.
+        notes: lines for under the table (protocol choices, assumptions, warnings).
+    """
+
+    task: str
+    headline: str
+    num_fewshot: int
+    version: int
+    summaries: Mapping[str, Summary]
+    n_docs: int
+    n_total: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    categories: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
+    source: str = ""
+    rows_sha256: str = ""
+    sample_rows: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> Summary:
+        return self.summaries[self.headline]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the loaded split that was measured, in [0, 1]."""
+        return self.score.n / self.n_total if self.n_total else 0.0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished (or saved) run: what `evaluate` returns and what reports read.
+
+    Attributes:
+        model: the name printed in tables.
+        tasks: by task name, in the order asked for.
+        complete: False when some documents have no answer yet.
+        manifest: what produced it; not part of `scores.json`.
+        path: the run directory, None for a run kept in memory.
+    """
+
+    model: str
+    tasks: Mapping[str, TaskResult]
+    complete: bool = True
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+
+SCHEMA_VERSION = 1
+
+
+def to_json(result: RunResult) -> str:
+    """The text of `scores.json`: sorted where order carries no meaning, floats in full."""
+    payload = {
+        "schema": SCHEMA_VERSION,
+        "model": result.model,
+        "complete": result.complete,
+        "tasks": {name: asdict(task) for name, task in result.tasks.items()},
+    }
+    return json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str, *, path: Path | None = None) -> RunResult:
+    """Read `scores.json` back.
+
+    Raises:
+        DataError: not a scores file, or one of another schema.
+    """
+    where = path or "scores.json"
+    try:
+        payload = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where} is not valid JSON ({error}); run `evalkit score` on its folder to rebuild it") from error
+    if not isinstance(payload, dict) or payload.get("schema") != SCHEMA_VERSION:
+        raise DataError(f"{where} has schema {payload.get('schema') if isinstance(payload, dict) else None!r}, not {SCHEMA_VERSION}; re-score the run with this version of evalkit")
+    try:
+        tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
+        return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{where} lacks a field ({error}); run `evalkit score` on its folder to rebuild it") from error
+
+
+def _summary(raw: Mapping[str, Any]) -> Summary:
+    groups = {name: _summary(group) for name, group in raw["groups"].items()}
+    ci = tuple(raw["ci"]) if raw["ci"] is not None else None
+    return Summary(**{**raw, "groups": groups, "ci": ci})
+
+
+def _task(raw: Mapping[str, Any]) -> TaskResult:
+    summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
+    categories = {metric: {name: _summary(s) for name, s in by.items()} for metric, by in raw["categories"].items()}
+    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "notes": tuple(raw["notes"])})

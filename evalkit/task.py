@@ -1,0 +1,80 @@
+"""A task is data: a loader, a prompt formatter and metrics. No benchmark has logic here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.data import DataSpec
+from evalkit.errors import ConfigError
+from evalkit.metrics import Metric
+from evalkit.prompts import PromptFormatter
+from evalkit.types import Doc
+
+ToDoc = Callable[[Mapping[str, Any]], Doc | None]
+
+
+@dataclass(frozen=True)
+class FewshotSpec:
+    """Where shots come from and how they are drawn.
+
+    sampler: `lm_eval` replays lm-evaluation-harness 0.4.13's stream (one generator a task and
+    language, advancing document by document); `first_n` takes the first rows in file order;
+    `per_doc` seeds a generator with the document's id, so that no other document matters.
+    """
+
+    sampler: str = "lm_eval"
+    seed: int = 1234
+
+
+@dataclass(frozen=True)
+class Task:
+    """One benchmark: where rows come from, how a row becomes a prompt, how an answer is scored.
+
+    Attributes:
+        to_doc lives in `data`: row -> Doc, or None for a row the benchmark does not score.
+        headline: the metric printed first; one of `metrics` by name.
+        groups: category -> names of subjects, for a second level of averages (MMLU).
+        languages: ISO codes; empty for a benchmark with one language.
+        version: raised whenever a score could change; part of every comparison.
+        chat: None leaves the choice to the run; True/False fixes it for this task.
+        notes: lines for under the table: why this protocol, what is assumed.
+    """
+
+    name: str
+    data: DataSpec
+    prompt: PromptFormatter
+    metrics: Sequence[Metric]
+    headline: str
+    num_fewshot: int = 0
+    fewshot: FewshotSpec = field(default_factory=FewshotSpec)
+    languages: Sequence[str] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    version: int = 1
+    chat: bool | None = None
+    notes: Sequence[str] = ()
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        names = [m.name for m in self.metrics]
+        if self.headline not in names:
+            raise ConfigError(f"task {self.name}: headline {self.headline!r} is not one of its metrics: {', '.join(names)}")
+        if len(set(names)) != len(names):
+            raise ConfigError(f"task {self.name}: two metrics share a name: {', '.join(names)}; set name: on one of them")
+        if self.num_fewshot < 0:
+            raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot} is negative; use 0 or more")
+
+
+def resolve(dotted: str) -> Any:
+    """The object a dotted path names (`evalkit.tasks.hellaswag.to_doc`).
+
+    Raises:
+        ConfigError: the module or the name in it does not exist.
+    """
+    module, _, name = dotted.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"cannot resolve {dotted!r}: {error}; give module.path.function, importable from here") from error

@@ -1,0 +1,162 @@
+"""The frozen values that flow through a run, from a data row to a printed score.
+
+Nothing here imports anything of ours: every room may import this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation; only the model's own template turns it into text."""
+
+    role: Role
+    content: str
+
+
+Prompt = str | tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Doc:
+    """One benchmark item, already cleaned.
+
+    Attributes:
+        id: unique within its task, stable across machines (`validation/17`, `hi/test/3`).
+        fields: what prompt templates may name.
+        choices: the answers to rank, in order; empty for free-form generation.
+        target: gold index (int) for choices, gold text (str) or several golds (tuple of str).
+        cluster: documents that share a passage or subject share this; None when independent.
+        language: ISO 639 code, None when the benchmark has one language.
+        group: the subject (or other stratum) the table breaks the score down by.
+    """
+
+    id: str
+    fields: Mapping[str, Any]
+    choices: tuple[str, ...] = ()
+    target: Any = None
+    cluster: str | None = None
+    language: str | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationParams:
+    """How to decode. Temperature 0 is greedy. Text is cut at the first occurrence of any stop."""
+
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LoglikelihoodRequest:
+    """Log-probability of each continuation after its context; (context, continuation) pairs."""
+
+    task: str
+    doc_id: str
+    pairs: tuple[tuple[Prompt, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """Text after a prompt; `num_samples` > 1 asks for independent samples of the same prompt."""
+
+    task: str
+    doc_id: str
+    prompt: Prompt
+    params: GenerationParams
+    num_samples: int = 1
+
+
+Request = LoglikelihoodRequest | GenerateRequest
+
+# ok: a complete answer. length: generation used up max_new_tokens without a stop.
+# empty: nothing but white space came back. error: no answer; never stored, never scored.
+Status = Literal["ok", "length", "empty", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a model said to one request (to one sample of it, for generation).
+
+    Attributes:
+        key: the content hash the journal files it under.
+        loglikelihoods: natural-log probabilities, one a pair; None for generation.
+        greedy: per pair, whether greedy decoding would have produced the continuation.
+        text: generated text, cut at the first stop; None for log-likelihoods.
+        context_tokens: tokens the model read (the longest pair, for log-likelihoods).
+        output_tokens: tokens scored, summed over pairs, or generated before the stop.
+        truncated_tokens: context tokens dropped on the left because the model is too short.
+    """
+
+    key: str
+    status: Status
+    loglikelihoods: tuple[float, ...] | None = None
+    greedy: tuple[bool, ...] | None = None
+    text: str | None = None
+    context_tokens: int = 0
+    output_tokens: int = 0
+    truncated_tokens: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SampleScore:
+    """One metric's verdict on one document.
+
+    Attributes:
+        value: in [0, 1] for accuracies; None = not measured, which is never 0.
+        stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
+        prediction: what was extracted, for people and for the sample page; None when unparsable.
+        flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
+            `empty`, `length`, `truncated`, `error`.
+        group: subject or language the breakdown uses.
+    """
+
+    doc_id: str
+    value: float | None
+    stats: tuple[float, ...] = ()
+    prediction: Any = None
+    cluster: str | None = None
+    flags: tuple[str, ...] = ()
+    group: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A score that says what it is.
+
+    Attributes:
+        metric: name as printed (`acc_norm`).
+        value: in the metric's own unit (fractions for accuracies, 0-1 for chrF++).
+        stderr: standard error in the same unit; None when undefined (fewer than two samples).
+        ci: 95% interval, None when undefined.
+        n: samples measured (the denominator).
+        n_not_measured: samples whose value is None (failed requests), counted apart.
+        n_invalid: measured samples from which nothing could be extracted.
+        signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
+        groups: the same metric per subject or language, by name.
+        macro: unweighted mean over `groups`; None without groups.
+    """
+
+    metric: str
+    value: float | None
+    stderr: float | None
+    ci: tuple[float, float] | None
+    n: int
+    n_not_measured: int = 0
+    n_invalid: int = 0
+    signature: str = ""
+    higher_is_better: bool = True
+    groups: Mapping[str, Summary] = field(default_factory=dict)
+    macro: float | None = None
