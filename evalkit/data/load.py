@@ -1,0 +1,146 @@
+"""Rows of a source -> documents of a task."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from evalkit.data.spec import DataSpec, Loaded, Row, Rows, Source, SplitNotCarried
+from evalkit.errors import ConfigError, DataError, EvalkitError
+from evalkit.types import Doc
+
+ToDoc = Callable[[Mapping[str, Any]], Doc | None]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One split of one language: the rows as read, the documents made of them."""
+
+    language: str | None
+    read: Rows
+    docs: tuple[Doc, ...]
+    n_dropped: int
+
+
+def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str], want_shots: bool) -> Loaded:
+    """Read a task's evaluated split and, when shots are wanted, the pool they are drawn from.
+
+    Args:
+        languages: ISO codes, read and concatenated in this order; empty for a benchmark with one language.
+        want_shots: whether a pool is needed; without it no few-shot split is touched.
+
+    Raises:
+        DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
+        ConfigError: `spec.to_doc` cannot be imported.
+    """
+    to_doc = _resolve(spec.to_doc)
+    codes: tuple[str | None, ...] = tuple(languages) or (None,)
+    parts = [_read(task_name, spec, source, spec.split, code, to_doc) for code in codes]
+    docs = tuple(doc for part in parts for doc in part.docs)
+    if not docs:
+        raise DataError(f"task {task_name}: {_where(parts)} has no row that can be scored; check data.split and data.to_doc={spec.to_doc}")
+    pool_parts, notes = _pool(task_name, spec, source, codes, to_doc) if want_shots else ([], ())
+    pool_is_eval = want_shots and not pool_parts
+    pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
+    every = [*parts, *pool_parts]
+    return Loaded(
+        docs=docs,
+        pool=pool,
+        pool_is_eval=pool_is_eval,
+        n_dropped=sum(part.n_dropped for part in parts),
+        where=_where(parts),
+        revision=next((part.read.revision for part in every if part.read.revision), None),
+        sample_rows=any(part.read.sample_rows for part in every),
+        rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
+        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *notes])),
+    )
+
+
+def rows_sha256(rows: Iterable[Row]) -> str:
+    """SHA-256 over one line of canonical JSON (sorted keys, no spaces, UTF-8) a row."""
+    digest = hashlib.sha256()
+    for row in rows:
+        line = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+        # A lone surrogate is legal in JSON but not in UTF-8: keep it hashable.
+        digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
+def _resolve(dotted: str) -> ToDoc:
+    module, _, name = dotted.rpartition(".")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"data.to_doc={dotted!r} cannot be imported ({error}); give module.path.function") from error
+    if not callable(function):
+        raise ConfigError(f"data.to_doc={dotted!r} is a {type(function).__name__}; give the path of a function row -> Doc")
+    return function  # type: ignore[no-any-return]
+
+
+def _pool(
+    task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc
+) -> tuple[list[_Part], tuple[str, ...]]:
+    """The few-shot split, or ([], why) when shots have to come from the evaluated split."""
+    split = spec.fewshot_split
+    if split is None or split == spec.split:
+        return [], ()
+    try:
+        parts = [_read(task, spec, source, split, code, to_doc) for code in codes]
+    except SplitNotCarried as error:
+        return [], (f"shots drawn from {spec.split} (never the evaluated document): {error}",)
+    return parts, ()
+
+
+def _read(task: str, spec: DataSpec, source: Source, split: str, language: str | None, to_doc: ToDoc) -> _Part:
+    read = source.rows(task, spec, split, language)
+    if not read.rows:
+        raise DataError(f"task {task}: {read.where} is empty; expected rows of {spec.path} split {split}")
+    prefix = f"{language}/{split}" if language else split
+    docs = []
+    for index, row in enumerate(read.rows):
+        doc = _convert(task, spec, read.where, index, row, to_doc)
+        if doc is not None:
+            docs.append(replace(doc, id=doc.id or f"{prefix}/{index}", language=doc.language or language))
+    _unique_ids(task, read.where, docs)
+    return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
+
+
+def _convert(task: str, spec: DataSpec, where: str, index: int, row: Row, to_doc: ToDoc) -> Doc | None:
+    present = ", ".join(row) if row else "none"
+    for name in spec.required:
+        if name not in row:
+            raise DataError(f"task {task}: {where}, row {index}: no field {name!r}; the row has: {present}")
+    try:
+        return to_doc(row)
+    except EvalkitError:
+        raise
+    except KeyError as error:
+        raise DataError(f"task {task}: {where}, row {index}: no field {error}; the row has: {present}") from error
+    except Exception as error:  # a benchmark's own code: any failure is about this row
+        raise DataError(f"task {task}: {where}, row {index}: {spec.to_doc} failed: {type(error).__name__}: {error}; the row has: {present}") from error
+
+
+def _unique_ids(task: str, where: str, docs: Sequence[Doc]) -> None:
+    """Answers are filed under a document's id: two documents may not share one."""
+    seen: set[str] = set()
+    for doc in docs:
+        if doc.id in seen:
+            raise DataError(f"task {task}: {where}: two rows share the id {doc.id!r}; leave Doc.id empty in to_doc to number them")
+        seen.add(doc.id)
+
+
+def _where(parts: Sequence[_Part]) -> str:
+    """One line for all languages: `{as,bn}` stands where the parts differ."""
+    languages = [part.language for part in parts if part.language]
+    if not languages:
+        return parts[0].read.where
+    general = {part.read.where.replace(f"/{part.language}/", "/{}/") for part in parts}
+    listed = ",".join(languages)
+    if len(general) == 1:
+        line = general.pop()
+        return line.replace("/{}/", f"/{{{listed}}}/") if "/{}/" in line else f"{line} ({listed})"
+    return "; ".join(dict.fromkeys(part.read.where for part in parts))

