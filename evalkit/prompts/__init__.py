@@ -1,0 +1,7 @@
+"""Document and shots → request. Templates are data; only a model applies its chat template."""
+
+from evalkit.prompts.base import PromptFormatter
+from evalkit.prompts.completion import Completion
+from evalkit.prompts.multiple_choice import MultipleChoice, PartialEvaluation
+
+__all__ = ["Completion", "MultipleChoice", "PartialEvaluation", "PromptFormatter"]

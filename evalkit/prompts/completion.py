@@ -1,0 +1,86 @@
+"""Free-form generation: the model continues a prompt, or answers a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from evalkit.errors import ConfigError, DataError, did_you_mean
+from evalkit.prompts.base import Layout, check_template, fill, gold_index
+from evalkit.types import Doc, GenerateRequest, GenerationParams
+
+
+@dataclass(frozen=True)
+class Completion(Layout):
+    """Asks for text after the prompt.
+
+    Attributes:
+        target: what a shot shows as its answer, a template; None shows the gold answer (the first of several).
+        params: decoding; a mapping with the names of `GenerationParams`.
+        num_samples: independent samples of every prompt.
+
+    Raises:
+        ConfigError: an unknown name or an impossible value in `params`, or fewer than one sample.
+    """
+
+    target: str | None = None
+    params: GenerationParams | Mapping[str, Any] = field(default_factory=GenerationParams)
+    num_samples: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.target is not None:
+            check_template("target", self.target)
+        if self.num_samples < 1:
+            raise ConfigError(f"prompt num_samples={self.num_samples}: ask for 1 or more")
+        object.__setattr__(self, "params", generation_params(self.params))
+
+    def render(self, task: str, doc: Doc, shots: Sequence[Doc], chat: bool) -> GenerateRequest:
+        """One request; its prompt ends with the query, without a trailing delimiter."""
+        shown = [(fill("template", self.template, shot), self.answer(shot)) for shot in shots]
+        prompt = self.assemble(doc, shown, fill("template", self.template, doc), chat)
+        return GenerateRequest(task, doc.id, prompt, generation_params(self.params), self.num_samples)
+
+    def answer(self, shot: Doc) -> str:
+        """The answer a shot shows.
+
+        Raises:
+            DataError: the shot has no answer to show.
+        """
+        text = fill("target", self.target, shot) if self.target is not None else _gold_text(shot)
+        if not text:
+            raise DataError(f"document {shot.id or '?'} is drawn as a shot but has no answer; let to_doc return None for such rows")
+        return text
+
+
+def _gold_text(doc: Doc) -> str:
+    if isinstance(doc.target, str):
+        return doc.target
+    if isinstance(doc.target, tuple | list) and doc.target and isinstance(doc.target[0], str):
+        return doc.target[0]
+    return doc.choices[gold_index(doc)]
+
+
+def generation_params(given: GenerationParams | Mapping[str, Any]) -> GenerationParams:
+    """Decoding parameters from configuration, checked.
+
+    Raises:
+        ConfigError: an unknown name, no stop texts but something else, or a number out of range.
+    """
+    if isinstance(given, GenerationParams):
+        params = given
+    else:
+        known = [f.name for f in fields(GenerationParams)]
+        for name in given:
+            if name not in known:
+                raise ConfigError(f"prompt params: unknown {name!r}{did_you_mean(str(name), known)}; there are {', '.join(known)}")
+        stop = given.get("stop", ())
+        params = GenerationParams(**{**given, "stop": (stop,) if isinstance(stop, str) else tuple(stop or ())})
+    if any(not isinstance(s, str) or not s for s in params.stop):
+        raise ConfigError(f"prompt params: stop={list(params.stop)!r} must hold non-empty texts")
+    if params.max_new_tokens < 1:
+        raise ConfigError(f"prompt params: max_new_tokens={params.max_new_tokens} must be 1 or more")
+    if params.temperature < 0 or not 0 < params.top_p <= 1:
+        raise ConfigError(f"prompt params: temperature={params.temperature}, top_p={params.top_p}: need temperature >= 0 and 0 < top_p <= 1")
+    return params
