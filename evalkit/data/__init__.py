@@ -1,6 +1,14 @@
 """Where rows come from, and how they become documents and shots. Importing this loads nothing heavy."""
 
+from evalkit.data.fewshot import draw
 from evalkit.data.load import load, rows_sha256
+from evalkit.data.local import LocalSource
+from evalkit.data.samples import SamplesSource
+from evalkit.data.select import limit_docs
 from evalkit.data.spec import DataSpec, Loaded, Rows, Source, SplitNotCarried
+from evalkit.data.wheel import WheelSource
 
-__all__ = ["DataSpec", "Loaded", "Rows", "Source", "SplitNotCarried", "load", "rows_sha256"]
+__all__ = [
+    "DataSpec", "Loaded", "LocalSource", "Rows", "SamplesSource", "Source", "SplitNotCarried", "WheelSource",
+    "draw", "limit_docs", "load", "rows_sha256",
+]

@@ -43,6 +43,7 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     docs = tuple(doc for part in parts for doc in part.docs)
     if not docs:
         raise DataError(f"task {task_name}: {_where(parts)} has no row that can be scored; check data.split and data.to_doc={spec.to_doc}")
+    _unique_ids(task_name, spec, docs)
     pool_parts, notes = _pool(task_name, spec, source, codes, to_doc) if want_shots else ([], ())
     pool_is_eval = want_shots and not pool_parts
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
@@ -105,7 +106,6 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
         doc = _convert(task, spec, read.where, index, row, to_doc)
         if doc is not None:
             docs.append(replace(doc, id=doc.id or f"{prefix}/{index}", language=doc.language or language))
-    _unique_ids(task, read.where, docs)
     return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
 
 
@@ -124,12 +124,12 @@ def _convert(task: str, spec: DataSpec, where: str, index: int, row: Row, to_doc
         raise DataError(f"task {task}: {where}, row {index}: {spec.to_doc} failed: {type(error).__name__}: {error}; the row has: {present}") from error
 
 
-def _unique_ids(task: str, where: str, docs: Sequence[Doc]) -> None:
+def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:
     """Answers are filed under a document's id: two documents may not share one."""
     seen: set[str] = set()
     for doc in docs:
         if doc.id in seen:
-            raise DataError(f"task {task}: {where}: two rows share the id {doc.id!r}; leave Doc.id empty in to_doc to number them")
+            raise DataError(f"task {task}: two documents share the id {doc.id!r}; leave Doc.id empty in {spec.to_doc} to have them numbered")
         seen.add(doc.id)
 
 
