@@ -1,0 +1,166 @@
+"""What every metric offers, and the summarising they share: counts, groups, macro mean, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, runtime_checkable
+
+from evalkit import stats
+from evalkit.types import Doc, Response, SampleScore, Summary
+
+UNIT = (0.0, 1.0)
+# Raised whenever a score of ours could change although model, rows and settings stay the same.
+VERSION = "evalkit:1"
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Scores one document, then a benchmark. Stateless: re-scoring saved answers gives the same numbers."""
+
+    name: str
+    higher_is_better: bool
+
+    def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """One document's verdict. `responses`: one for log-likelihoods, num_samples for generation. Nothing usable
+        (none, or status error) gives value None: not measured, never 0."""
+        ...
+
+    def summarize(self, scores: Sequence[SampleScore]) -> Summary:
+        """The benchmark's score with stderr, 95% interval, counts, signature and breakdown."""
+        ...
+
+
+def usable(responses: Sequence[Response]) -> list[Response]:
+    """The responses that are answers; an error is none."""
+    return [r for r in responses if r.status != "error"]
+
+
+def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[str, ...]:
+    """Remarks about a document's responses, each once: invalid, empty, length, truncated, error."""
+    remarks = {
+        "invalid": invalid,
+        "empty": any(r.status == "empty" for r in responses),
+        "length": any(r.status == "length" for r in responses),
+        "truncated": any(r.truncated_tokens > 0 for r in responses),
+        "error": not responses or any(r.status == "error" for r in responses),
+    }
+    return tuple(name for name, holds in remarks.items() if holds)
+
+
+def sample(
+    doc: Doc,
+    responses: Sequence[Response],
+    value: float | None,
+    *,
+    prediction: object = None,
+    sufficient: tuple[float, ...] = (),
+    invalid: bool = False,
+) -> SampleScore:
+    """A SampleScore carrying the document's group, language, cluster and the remarks about its responses."""
+    return SampleScore(
+        doc_id=doc.id,
+        value=value,
+        stats=sufficient,
+        prediction=prediction,
+        cluster=doc.cluster,
+        flags=flags_of(responses, invalid=invalid),
+        group=doc.group,
+        language=doc.language,
+    )
+
+
+def by_group(scores: Sequence[SampleScore]) -> dict[str, list[SampleScore]]:
+    """Scores per language when there are several, else per doc.group, else nothing; order of first appearance.
+
+    Documents without the label that others carry are kept, under `other`.
+    """
+    languages = {s.language for s in scores if s.language is not None}
+    label: Callable[[SampleScore], str | None] = (lambda s: s.language) if len(languages) > 1 else (lambda s: s.group)
+    if all(label(s) is None for s in scores):
+        return {}
+    groups: dict[str, list[SampleScore]] = {}
+    for score in scores:
+        groups.setdefault(label(score) or "other", []).append(score)
+    return groups
+
+
+def with_groups(whole: Summary, scores: Sequence[SampleScore], one: Callable[[Sequence[SampleScore]], Summary]) -> Summary:
+    """`whole` with `one` applied to every group, and the unweighted mean over the groups that have a value."""
+    groups: Mapping[str, Summary] = {name: one(members) for name, members in by_group(scores).items()}
+    values = [g.value for g in groups.values() if g.value is not None]
+    return replace(whole, groups=groups, macro=stats.mean(values) if values else None)
+
+
+def cluster_labels(scores: Sequence[SampleScore]) -> list[object] | None:
+    """One label a score, or None when treating the scores as independent is right.
+
+    A document without a cluster is one of its own. Independent: no cluster with two members, or a single cluster that
+    holds everything (one subject of many: the score then speaks about that subject, whose documents are the sample).
+    """
+    labels: list[object] = [(i,) if s.cluster is None else s.cluster for i, s in enumerate(scores)]
+    return labels if 1 < len(set(labels)) < len(labels) else None
+
+
+def mean_summary(
+    name: str,
+    scores: Sequence[SampleScore],
+    signature: Sequence[str],
+    *,
+    higher_is_better: bool = True,
+    bounds: tuple[float, float] | None = UNIT,
+) -> Summary:
+    """A mean over documents, whole and by group; `bounds` is the range of a value, which intervals do not leave."""
+
+    def one(part: Sequence[SampleScore]) -> Summary:
+        measured = [s for s in part if s.value is not None]
+        values = [s.value for s in measured if s.value is not None]
+        stderr, ci, method = uncertainty(values, cluster_labels(measured), bounds)
+        return Summary(
+            metric=name,
+            value=stats.mean(values) if values else None,
+            stderr=stderr,
+            ci=ci,
+            n=len(values),
+            n_not_measured=len(part) - len(values),
+            n_invalid=count_invalid(measured),
+            signature="|".join([name, *signature, f"ci:{method}", VERSION]),
+            higher_is_better=higher_is_better,
+        )
+
+    return with_groups(one(scores), scores, one)
+
+
+def count_invalid(measured: Sequence[SampleScore]) -> int:
+    """Measured samples from which nothing could be extracted."""
+    return sum("invalid" in s.flags for s in measured)
+
+
+def uncertainty(
+    values: Sequence[float], clusters: Sequence[object] | None, bounds: tuple[float, float] | None
+) -> tuple[float | None, stats.Interval | None, str]:
+    """(stderr, 95% interval, name of the interval's method) of a mean of values.
+
+    0/1 values: Wilson. Other values: Student's t with n-1 degrees of freedom. Clusters: cluster-robust stderr, t with
+    G-1; when all values are 0 or all 1, its stderr of 0 would claim certainty, so Wilson with the G clusters as sample
+    size (each cluster may be one observation's worth). Fewer than two values: neither.
+    """
+    n = len(values)
+    if n < 2:
+        return None, None, "none"
+    centre, binary = stats.mean(values), bounds == UNIT and all(v in (0.0, 1.0) for v in values)
+    if clusters is not None:
+        stderr, g = stats.clustered_stderr(values, clusters), len(set(clusters))
+        if binary and centre in (0.0, 1.0):
+            return stderr, stats.wilson(centre * g, g), "wilson-clusters"
+        return stderr, _within(stats.t_interval(centre, stderr or 0.0, g - 1), bounds), "cluster-t"
+    stderr = stats.stderr_of_mean(values)
+    if binary:
+        return stderr, stats.wilson(sum(values), n), "wilson"
+    return stderr, _within(stats.t_interval(centre, stderr or 0.0, n - 1), bounds), "t"
+
+
+def _within(interval: stats.Interval, bounds: tuple[float, float] | None) -> stats.Interval:
+    if bounds is None:
+        return interval
+    return max(bounds[0], interval[0]), min(bounds[1], interval[1])

@@ -1,0 +1,142 @@
+"""chrF and chrF++ at corpus level, counted by sacrebleu itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from evalkit import stats
+from evalkit.errors import ConfigError
+from evalkit.metrics.base import cluster_labels, sample, usable, with_groups
+from evalkit.metrics.exact_match import gold_texts
+from evalkit.types import Doc, Response, SampleScore, Summary
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sacrebleu.metrics.chrf import CHRF
+
+CHAR_ORDER = 6
+BETA = 2
+
+
+@dataclass(frozen=True)
+class ChrF:
+    """Corpus chrF (word_order 0) or chrF++ (word_order 2), in [0, 1]: sacrebleu's number divided by 100.
+
+    A sample's `stats` are sacrebleu's segment statistics: (hypothesis, reference, matching) n-gram counts for
+    characters 1-6, then words 1-word_order; its `value` is that segment's own score. The corpus score comes from the
+    summed statistics. Several languages: one corpus each, combined by size; the unweighted mean is `macro`.
+
+    Interval: bootstrap over segments, within each language, or over clusters when documents share one; `resamples`
+    and `seed` default to sacrebleu's, so one language has sacrebleu's interval: mean -/+ its printed half width.
+    """
+
+    word_order: int = 2
+    name: str = ""
+    resamples: int = 1000
+    seed: int = 12345
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if self.word_order not in (0, 2):
+            raise ConfigError(f"metric chrF: word_order={self.word_order!r} is unknown; use 0 (chrF) or 2 (chrF++)")
+        if self.resamples < 2:
+            raise ConfigError(f"metric chrF: resamples={self.resamples} is too few; use 1000")
+        if not self.name:
+            object.__setattr__(self, "name", "chrF" + "+" * self.word_order)
+
+    @cached_property
+    def _sacrebleu(self) -> CHRF:
+        from sacrebleu.metrics.chrf import CHRF
+
+        return CHRF(char_order=CHAR_ORDER, word_order=self.word_order, beta=BETA)
+
+    def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """The first usable response against the document's references (the best of several, as sacrebleu does)."""
+        answers = usable(responses)
+        if not answers:
+            return sample(doc, responses, None)
+        references = [[gold] for gold in gold_texts(doc)]
+        counts = self._sacrebleu._extract_corpus_statistics([answers[0].text or ""], references)[0]
+        value = self._sacrebleu._compute_f_score(counts) / 100
+        return sample(doc, responses, value, prediction=answers[0].text or "", sufficient=tuple(map(float, counts)))
+
+    def summarize(self, scores: Sequence[SampleScore]) -> Summary:
+        """Corpus score, bootstrap stderr and interval; per language or group, with the macro mean."""
+        return with_groups(self._one(scores), scores, self._one)
+
+    def _one(self, scores: Sequence[SampleScore]) -> Summary:
+        measured = [s for s in scores if s.value is not None]
+        corpora: dict[str, list[SampleScore]] = {}
+        for score in measured:
+            corpora.setdefault(score.language or "", []).append(score)
+        value = stderr = ci = None
+        if measured:
+            parts = [(len(part), self._corpus(part)) for part in corpora.values()]
+            value = sum(n * v for n, v in parts) / len(measured)
+        if len(measured) > 1:
+            stderr, ci = self._bootstrap(corpora, cluster_labels(measured))
+        return Summary(
+            metric=self.name,
+            value=value,
+            stderr=stderr,
+            ci=ci,
+            n=len(measured),
+            n_not_measured=len(scores) - len(measured),
+            signature=self._signature(),
+            higher_is_better=self.higher_is_better,
+        )
+
+    def _corpus(self, scores: Sequence[SampleScore]) -> float:
+        """One corpus's score in [0, 1] from its summed statistics (whole numbers, so the order does not matter)."""
+        totals = [int(sum(column)) for column in zip(*(s.stats for s in scores), strict=True)]
+        return float(self._sacrebleu._compute_f_score(totals)) / 100
+
+    def _bootstrap(
+        self, corpora: dict[str, list[SampleScore]], labels: list[object] | None
+    ) -> tuple[float, stats.Interval]:
+        """(standard deviation of the bootstrap scores, sacrebleu's 95% interval), both in [0, 1]."""
+        strata = {name: [s.stats for s in part] for name, part in corpora.items()}
+        if labels is None:
+            drawn = stats.bootstrap_strata(strata, f_scores, self.resamples, self.seed)
+        else:
+            ordered = [s for part in corpora.values() for s in part]
+            relabelled = cluster_labels(ordered) or []
+            clusters, start = {}, 0
+            for name, part in corpora.items():
+                clusters[name] = relabelled[start : start + len(part)]
+                start += len(part)
+            drawn = stats.bootstrap_clusters(strata, clusters, f_scores, self.resamples, self.seed)
+        _, (low, high) = stats.bootstrap_interval(drawn)
+        return float(drawn.std(ddof=1, dtype=float)) / 100, (low / 100, high / 100)
+
+    def _signature(self) -> str:
+        import sacrebleu
+
+        nw, method = self.word_order, f"ci:bootstrap-{self.resamples}"
+        return f"{self.name}|case:mixed|eff:yes|nc:{CHAR_ORDER}|nw:{nw}|space:no|sacrebleu:{sacrebleu.__version__}|{method}"
+
+
+def f_scores(totals: NDArray[Any]) -> NDArray[Any]:
+    """chrF in [0, 100], shape (r,), of summed statistics, shape (r, 3 * orders).
+
+    The same steps in the same single precision as sacrebleu scores its resamples in, so that its interval is met to
+    the last bit: precision and recall averaged over the orders that both sides have, then one F with beta 2.
+    """
+    import numpy as np
+
+    counts = totals.astype(np.float32).reshape(len(totals), -1, 3)
+    precision, recall, effective = (np.zeros(len(totals), dtype=np.float32) for _ in range(3))
+    for hypothesis, reference, match in counts.transpose(1, 2, 0):
+        both = (hypothesis > 0) & (reference > 0)
+        precision += np.where(both, match / np.maximum(hypothesis, 1), 0)
+        recall += np.where(both, match / np.maximum(reference, 1), 0)
+        effective += both
+    precision /= np.maximum(effective, 1)
+    recall /= np.maximum(effective, 1)
+    factor = BETA**2
+    denominator = factor * precision + recall
+    scores = (1 + factor) * precision * recall / np.where(denominator > 0, denominator, 1)
+    return np.asarray(100 * scores, dtype=np.float32)

@@ -1,0 +1,104 @@
+"""Generated text against one or several gold answers, as strings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evalkit.errors import ConfigError, DataError
+from evalkit.metrics.base import mean_summary, sample, usable
+from evalkit.metrics.extract import RegexExtract
+from evalkit.stats import mean
+from evalkit.text import indic_answer, normalize_answer
+from evalkit.types import Doc, Response, SampleScore, Summary
+
+Extract = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class ExactMatch:
+    """1 when the answer equals a gold answer after normalisation (lm-evaluation-harness 0.4.13's exact_match).
+
+    Attributes:
+        extract: finds the answer in the text (RegexExtract, or any callable str -> str | None); None takes the text.
+        strip: white space removed from both ends of the model's text first (lm-eval's remove_whitespace filter).
+        ignore_patterns: regular expressions removed from both sides, in order, before anything else is normalised.
+        ignore_case, ignore_punctuation: then lower case, then delete ASCII punctuation, on both sides.
+        indic: before all that, both sides NFC, digits of every script to ASCII, final danda removed. Not in lm-eval.
+
+    `doc.target` is a gold text or several. An answer from which nothing can be extracted is wrong, never unmeasured:
+    value 0, prediction None, flag `invalid`. With several samples a document, the value is their mean and the
+    prediction a tuple.
+    """
+
+    name: str = "exact_match"
+    extract: Extract | None = None
+    strip: bool = False
+    ignore_patterns: Sequence[str] = ()
+    ignore_case: bool = False
+    ignore_punctuation: bool = False
+    indic: bool = False
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if isinstance(self.ignore_patterns, str):
+            raise ConfigError(f"metric {self.name}: ignore_patterns={self.ignore_patterns!r} is one text; give a list of patterns")
+        for pattern in self.ignore_patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ConfigError(f"metric {self.name}: ignore_patterns has {pattern!r}, not a regular expression ({error}); mend it") from error
+
+    def answer(self, text: str) -> str | None:
+        """What the model answered, before normalisation; None when nothing can be extracted."""
+        text = text.strip() if self.strip else text
+        return text if self.extract is None else self.extract(text)
+
+    def equal(self, answer: str | None, golds: Sequence[str]) -> bool:
+        """Whether an extracted answer equals any gold answer after normalisation; None equals nothing."""
+        return answer is not None and self._normal(answer) in {self._normal(gold) for gold in golds}
+
+    def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """Raises DataError when the document has no gold answer."""
+        golds = gold_texts(doc)
+        answers = [self.answer(r.text or "") for r in usable(responses)]
+        if not answers:
+            return sample(doc, responses, None)
+        value = mean([float(self.equal(a, golds)) for a in answers])
+        prediction = answers[0] if len(answers) == 1 else tuple(answers)
+        return sample(doc, responses, value, prediction=prediction, invalid=None in answers)
+
+    def summarize(self, scores: Sequence[SampleScore]) -> Summary:
+        """A mean with Wilson's interval (t when a document has several samples), cluster-robust where clusters exist."""
+        return mean_summary(self.name, scores, self._signature(), higher_is_better=self.higher_is_better)
+
+    def _normal(self, text: str) -> str:
+        return normalize_answer(
+            indic_answer(text) if self.indic else text,
+            ignore_patterns=self.ignore_patterns,
+            ignore_case=self.ignore_case,
+            ignore_punctuation=self.ignore_punctuation,
+        )
+
+    def _signature(self) -> list[str]:
+        if self.extract is None:
+            extract = "none"
+        else:
+            extract = self.extract.pick if isinstance(self.extract, RegexExtract) else getattr(self.extract, "__name__", type(self.extract).__name__)
+        return [
+            f"case:{'lower' if self.ignore_case else 'mixed'}",
+            f"punct:{'removed' if self.ignore_punctuation else 'kept'}",
+            f"patterns:{len(self.ignore_patterns)}",
+            f"strip:{'yes' if self.strip else 'no'}",
+            *(["indic:yes"] if self.indic else []),
+            f"extract:{extract}",
+        ]
+
+
+def gold_texts(doc: Doc) -> tuple[str, ...]:
+    """The document's gold answers as text, one or several."""
+    golds = doc.target if isinstance(doc.target, (tuple, list)) else (doc.target,)
+    if not golds or any(gold is None for gold in golds):
+        raise DataError(f"document {doc.id}: target {doc.target!r} holds no gold answer; mend to_doc")
+    return tuple(str(gold) for gold in golds)
