@@ -1,0 +1,61 @@
+"""Flores-IN: FLORES translations between English and Indian languages (IndicGenBench, Singh et al., 2024)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from evalkit.types import Doc
+
+LANGUAGES = {
+    "as": "Assamese",
+    "bn": "Bengali",
+    "en": "English",
+    "gu": "Gujarati",
+    "hi": "Hindi",
+    "kn": "Kannada",
+    "ml": "Malayalam",
+    "mr": "Marathi",
+    "or": "Odia",
+    "pa": "Punjabi",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "ur": "Urdu",
+}
+
+
+def to_doc_en_xx(row: Mapping[str, Any]) -> Doc:
+    """English to the row's language."""
+    return _doc(row, "enxx")
+
+
+def to_doc_xx_en(row: Mapping[str, Any]) -> Doc:
+    """The row's language to English."""
+    return _doc(row, "xxen")
+
+
+def _doc(row: Mapping[str, Any], direction: str) -> Doc:
+    """A row of either direction serves both: source and target change places when it is the other one.
+
+    A sentence and its twins in the other languages are a cluster, known by a hash of the English side.
+    Fields: `source`, `target`, `source_language`, `target_language` (words), `source_code`, `target_code` (ISO 639).
+    """
+    given = row["translation_direction"]
+    if given not in ("enxx", "xxen"):
+        raise ValueError(f"translation_direction {given!r} is neither 'enxx' nor 'xxen'")
+    source, target = (row["source"], row["target"]) if given == direction else (row["target"], row["source"])
+    codes = ("en", row["lang"]) if direction == "enxx" else (row["lang"], "en")
+    english = source if direction == "enxx" else target
+    fields = {
+        **row,
+        "source": source,
+        "target": target,
+        "translation_direction": direction,
+        "source_code": codes[0],
+        "target_code": codes[1],
+        "source_language": LANGUAGES.get(codes[0], codes[0]),
+        "target_language": LANGUAGES.get(codes[1], codes[1]),
+    }
+    cluster = hashlib.sha256(english.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return Doc(id="", fields=fields, target=target, cluster=cluster, language=row["lang"])
