@@ -1,0 +1,222 @@
+"""The command line, and the only file that imports hydra.
+
+`run` hands its words to Hydra itself, so sweeps, launchers and flags work as in any Hydra
+program; the other commands compose the same configuration through Hydra's compose API.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit.errors import ConfigError, EvalkitError, did_you_mean
+from evalkit.resources import conf_dir
+
+if TYPE_CHECKING:
+    from evalkit.data import Source
+    from evalkit.models.base import Model
+    from evalkit.task import Task
+
+HELP = """\
+evalkit measures language models on benchmarks and sets the result beside the published one.
+
+  evalkit run task=hellaswag model=smollm2_135m limit=100   measure; the same command continues an interrupted run
+  evalkit run 'task=[hellaswag,mmlu]' -m model=a,b          several tasks; a Hydra sweep over models
+  evalkit run suite=krutrim2_english model=hf model.path=DIR
+  evalkit ls tasks|models|suites                            what there is
+  evalkit show task=mmlu n=2                                rendered prompts, shots and targets; loads no model
+  evalkit score RUN                                         score saved answers again
+  evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
+  evalkit report RUN...                                     redraw the tables  [out=DIR]
+  evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
+
+Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
+Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
+Exit codes: 2 configuration, 3 data, 4 model, 5 saved answers, 130 interrupted.
+"""
+
+log = logging.getLogger("evalkit")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A composed configuration turned into objects."""
+
+    config: dict[str, Any]
+    tasks: Mapping[str, Task]
+    source: Source
+    folder: Path
+    instantiate_model: Callable[[], Model]
+
+    @property
+    def model(self) -> Model:
+        return self.instantiate_model()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code. A mendable error is one line on standard error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] == "--version":
+        import evalkit
+
+        print(f"evalkit {evalkit.__version__}")
+        return 0
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    try:
+        from evalkit import commands
+
+        known = {"run": _run, "ls": commands.ls, "show": commands.show, "score": commands.score, "report": commands.report, "data": commands.data}
+        if words[0] not in known:
+            raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], known)}; commands: {', '.join(known)}")
+        return known[words[0]](words[1:])
+    except KeyboardInterrupt:
+        print("interrupted: every finished answer is saved; run the same command again to continue", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        mendable = _mendable(error)
+        if mendable is None:
+            raise
+        print(f"error: {mendable}", file=sys.stderr)
+        return mendable.exit_code
+
+
+def _run(words: list[str]) -> int:
+    import hydra
+
+    # With this set Hydra lets exceptions through instead of printing them its own way.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    _importable(words)
+    sys.argv = ["evalkit run", *words]
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_job)()
+    return 0
+
+
+def _job(config: Any) -> None:
+    from evalkit import commands
+
+    commands.run_job(build(config))
+
+
+def compose(words: Sequence[str]) -> Any:
+    """The configuration `evalkit run WORDS` would use; `--config-dir DIR` may be among the words.
+
+    Raises:
+        ConfigError: an unknown task, model or setting, naming the nearest.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    words = list(words)
+    _importable(words)
+    if "--config-dir" in words:
+        at = words.index("--config-dir")
+        if at + 1 == len(words):
+            raise ConfigError("--config-dir needs a folder")
+        words[at : at + 2] = [f"hydra.searchpath=[file://{Path(words[at + 1]).resolve()}]"]
+    if not any(word.startswith("model=") for word in words):
+        words.append("model=fake")
+    # A notebook may already hold an initialised Hydra: leave it as it was.
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
+            return hydra_compose(config_name="config", overrides=words)
+    except Exception as error:
+        raise _mendable(error) or error from error
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def build(config: Any, *, allow_no_task: bool = False) -> Parts:
+    """Objects from a composed (or saved) configuration.
+
+    Raises:
+        ConfigError: no task, an unknown language, or a setting some class does not take.
+    """
+    from omegaconf import OmegaConf
+
+    from evalkit.folder import run_dir
+
+    plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else dict(config)
+    plain.pop("hydra", None)
+    if not plain.get("tasks") and not allow_no_task:
+        raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")
+    for name, task in plain["tasks"].items():
+        _select_languages(name, task, plain.get("languages"))
+    tasks = {name: instantiate(task) for name, task in plain["tasks"].items()}
+    model = plain["model"]
+    label = f"{model.get('name', 'model')}-{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}_tasks'}"
+    folder = Path(plain["run_dir"]) if plain.get("run_dir") else run_dir(Path(plain["results_dir"]), label, plain)
+    return Parts(plain, tasks, instantiate(plain["data"]), folder, lambda: instantiate(model))
+
+
+def instantiate(node: Mapping[str, Any]) -> Any:
+    """Hydra's instantiate with plain containers; an error of ours inside comes out as itself."""
+    from hydra.utils import instantiate as hydra_instantiate
+
+    try:
+        return hydra_instantiate(dict(node), _convert_="all")
+    except Exception as error:
+        raise _mendable(error) or error from error
+
+
+def model_words(model: str) -> list[str]:
+    """Command-line words for a model given by name or as a checkpoint."""
+    known = [file.stem for file in (conf_dir() / "model").glob("*.yaml")]
+    if model in known:
+        return [f"model={model}"]
+    if "/" in model or model.endswith(".gguf") or Path(model).exists():
+        return ["model=hf", f"model.path={model}", f"model.name={Path(model).name}"]
+    raise ConfigError(f"unknown model {model!r}{did_you_mean(model, known)}; a configured name (evalkit ls models), a folder or a hub id owner/name")
+
+
+def _select_languages(name: str, task: dict[str, Any], wanted: Sequence[str] | None) -> None:
+    has = task.get("languages") or []
+    if not wanted or not has:
+        return
+    if unknown := [code for code in wanted if code not in has]:
+        raise ConfigError(f"task {name} has no language {', '.join(unknown)}; it has {', '.join(has)}")
+    task["languages"] = [code for code in has if code in wanted]
+
+
+def _importable(words: Sequence[str]) -> None:
+    """Users' own tasks import from the current folder and from beside their configuration."""
+    places = [Path.cwd()]
+    for flag, value in zip(words, [*words[1:], ""], strict=True):
+        if flag in ("--config-dir", "-cd"):
+            places.append(Path(value).resolve().parent)
+        elif flag.startswith("--config-dir="):
+            places.append(Path(flag.partition("=")[2]).resolve().parent)
+    for place in places:
+        if str(place) not in sys.path:
+            sys.path.append(str(place))
+
+
+def _mendable(error: BaseException | None) -> EvalkitError | None:
+    """Our own error inside whatever Hydra wrapped around it, or Hydra's made into one of ours."""
+    seen = error
+    while seen is not None:
+        if isinstance(seen, EvalkitError):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return None
+    from evalkit.commands import explain
+
+    return ConfigError(explain(error))

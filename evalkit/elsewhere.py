@@ -1,0 +1,88 @@
+"""Answers made elsewhere, scored as ours are: `{"id": …, "response": …}` a line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evalkit import folder as folders
+from evalkit.commands import read_jsonl
+from evalkit.errors import ConfigError, DataError
+from evalkit.results import RunResult, to_json
+from evalkit.runner import prepare
+from evalkit.score import sample_line, score_task
+from evalkit.types import Doc, GenerateRequest, Response
+
+if TYPE_CHECKING:
+    from evalkit.cli import Parts
+
+
+def score_responses(parts: Parts, file: Path, name: str) -> RunResult:
+    """Score a file of texts against one task's documents and write `scores.json` and `samples.jsonl`.
+
+    A document without a line is not measured; texts are taken as they are, no stop is applied.
+
+    Raises:
+        DataError: a line without id or response, an unknown or repeated id; with its line number.
+        ConfigError: the task ranks choices by log-likelihood and cannot score texts.
+    """
+    from evalkit.runner import request_json
+
+    task = next(iter(parts.tasks.values()))
+    prepared = prepare(task, parts.source, parts.config["limit"], parts.config["chat"])
+    if not isinstance(prepared.requests[0], GenerateRequest):
+        raise ConfigError(f"task {task.name} ranks choices by log-likelihood, so texts cannot be scored; use a generated form of it")
+    answers = _read(file, prepared.loaded.docs, {doc.id for doc in prepared.evidence.docs})
+    result, scores = score_task(task, prepared.evidence, answers)
+    folder = _folder(parts, file, name)
+    run = RunResult(name, {task.name: result}, complete=len(answers) == len(prepared.evidence.docs), path=folder)
+    place = {doc.id: row for row, doc in enumerate(prepared.loaded.docs)}
+    lines = (
+        folders.line(sample_line(task, doc, place[doc.id], request_json(request), answers.get(doc.id, ()), {m: s[i] for m, s in scores.items()}))
+        for i, (doc, request) in enumerate(zip(prepared.evidence.docs, prepared.requests, strict=True))
+    )
+    folders.write_atomic(folder / folders.SAMPLES, lines)
+    folders.write_atomic(folder / folders.SCORES, to_json(run))
+    return run
+
+
+def _folder(parts: Parts, file: Path, name: str) -> Path:
+    """A folder of its own per task, rows, settings and content of the file."""
+    if parts.config.get("run_dir"):
+        return Path(parts.config["run_dir"])
+    content = hashlib.sha256(file.read_bytes()).hexdigest()
+    without_model = {key: value for key, value in parts.config.items() if key != "model"}
+    label = f"{name}-{'+'.join(parts.tasks)}"
+    return folders.run_dir(Path(parts.config["results_dir"]), label, {**without_model, "responses": content})
+
+
+def _read(file: Path, docs: Sequence[Doc], asked: set[str]) -> dict[str, list[Response]]:
+    by_id = {doc.id: doc.id for doc in docs}
+    answers: dict[str, list[Response]] = {}
+    for number, raw in read_jsonl(file):
+        doc_id = _document(f"{file}:{number}", raw, docs, by_id)
+        if doc_id in answers:
+            raise DataError(f"{file}:{number}: document {raw['id']!r} was answered on an earlier line; give several samples as a list in one line")
+        texts = raw["response"] if isinstance(raw["response"], list) else [raw["response"]]
+        if not texts or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{file}:{number}: response must be a text or a list of texts, not {raw['response']!r:.80}")
+        if doc_id in asked:
+            answers[doc_id] = [Response(f"{doc_id}#{i}", "ok" if text.strip() else "empty", text=text) for i, text in enumerate(texts)]
+    if not answers:
+        raise DataError(f"{file} answers none of the {len(asked)} documents asked; give lines like {{\"id\": 0, \"response\": \"…\"}}")
+    return answers
+
+
+def _document(where: str, raw: Any, docs: Sequence[Doc], by_id: Mapping[str, str]) -> str:
+    if not isinstance(raw, dict) or "id" not in raw or "response" not in raw:
+        raise DataError(f'{where}: expected {{"id": document id or row index, "response": text or list of texts}}')
+    wanted = raw["id"]
+    if isinstance(wanted, str) and wanted in by_id:
+        return wanted
+    if isinstance(wanted, bool) or not str(wanted).isdigit():
+        raise DataError(f"{where}: no document has the id {wanted!r}; ids look like {docs[0].id!r}, or give the row index 0 to {len(docs) - 1}")
+    if int(wanted) >= len(docs):
+        raise DataError(f"{where}: row index {wanted} is out of range; the split has {len(docs)} documents (0 to {len(docs) - 1})")
+    return docs[int(wanted)].id

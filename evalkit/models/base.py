@@ -1,0 +1,102 @@
+"""The seam between the runner and whatever answers: encode, then yield answers as they finish."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from evalkit.errors import ModelError
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message, Request, Response
+
+TokenIds = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a back end can do; checked before any weight is loaded."""
+
+    loglikelihood: bool
+    generate: bool
+    chat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One request as the model will read it (one sample of it, for generation).
+
+    Attributes:
+        key: content hash of everything that can change the answer; the journal files it under this.
+        pairs: (context ids, continuation ids), for log-likelihoods; every context has at least one token.
+        prompt_ids: for generation.
+        truncated_tokens: context tokens dropped on the left to fit the model.
+    """
+
+    key: str
+    task: str
+    doc_id: str
+    sample: int
+    kind: Literal["loglikelihood", "generate"]
+    pairs: tuple[tuple[TokenIds, TokenIds], ...] = ()
+    prompt_ids: TokenIds = ()
+    params: GenerationParams | None = None
+    truncated_tokens: int = 0
+
+
+class Model(Protocol):
+    """Anything that can answer requests.
+
+    `encode` is cheap (a tokenizer, no weights); `answer` may load weights, and only does when
+    something is left to do. It plans over *all* items, so that what an interrupted run already
+    has cannot change how the rest is batched, and skips work whose every key is in `done`.
+    """
+
+    name: str
+    capabilities: Capabilities
+
+    def encode(self, requests: Sequence[Request]) -> list[WorkItem]: ...
+
+    def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]: ...
+
+    def describe(self) -> Mapping[str, Any]: ...
+
+
+def content_key(*parts: str | bytes | Iterable[int]) -> str:
+    """Hex hash of the parts, each length-prefixed so that no two part lists collide."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part if isinstance(part, bytes) else part.encode() if isinstance(part, str) else array("q", part).tobytes()
+        digest.update(len(raw).to_bytes(8, "little"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def params_key(params: GenerationParams, sample: int) -> str:
+    """The decoding parameters that can change a text; the seed matters only when sampling."""
+    sampling = [params.temperature, params.top_p, params.seed] if params.temperature > 0 else []
+    return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample])
+
+
+def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
+    """Refuse, before anything is loaded or sent, what the model cannot do.
+
+    Raises:
+        ModelError: naming the task, the missing ability and a task form that would work.
+    """
+    able = model.capabilities
+    for request in requests:
+        prompts = [c for c, _ in request.pairs] if isinstance(request, LoglikelihoodRequest) else [request.prompt]
+        if isinstance(request, LoglikelihoodRequest) and not able.loglikelihood:
+            raise ModelError(f"{model.name} has no prompt log-probabilities, which task {request.task} needs; use a generated form of it")
+        if isinstance(request, GenerateRequest) and not able.generate:
+            raise ModelError(f"{model.name} cannot generate, which task {request.task} needs; use a log-likelihood form of it")
+        if any(_is_chat(p) for p in prompts) and not able.chat:
+            raise ModelError(f"{model.name} has no chat template, and task {request.task} is asked to chat; use chat=false or a chat model")
+
+
+def _is_chat(prompt: str | tuple[Message, ...]) -> bool:
+    return not isinstance(prompt, str)

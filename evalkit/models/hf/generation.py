@@ -1,0 +1,110 @@
+"""Text, in left-padded batches that shrink as rows finish.
+
+Stops are found on text, since a stop may begin inside a token and end in another. Every sample
+has a generator of its own, so neither batch nor order can change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from evalkit.models.base import WorkItem
+from evalkit.types import GenerationParams, Response
+
+
+@dataclass(slots=True)
+class _Row:
+    item: WorkItem
+    params: GenerationParams
+    generator: torch.Generator | None
+    ids: list[int] = field(default_factory=list)
+
+
+def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int]) -> list[Response]:
+    """Continue every item's prompt until a stop, EOS or its own limit; answers in the items' order."""
+    rows = [_Row(item, item.params or GenerationParams(), _generator(item)) for item in items]
+    answers: dict[int, Response] = {}
+    active = list(range(len(rows)))
+    ids, mask = _left_padded(items, pad)
+    ids, mask = ids.to(model.device), mask.to(model.device)
+    past = None
+    with torch.inference_mode():
+        while active:
+            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+            out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True, logits_to_keep=1)
+            past = out.past_key_values
+            chosen = [_pick(logits, rows[index]) for logits, index in zip(out.logits[:, -1].float(), active, strict=True)]
+            kept = []
+            for place, (index, token) in enumerate(zip(active, chosen, strict=True)):
+                answer = _step(rows[index], token, tokenizer, eos)
+                if answer is None:
+                    kept.append(place)
+                else:
+                    answers[index] = answer
+            if len(kept) < len(active):
+                keep = torch.tensor(kept, dtype=torch.long, device=model.device)
+                past.batch_select_indices(keep)
+                mask = mask[keep]
+            active = [active[place] for place in kept]
+            ids = torch.tensor([[chosen[place]] for place in kept], dtype=torch.long, device=model.device)
+            mask = torch.cat([mask, mask.new_ones(len(kept), 1)], dim=1)
+    return [answers[index] for index in range(len(rows))]
+
+
+def _left_padded(items: Sequence[WorkItem], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    longest = max(len(item.prompt_ids) for item in items)
+    ids = torch.full((len(items), longest), pad, dtype=torch.long)
+    mask = torch.zeros((len(items), longest), dtype=torch.long)
+    for index, item in enumerate(items):
+        ids[index, longest - len(item.prompt_ids) :] = torch.tensor(item.prompt_ids)
+        mask[index, longest - len(item.prompt_ids) :] = 1
+    return ids, mask
+
+
+def _generator(item: WorkItem) -> torch.Generator | None:
+    if item.params is None or item.params.temperature <= 0:
+        return None
+    # The item's key already hashes prompt, parameters, seed and sample index.
+    seed = int.from_bytes(hashlib.sha256(f"{item.key}|{item.params.seed}|{item.sample}".encode()).digest()[:7], "big")
+    return torch.Generator().manual_seed(seed)
+
+
+def _pick(logits: torch.Tensor, row: _Row) -> int:
+    if row.generator is None:
+        return int(logits.argmax())
+    probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
+    if row.params.top_p < 1:
+        ordered, order = probabilities.sort(descending=True)
+        outside = ordered.cumsum(0) - ordered >= row.params.top_p
+        probabilities[order[outside]] = 0.0
+    return int(torch.multinomial(probabilities, 1, generator=row.generator))
+
+
+def _step(row: _Row, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
+    """Add a token; the finished answer, or None while the row goes on."""
+    ended = token in eos
+    row.ids.append(token)
+    text = tokenizer.decode(row.ids, skip_special_tokens=True)
+    cut = cut_at_stops(text, row.params.stop)
+    if not (ended or len(cut) < len(text) or len(row.ids) >= row.params.max_new_tokens):
+        return None
+    complete = ended or len(cut) < len(text)
+    return Response(
+        row.item.key,
+        "empty" if not cut.strip() else "ok" if complete else "length",
+        text=cut,
+        context_tokens=len(row.item.prompt_ids),
+        output_tokens=len(row.ids),
+        truncated_tokens=row.item.truncated_tokens,
+    )
+
+
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
+    """The text before the first occurrence of any stop."""
+    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return text[: min(ends)] if ends else text

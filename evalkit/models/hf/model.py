@@ -1,0 +1,187 @@
+"""The Hugging Face back end behind the protocol: capabilities first, weights only when needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cached_property
+from typing import Any
+
+from evalkit.errors import ModelError
+from evalkit.models.base import Capabilities, WorkItem, content_key
+from evalkit.models.hf import checkpoint as ckpt
+from evalkit.models.hf.encoding import Encoder
+from evalkit.models.planning import packs_of
+from evalkit.types import Request, Response
+
+log = logging.getLogger("evalkit")
+DEFAULT_MAX_LENGTH = 2048
+GENERATION_ROWS = 4  # a generation batch may hold this many times the scoring budget in tokens
+
+
+class HFModel:
+    """Any checkpoint `AutoModelForCausalLM` loads: folder, hub id with revision, GGUF, PEFT adapter.
+
+    Args:
+        path: folder, hub id or .gguf file.
+        wheel: `{package, file}` or `{package, assemble: true}`: a GGUF inside an installed package.
+        dtype: `auto` (the checkpoint's own), or a torch name such as `float32`, `bfloat16`.
+        device: `auto` (cuda when there is one), or a torch device.
+        max_length: tokens the model reads at most; None asks its configuration.
+        batch_tokens: token budget of a scoring batch; halved on out-of-memory. Throughput only.
+        add_bos: False never adds BOS; None follows the tokenizer.
+        card_name: the column of the published card that is this model.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: str | None = None,
+        revision: str | None = None,
+        gguf_file: str | None = None,
+        wheel: Mapping[str, Any] | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        peft: str | None = None,
+        trust_remote_code: bool = False,
+        max_length: int | None = None,
+        batch_tokens: int = 2048,
+        add_bos: bool | None = None,
+        card_name: str | Sequence[str] | None = None,
+    ) -> None:
+        self.name = name
+        self.card_name = card_name
+        self.dtype = dtype
+        self.device = device
+        self.peft = peft
+        self.trust_remote_code = trust_remote_code
+        self.batch_tokens = batch_tokens
+        self._max_length = max_length
+        self._add_bos = add_bos
+        self._where = (path, revision, gguf_file, wheel)
+        self.warnings: list[str] = []
+
+    @cached_property
+    def checkpoint(self) -> ckpt.Checkpoint:
+        return ckpt.find(*self._where)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        return ckpt.load_tokenizer(self.checkpoint, self.trust_remote_code)
+
+    @cached_property
+    def config(self) -> Any:
+        return ckpt.load_config(self.checkpoint, self.trust_remote_code)
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(loglikelihood=True, generate=True, chat=bool(self.tokenizer.chat_template))
+
+    @cached_property
+    def max_length(self) -> int:
+        if self._max_length:
+            return self._max_length
+        text = self.config.get_text_config()
+        for name in ("n_positions", "max_position_embeddings", "n_ctx"):
+            if isinstance(length := getattr(text, name, None), int):
+                return length
+        length = self.tokenizer.model_max_length
+        return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Everything about the model that can change an answer; throughput settings stay out."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        tokenizer = backend.to_str() if backend is not None else repr(sorted(self.tokenizer.get_vocab().items()))
+        adapter = ckpt.find(self.peft, None, None, None).fingerprint if self.peft else ""
+        own = getattr(self.config, "dtype", None) if self.dtype == "auto" else self.dtype
+        template = str(self.tokenizer.chat_template)
+        return content_key(self.checkpoint.fingerprint, str(own), tokenizer, template, adapter, str(self._add_bos), str(self.max_length))
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        return Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos)
+
+    @cached_property
+    def _runtime(self) -> tuple[Any, Any, int, frozenset[int]]:
+        import torch
+
+        from evalkit.models.hf.scoring import Projection
+
+        device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
+        tokenizer = self.tokenizer
+        pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
+        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
+        return model, Projection(model), pad, frozenset(ends)
+
+    def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
+        return self.encoder.encode(requests)
+
+    def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
+        for kind, budget in (("loglikelihood", self.batch_tokens), ("generate", GENERATION_ROWS * self.batch_tokens)):
+            chosen = [item for item in items if item.kind == kind]
+            for pack in packs_of(chosen, budget):
+                batch = [chosen[index] for index in pack]
+                if any(item.key not in done for item in batch):
+                    yield self._run(batch)
+
+    def describe(self) -> Mapping[str, Any]:
+        return {
+            "back_end": "hf",
+            "checkpoint": self.checkpoint.origin,
+            "revision": self.checkpoint.revision,
+            "weights": self.checkpoint.fingerprint,
+            "fingerprint": self.fingerprint,
+            "dtype": self.dtype,
+            "device": self.device,
+            "max_length": self.max_length,
+            "peft": self.peft,
+            "system_merged_into_user": self.encoder.system_merged,
+            "warnings": list(self.warnings),
+        }
+
+    def _run(self, batch: list[WorkItem]) -> list[Response]:
+        from evalkit.models.hf.generation import generate
+        from evalkit.models.hf.scoring import score
+
+        model, projection, pad, eos = self._runtime
+        if batch[0].kind == "loglikelihood":
+            return self._halving(batch, lambda part: score(model, projection, part, pad))
+        return self._halving(batch, lambda part: generate(model, self.tokenizer, part, pad, eos))
+
+    def _halving(self, batch: list[WorkItem], run: Callable[[list[WorkItem]], list[Response]]) -> list[Response]:
+        """Run a batch; on out-of-memory run its halves, and say so once."""
+        import torch
+
+        try:
+            return run(batch)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not _is_memory(error):
+                documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
+                raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
+            if len(batch) == 1:
+                item = batch[0]
+                raise ModelError(
+                    f"{self.name}: out of memory on {item.task}/{item.doc_id} alone; use a smaller dtype, a shorter max_length or another device"
+                ) from error
+        self._warn(f"out of memory with a batch of {len(batch)}; running halves (lower model.batch_tokens={self.batch_tokens} to avoid this)")
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        middle = len(batch) // 2
+        return [*self._halving(batch[:middle], run), *self._halving(batch[middle:], run)]
+
+    def _warn(self, message: str) -> None:
+        if message not in self.warnings:
+            self.warnings.append(message)
+            log.warning(message)
+
+
+def _is_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
