@@ -99,14 +99,23 @@ def _run(words: list[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _importable(words)
     sys.argv = ["evalkit run", *words]
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(_job)()
-    return 0
+    main_process, failed = os.getpid(), [0]
 
+    def job(config: Any) -> None:
+        from evalkit import commands
 
-def _job(config: Any) -> None:
-    from evalkit import commands
+        try:
+            commands.run_job(build(config))
+        except EvalkitError as error:
+            # Another process (a launcher's worker) must see the job fail; here one line says it all,
+            # and a sweep goes on with its next job.
+            if os.getpid() != main_process:
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            failed[0] = max(failed[0], error.exit_code)
 
-    commands.run_job(build(config))
+    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+    return failed[0]
 
 
 def compose(words: Sequence[str]) -> Any:
@@ -152,6 +161,8 @@ def build(config: Any, *, allow_no_task: bool = False) -> Parts:
 
     plain: dict[str, Any] = OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else dict(config)
     plain.pop("hydra", None)
+    for group in ("model", "data"):
+        plain[group].pop("description", None)  # for `evalkit ls`, not for the class
     if not plain.get("tasks") and not allow_no_task:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")
     for name, task in plain["tasks"].items():

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from evalkit.data import DataSpec
 from evalkit.errors import ConfigError
 from evalkit.metrics import Metric
 from evalkit.prompts import PromptFormatter
-from evalkit.types import Doc
-
-ToDoc = Callable[[Mapping[str, Any]], Doc | None]
 
 
 @dataclass(frozen=True)
 class FewshotSpec:
-    """Where shots come from and how they are drawn.
+    """How shots are drawn.
 
     sampler: `lm_eval` replays lm-evaluation-harness 0.4.13's stream (one generator a task and
-    language, advancing document by document); `first_n` takes the first rows in file order;
-    `per_doc` seeds a generator with the document's id, so that no other document matters.
+        language, advancing document by document); `first_n` takes the first rows in file order;
+        `per_doc` seeds a generator with the document's id, so that no other document matters.
+    extra_draw: the reference draws one shot more and drops the evaluated document when its
+        few-shot and test splits are equal, both unset included; needed for a replay to the byte.
+    by_group: shots come from the document's own subject, and each subject has its own stream.
     """
 
     sampler: str = "lm_eval"
     seed: int = 1234
+    extra_draw: bool = False
+    by_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,3 @@ class Task:
             raise ConfigError(f"task {self.name}: two metrics share a name: {', '.join(names)}; set name: on one of them")
         if self.num_fewshot < 0:
             raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot} is negative; use 0 or more")
-
-
-def resolve(dotted: str) -> Any:
-    """The object a dotted path names (`evalkit.tasks.hellaswag.to_doc`).
-
-    Raises:
-        ConfigError: the module or the name in it does not exist.
-    """
-    module, _, name = dotted.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"cannot resolve {dotted!r}: {error}; give module.path.function, importable from here") from error
