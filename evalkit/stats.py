@@ -205,12 +205,15 @@ def bootstrap_clusters(
     return np.average(parts, axis=0, weights=[len(stats) for stats in strata.values()])
 
 
-def bootstrap_interval(scores: NDArray[Any]) -> tuple[float, Interval]:
-    """(mean, 95% interval) of bootstrap scores the way sacrebleu 2.x prints them: mean -/+ half the distance between
-    the score 1/40 from the bottom and the one 1/40 from the top."""
+def bootstrap_interval(scores: Sequence[float] | NDArray[Any]) -> tuple[float, Interval]:
+    """(mean, 95% interval) of bootstrap scores as sacrebleu 2.x prints them, in the precision the scores have.
+
+    The interval is the mean -/+ half the distance between the score 1/40 from the bottom and the one 1/40 from the top.
+    """
     import numpy as np
 
-    ordered = np.sort(scores)
+    ordered = np.sort(np.asarray(scores))
     cut = len(ordered) // 40
-    centre, half = mean([float(s) for s in ordered]), 0.5 * float(ordered[len(ordered) - cut - 1] - ordered[cut])
+    centre = float(ordered.dtype.type(mean(ordered.tolist())))
+    half = 0.5 * float(ordered[len(ordered) - cut - 1] - ordered[cut])
     return centre, (centre - half, centre + half)

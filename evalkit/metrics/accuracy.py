@@ -58,7 +58,9 @@ def choose(doc: Doc, response: Response, normalize: str | None) -> int | None:
         return None
     if normalize is not None:
         if len(doc.choices) != len(lls):
-            raise DataError(f"document {doc.id}: {len(lls)} log-likelihoods for {len(doc.choices)} choices; one a choice is needed to normalize")
+            raise DataError(
+                f"document {doc.id}: {len(lls)} log-likelihoods for {len(doc.choices)} choices; one a choice is needed to normalize"
+            )
         lengths = [len(c) if normalize == "chars" else len(c.encode("utf-8")) for c in doc.choices]
         # An empty choice has no length to divide by and can never win.
         lls = tuple(ll / length if length else -math.inf for ll, length in zip(lls, lengths, strict=True))

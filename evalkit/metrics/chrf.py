@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError
@@ -35,6 +35,7 @@ class ChrF:
 
     word_order: int = 2
     name: str = ""
+    references: Literal["first", "all"] = "first"
     resamples: int = 1000
     seed: int = 12345
     higher_is_better: bool = True
@@ -42,6 +43,8 @@ class ChrF:
     def __post_init__(self) -> None:
         if self.word_order not in (0, 2):
             raise ConfigError(f"metric chrF: word_order={self.word_order!r} is unknown; use 0 (chrF) or 2 (chrF++)")
+        if self.references not in ("first", "all"):
+            raise ConfigError(f"metric chrF: references={self.references!r} is unknown; use first or all")
         if self.resamples < 2:
             raise ConfigError(f"metric chrF: resamples={self.resamples} is too few; use 1000")
         if not self.name:
@@ -54,11 +57,12 @@ class ChrF:
         return CHRF(char_order=CHAR_ORDER, word_order=self.word_order, beta=BETA)
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """The first usable response against the document's references (the best of several, as sacrebleu does)."""
+        """The first usable response against the first reference, or the best of all (sacrebleu's choice for several)."""
         answers = usable(responses)
         if not answers:
             return sample(doc, responses, None)
-        references = [[gold] for gold in gold_texts(doc)]
+        golds = gold_texts(doc)
+        references = [[gold] for gold in (golds if self.references == "all" else golds[:1])]
         counts = self._sacrebleu._extract_corpus_statistics([answers[0].text or ""], references)[0]
         value = self._sacrebleu._compute_f_score(counts) / 100
         return sample(doc, responses, value, prediction=answers[0].text or "", sufficient=tuple(map(float, counts)))
@@ -69,15 +73,17 @@ class ChrF:
 
     def _one(self, scores: Sequence[SampleScore]) -> Summary:
         measured = [s for s in scores if s.value is not None]
-        corpora: dict[str, list[SampleScore]] = {}
-        for score in measured:
-            corpora.setdefault(score.language or "", []).append(score)
+        labels = cluster_labels(measured)
+        corpora: dict[str, list[tuple[float, ...]]] = {}
+        clusters: dict[str, list[object]] = {}
+        for i, score in enumerate(measured):
+            corpora.setdefault(score.language or "", []).append(score.stats)
+            clusters.setdefault(score.language or "", []).append(labels[i] if labels else i)
         value = stderr = ci = None
         if measured:
-            parts = [(len(part), self._corpus(part)) for part in corpora.values()]
-            value = sum(n * v for n, v in parts) / len(measured)
+            value = sum(len(part) * self._corpus(part) for part in corpora.values()) / len(measured)
         if len(measured) > 1:
-            stderr, ci = self._bootstrap(corpora, cluster_labels(measured))
+            stderr, ci = self._bootstrap(corpora, clusters if labels else None)
         return Summary(
             metric=self.name,
             value=value,
@@ -85,38 +91,34 @@ class ChrF:
             ci=ci,
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
-            signature=self._signature(),
+            signature=self._signature(ci is not None, labels is not None),
             higher_is_better=self.higher_is_better,
         )
 
-    def _corpus(self, scores: Sequence[SampleScore]) -> float:
+    def _corpus(self, segments: Sequence[tuple[float, ...]]) -> float:
         """One corpus's score in [0, 1] from its summed statistics (whole numbers, so the order does not matter)."""
-        totals = [int(sum(column)) for column in zip(*(s.stats for s in scores), strict=True)]
+        totals = [int(sum(column)) for column in zip(*segments, strict=True)]
         return float(self._sacrebleu._compute_f_score(totals)) / 100
 
     def _bootstrap(
-        self, corpora: dict[str, list[SampleScore]], labels: list[object] | None
+        self, corpora: dict[str, list[tuple[float, ...]]], clusters: dict[str, list[object]] | None
     ) -> tuple[float, stats.Interval]:
         """(standard deviation of the bootstrap scores, sacrebleu's 95% interval), both in [0, 1]."""
-        strata = {name: [s.stats for s in part] for name, part in corpora.items()}
-        if labels is None:
-            drawn = stats.bootstrap_strata(strata, f_scores, self.resamples, self.seed)
+        if clusters is None:
+            drawn = stats.bootstrap_strata(corpora, f_scores, self.resamples, self.seed)
         else:
-            ordered = [s for part in corpora.values() for s in part]
-            relabelled = cluster_labels(ordered) or []
-            clusters, start = {}, 0
-            for name, part in corpora.items():
-                clusters[name] = relabelled[start : start + len(part)]
-                start += len(part)
-            drawn = stats.bootstrap_clusters(strata, clusters, f_scores, self.resamples, self.seed)
+            drawn = stats.bootstrap_clusters(corpora, clusters, f_scores, self.resamples, self.seed)
         _, (low, high) = stats.bootstrap_interval(drawn)
-        return float(drawn.std(ddof=1, dtype=float)) / 100, (low / 100, high / 100)
+        return float(drawn.std(ddof=1, dtype=float)) / 100, (max(0.0, low / 100), min(1.0, high / 100))
 
-    def _signature(self) -> str:
+    def _signature(self, interval: bool, clustered: bool) -> str:
         import sacrebleu
 
-        nw, method = self.word_order, f"ci:bootstrap-{self.resamples}"
-        return f"{self.name}|case:mixed|eff:yes|nc:{CHAR_ORDER}|nw:{nw}|space:no|sacrebleu:{sacrebleu.__version__}|{method}"
+        method = f"bootstrap{'-clusters' if clustered else ''}-{self.resamples}|seed:{self.seed}" if interval else "none"
+        return (
+            f"{self.name}|nrefs:{1 if self.references == 'first' else 'var'}|case:mixed|eff:yes|nc:{CHAR_ORDER}"
+            f"|nw:{self.word_order}|space:no|sacrebleu:{sacrebleu.__version__}|ci:{method}"
+        )
 
 
 def f_scores(totals: NDArray[Any]) -> NDArray[Any]:

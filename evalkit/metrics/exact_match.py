@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ class ExactMatch:
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ConfigError(f"metric {self.name}: ignore_patterns has {pattern!r}, not a regular expression ({error}); mend it") from error
+                raise ConfigError(
+                    f"metric {self.name}: ignore_patterns has {pattern!r}, not a regular expression ({error}); mend it"
+                ) from error
 
     def answer(self, text: str) -> str | None:
         """What the model answered, before normalisation; None when nothing can be extracted."""
@@ -82,10 +85,12 @@ class ExactMatch:
         )
 
     def _signature(self) -> list[str]:
-        if self.extract is None:
-            extract = "none"
-        else:
-            extract = self.extract.pick if isinstance(self.extract, RegexExtract) else getattr(self.extract, "__name__", type(self.extract).__name__)
+        """What was compared; `regex` is a digest of every pattern, so that two extractions never look the same."""
+        patterns = list(self.ignore_patterns)
+        extract = "none" if self.extract is None else getattr(self.extract, "__name__", type(self.extract).__name__)
+        if isinstance(self.extract, RegexExtract):
+            extract = self.extract.pick
+            patterns.insert(0, self.extract.pattern)
         return [
             f"case:{'lower' if self.ignore_case else 'mixed'}",
             f"punct:{'removed' if self.ignore_punctuation else 'kept'}",
@@ -93,6 +98,7 @@ class ExactMatch:
             f"strip:{'yes' if self.strip else 'no'}",
             *(["indic:yes"] if self.indic else []),
             f"extract:{extract}",
+            *([f"regex:{hashlib.sha256(chr(0).join(patterns).encode()).hexdigest()[:8]}"] if patterns else []),
         ]
 
 
