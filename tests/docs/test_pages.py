@@ -1,0 +1,47 @@
+"""Pages speak of things that exist: tasks, models, suites, data sources, files, make targets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
+ELSEWHERE = {"task": {"capitals"}}  # the task that docs/add-a-task.md makes outside the repository
+BRACKETED = re.compile(r"\b(task|model|suite|data)=\[?([a-z0-9_,]+)\b")
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+
+
+def known(group: str) -> set[str]:
+    return {path.stem for path in (REPO / "conf" / group).glob("*.yaml")} | ELSEWHERE.get(group, set())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_names_on_a_page_exist(page: Path) -> None:
+    for group, names in BRACKETED.findall(page.read_text(encoding="utf-8")):
+        for name in filter(None, names.split(",")):
+            assert name in known(group), f"{page.name} says {group}={name}, which is not in conf/{group}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_links_on_a_page_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))
+def test_make_targets_on_a_page_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    said = set(re.findall(r"(?:^\$ |`)make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert said <= targets
+
+
+def test_the_readme_lists_every_task() -> None:
+    text = (REPO / "README.md").read_text(encoding="utf-8").replace("flores_in_*_released", "flores_in_en_xx_released flores_in_xx_en_released")
+    assert [name for name in sorted(known("task") - {"capitals"}) if name not in text] == []
+
+
+def test_ci_runs_what_the_readme_says() -> None:
+    assert "exec make test" in (REPO / ".ci" / "run").read_text(encoding="utf-8")
