@@ -38,10 +38,5 @@ def test_make_targets_on_a_page_exist(page: Path) -> None:
     assert said <= targets
 
 
-def test_the_readme_lists_every_task() -> None:
-    text = (REPO / "README.md").read_text(encoding="utf-8").replace("flores_in_*_released", "flores_in_en_xx_released flores_in_xx_en_released")
-    assert [name for name in sorted(known("task") - {"capitals"}) if name not in text] == []
-
-
 def test_ci_runs_what_the_readme_says() -> None:
     assert "exec make test" in (REPO / ".ci" / "run").read_text(encoding="utf-8")
