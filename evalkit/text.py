@@ -36,9 +36,7 @@ def indic_answer(text: str) -> str:
     return strip_sentence_end(ascii_digits(nfc(text)))
 
 
-def normalize_answer(
-    text: str, *, ignore_patterns: Sequence[str] = (), ignore_case: bool = False, ignore_punctuation: bool = False
-) -> str:
+def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_case: bool = False, ignore_punctuation: bool = False) -> str:
     """What exact match compares: patterns removed in order, then lower case, then ASCII punctuation deleted.
 
     The order is that of Hugging Face `evaluate`'s exact_match, which lm-evaluation-harness 0.4.13 follows: a pattern

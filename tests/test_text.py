@@ -1,0 +1,61 @@
+import string
+import sys
+import unicodedata
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.text import ascii_digits, indic_answer, nfc, normalize_answer, strip_sentence_end
+
+DIGITS = st.sampled_from([c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) == "Nd"])
+
+
+def test_digits_of_every_script() -> None:
+    assert ascii_digits("१२३ ১২৩ ૧૨૩ ௧௨௩ ١٢٣ ۱۲۳ １２３ ᱑᱒᱓") == " ".join(["123"] * 8)
+    assert ascii_digits("x² ½ Ⅻ 五 ௰") == "x² ½ Ⅻ 五 ௰"  # numbers, but not decimal digits
+
+
+@given(st.text(DIGITS))
+def test_digits_keep_their_value(text: str) -> None:
+    assert ascii_digits(text) == "".join(str(unicodedata.decimal(c)) for c in text)
+    assert ascii_digits(text).isascii()
+
+
+@given(st.text())
+def test_digits_touch_nothing_else(text: str) -> None:
+    got = ascii_digits(text)
+    assert len(got) == len(text)
+    assert all(a == b or (unicodedata.category(b) == "Nd" and a in string.digits) for a, b in zip(got, text, strict=True))
+
+
+def test_sentence_ends() -> None:
+    assert strip_sentence_end("वह गया। \n") == "वह गया"
+    assert strip_sentence_end("श्लोक ॥") == "श्लोक"
+    assert strip_sentence_end("وہ گیا۔") == "وہ گیا"
+    assert strip_sentence_end("वह। गया.") == "वह। गया."
+
+
+def test_nfc_joins_what_looks_equal() -> None:
+    assert nfc("e\u0301") == nfc("\u00e9")
+    assert nfc("\u0915\u093c") == nfc("\u0958")  # क़ written two ways
+
+
+@given(st.text(), st.booleans(), st.booleans())
+def test_normalizing_is_idempotent_and_does_what_it_says(text: str, case: bool, punctuation: bool) -> None:
+    got = normalize_answer(text, ignore_case=case, ignore_punctuation=punctuation)
+    assert got == normalize_answer(got, ignore_case=case, ignore_punctuation=punctuation)
+    assert not (punctuation and set(got) & set(string.punctuation))
+    if not case and not punctuation:
+        assert got == text
+
+
+@given(st.text() | st.text(st.sampled_from("a1१।॥۔ \u0915\u093c\u0958e\u0301")))
+def test_indic_answer_is_idempotent(text: str) -> None:
+    assert indic_answer(indic_answer(text)) == indic_answer(text)
+
+
+def test_patterns_go_first_and_in_order() -> None:
+    assert normalize_answer("The Cat.", ignore_patterns=["the "], ignore_case=True, ignore_punctuation=True) == "the cat"
+    assert normalize_answer("abc", ignore_patterns=["b", "ac"]) == ""
+    assert normalize_answer("abc", ignore_patterns=["ac", "b"]) == "ac"
+    assert normalize_answer("है।", ignore_punctuation=True) == "है।"  # a danda is not ASCII punctuation
