@@ -96,11 +96,10 @@ def fill(what: str, template: str, doc: Doc, extra: Mapping[str, Any] | None = N
     except KeyError as error:
         name = str(error.args[0])
         here = ", ".join(sorted(str(f) for f in fields)) or "none"
-        raise ConfigError(
-            f"prompt {what} names the field {name!r}, which document {doc.id or '?'} does not have; it has {here}{did_you_mean(name, fields)}"
-        ) from error
+        near = did_you_mean(name, fields)
+        raise ConfigError(f"prompt {what} names the field {name!r}, which document {doc.id or '?'} does not have; it has {here}{near}") from error
     except (IndexError, AttributeError, TypeError, ValueError) as error:
-        raise ConfigError(f"prompt {what} {template!r} cannot be filled from document {doc.id or '?'}: {error}; mend the template") from error
+        raise ConfigError(f"prompt {what} {template!r} cannot be filled from document {doc.id or '?'}: {error}; mend it") from error
 
 
 def gold_index(doc: Doc) -> int:
@@ -111,5 +110,5 @@ def gold_index(doc: Doc) -> int:
     """
     target = doc.target[0] if isinstance(doc.target, tuple | list) and doc.target else doc.target
     if not isinstance(target, int) or isinstance(target, bool) or not 0 <= target < len(doc.choices):
-        raise DataError(f"document {doc.id or '?'}: target {doc.target!r} is no index into its {len(doc.choices)} choices; to_doc must set one")
+        raise DataError(f"document {doc.id or '?'}: target {doc.target!r} is no index of its {len(doc.choices)} choices; mend to_doc")
     return target

@@ -82,5 +82,5 @@ def generation_params(given: GenerationParams | Mapping[str, Any]) -> Generation
     if params.max_new_tokens < 1:
         raise ConfigError(f"prompt params: max_new_tokens={params.max_new_tokens} must be 1 or more")
     if params.temperature < 0 or not 0 < params.top_p <= 1:
-        raise ConfigError(f"prompt params: temperature={params.temperature}, top_p={params.top_p}: need temperature >= 0 and 0 < top_p <= 1")
+        raise ConfigError(f"prompt params: temperature={params.temperature}, top_p={params.top_p}: need t >= 0 and 0 < top_p <= 1")
     return params
