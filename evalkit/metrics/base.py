@@ -142,8 +142,8 @@ def uncertainty(
     """(stderr, 95% interval, name of the interval's method) of a mean of values.
 
     0/1 values: Wilson. Other values: Student's t with n-1 degrees of freedom. Clusters: cluster-robust stderr, t with
-    G-1; when all values are 0 or all 1, its stderr of 0 would claim certainty, so Wilson with the G clusters as sample
-    size (each cluster may be one observation's worth). Fewer than two values: neither.
+    G-1; when no cluster differs from another, a stderr of 0 would claim certainty, so for 0/1 values Wilson with the G
+    clusters as sample size (each cluster may be one observation's worth). Fewer than two values: neither.
     """
     n = len(values)
     if n < 2:
@@ -151,7 +151,7 @@ def uncertainty(
     centre, binary = stats.mean(values), bounds == UNIT and all(v in (0.0, 1.0) for v in values)
     if clusters is not None:
         stderr, g = stats.clustered_stderr(values, clusters), len(set(clusters))
-        if binary and centre in (0.0, 1.0):
+        if binary and not stderr:
             return stderr, stats.wilson(centre * g, g), "wilson-clusters"
         return stderr, _within(stats.t_interval(centre, stderr or 0.0, g - 1), bounds), "cluster-t"
     stderr = stats.stderr_of_mean(values)

@@ -63,11 +63,13 @@ def test_clusters_that_say_nothing() -> None:
     assert "ci:wilson|" in Accuracy().summarize(subject).signature
 
 
-def test_all_right_in_clusters_is_not_certainty() -> None:
+def test_clusters_that_do_not_differ_are_not_certainty() -> None:
     got = Accuracy().summarize([s for c in "abc" for s in samples([1.0] * 4, cluster=c)])
     assert got.value == 1.0
     assert got.ci == stats.wilson(3, 3)
     assert "ci:wilson-clusters" in got.signature
+    halves = Accuracy().summarize([s for c in "ab" for s in samples([1.0, 0.0], cluster=c)])
+    assert (halves.stderr, halves.ci) == (0.0, stats.wilson(1, 2))
 
 
 def test_values_between_nought_and_one_use_t() -> None:
