@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
+from evalkit.data.net import reachable
 from evalkit.data.spec import DataSpec, Rows
 from evalkit.data.wheel import WheelSource
 from evalkit.errors import DataError
-
-PROBE_SECONDS = 3.0
 
 
 @dataclass
@@ -46,23 +42,3 @@ class AutoSource:
             # The kind is kept: a split the wheel lacks is not the same as a missing wheel.
             raise type(error)(f"{error} (the hub is out of reach)") from error
         return replace(read, where=f"{read.where} (hub out of reach)")
-
-
-def endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-
-
-def reachable(timeout: float = PROBE_SECONDS) -> bool:
-    """Whether the hub answers within `timeout` seconds; False at once under HF_HUB_OFFLINE."""
-    offline = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE") or ""
-    if offline.upper() in {"1", "ON", "YES", "TRUE"}:
-        return False
-    request = urllib.request.Request(endpoint(), method="HEAD", headers={"User-Agent": "evalkit"})
-    try:
-        with urllib.request.urlopen(request, timeout=timeout):  # noqa: S310 (http or https, chosen by the user)
-            return True
-    except urllib.error.HTTPError as error:
-        # 403 and 407 are what a closed proxy says; any other answer below 500 is the hub's own.
-        return error.code < 500 and error.code not in (403, 407)
-    except (OSError, ValueError):
-        return False

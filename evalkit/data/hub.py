@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evalkit.data import net
 from evalkit.data.jsonl import read_jsonl
 from evalkit.data.spec import DataSpec, Row, Rows
 from evalkit.errors import DataError
@@ -28,13 +29,18 @@ class HubUnreachable(DataError):
 class HubSource:
     """Reads a hub data set with `datasets`, or its raw JSON files when the task names them in `data.files`."""
 
+    # What the hub said once holds for the run: the commit of an unpinned branch, and whether it answers.
     _shas: dict[tuple[str, str | None], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _answers: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
         """Raises:
         HubUnreachable: no network (or HF_HUB_OFFLINE) and nothing cached.
         DataError: gated, unknown data set, revision, configuration, split or file.
         """
+        if not cached(spec, split, language) and not self._reachable():
+            why = "HF_HUB_OFFLINE is set" if net.offline() else f"{net.endpoint()} does not answer"
+            raise HubUnreachable(f"task {task}: {spec.path} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
         try:
             sha = self._commit(spec)
             rows = _from_file(task, spec, split, language, sha) if spec.files else _from_tables(spec, split, language, sha)
@@ -42,9 +48,14 @@ class HubSource:
             raise
         except Exception as error:  # the hub's own code raises many classes: each becomes one line
             raise explain(error, task, spec, split, language) from error
-        pinned = spec.revision == sha
-        notes = () if pinned else (f"{spec.path}: {spec.revision or 'the default branch'} was commit {sha} when read; pin data.revision to repeat it",)
+        branch = spec.revision or "the default branch"
+        notes = () if branch == sha else (f"{spec.path}: {branch} was commit {sha} when read; pin data.revision to repeat it",)
         return Rows(rows, where=f"{spec.path}@{sha[:8]} {split}", revision=sha, notes=notes)
+
+    def _reachable(self) -> bool:
+        if not self._answers:
+            self._answers.append(net.reachable())
+        return self._answers[0]
 
     def _commit(self, spec: DataSpec) -> str:
         """The commit sha; a branch, tag or absent revision is resolved by the hub, once."""
@@ -64,6 +75,8 @@ def cached(spec: DataSpec, split: str, language: str | None = None) -> bool:
         return False
     if not spec.files:
         return _arrow_folder(spec, language, spec.revision) is not None
+    if split not in spec.files:
+        return False
     from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(spec.path, _fill(spec.files[split], language), revision=spec.revision, repo_type="dataset")
@@ -149,12 +162,14 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
     def met(*kinds: type[BaseException]) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
-    if met(errors.GatedRepoError):
+    # `datasets` drops the hub's own exception from the chain, so its wording is looked at as well.
+    message = " ".join(str(error).split())
+    if met(errors.GatedRepoError) or "gated dataset" in message:
         page = f"{constants.ENDPOINT}/datasets/{spec.path}"
         return DataError(f"{head} is gated: accept its terms at {page} and set HF_TOKEN; or {ELSEWHERE}")
     if met(errors.RevisionNotFoundError):
         return DataError(f"{head} has no revision {spec.revision!r}; mend data.revision")
-    if met(errors.RepositoryNotFoundError):
+    if met(errors.RepositoryNotFoundError) or "doesn't exist on the Hub" in message:
         return DataError(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
     if any(_is_transport(link) for link in chain) or met(errors.OfflineModeIsEnabled, ConnectionError, TimeoutError):
         why = "HF_HUB_OFFLINE is set" if met(errors.OfflineModeIsEnabled) else f"{constants.ENDPOINT} does not answer"
@@ -162,8 +177,7 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
     if met(errors.EntryNotFoundError):
         wanted = _fill(spec.files.get(split, ""), language) or split
         return DataError(f"{head} has no file {wanted} at {(spec.revision or 'its default branch')[:8]}; check data.files and the language")
-    message = " ".join(str(error).split())
-    if "split" in message:
+    if "nknown split" in message:
         return DataError(f"{head} has no split {split!r}: {message}")
     return DataError(f"{head}, split {split}: {type(error).__name__}: {message[:300]}")
 

@@ -130,7 +130,7 @@ def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:
     seen: set[str] = set()
     for doc in docs:
         if doc.id in seen:
-            raise DataError(f"task {task}: two documents share the id {doc.id!r}; leave Doc.id empty in {spec.to_doc} to have them numbered")
+            raise DataError(f"task {task}: two documents share the id {doc.id!r}; leave Doc.id empty in {spec.to_doc} to number them")
         seen.add(doc.id)
 
 

@@ -52,7 +52,7 @@ def find(root: Path, task: str, spec: DataSpec, split: str, language: str | None
         DataError: there is none; names the path looked for and what exists instead.
     """
     if not root.is_dir():
-        raise DataError(f"data folder {root} does not exist; give data.root=DIR holding <task>/<split>.jsonl (`evalkit data pull` makes one)")
+        raise DataError(f"data folder {root} does not exist; give data.root=DIR with <task>/<split>.jsonl inside (see `evalkit data pull`)")
     folders = [root / name for name in dict.fromkeys(filter(None, (task, spec.folder)))]
     stems = dict.fromkeys((spec.local_stem(split), split))
     wanted = [folder / (language or "") / f"{stem}.jsonl" for folder in folders for stem in stems]
