@@ -97,7 +97,8 @@ def fill(what: str, template: str, doc: Doc, extra: Mapping[str, Any] | None = N
         name = str(error.args[0])
         here = ", ".join(sorted(str(f) for f in fields)) or "none"
         near = did_you_mean(name, fields)
-        raise ConfigError(f"prompt {what} names the field {name!r}, which document {doc.id or '?'} does not have; it has {here}{near}") from error
+        known = f"document {doc.id or '?'} does not have; it has {here}{near}"
+        raise ConfigError(f"prompt {what} names the field {name!r}, which {known}") from error
     except (IndexError, AttributeError, TypeError, ValueError) as error:
         raise ConfigError(f"prompt {what} {template!r} cannot be filled from document {doc.id or '?'}: {error}; mend it") from error
 

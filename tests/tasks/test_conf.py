@@ -1,0 +1,125 @@
+"""The shipped task, suite and model files: they compose, instantiate and speak of things that exist."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from evalkit.data import SamplesSource, load
+from evalkit.errors import ModelError
+from evalkit.models.missing import MissingModel
+from evalkit.task import Task
+from evalkit.tasks.flores_in import LANGUAGES
+from evalkit.types import GenerateRequest
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+TASKS = sorted(p.stem for p in (CONF / "task").glob("*.yaml"))
+MODELS = sorted(p.stem for p in (CONF / "model").glob("*.yaml"))
+SUITES = sorted(p.stem for p in (CONF / "suite").glob("*.yaml"))
+
+
+def raw(group: str, name: str) -> dict[str, Any]:
+    return dict(yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8")))
+
+
+def task(name: str) -> Task:
+    with initialize_config_dir(str(CONF), version_base=None):
+        made = instantiate(compose(overrides=[f"+task={name}"]).tasks[name])
+    assert isinstance(made, Task)
+    return made
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_file(name: str) -> None:
+    made = task(name)
+    assert made.name == name
+    description = raw("task", name)["description"]
+    assert description == made.description and "\n" not in description
+    assert made.data.revision and len(made.data.revision) == 40
+    assert made.notes, "a task says why its protocol is what it is"
+    assert set(made.languages) <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_renders_every_sample_row_without_leaking_the_answer(name: str) -> None:
+    made = task(name)
+    loaded = load(name, made.data, SamplesSource(), made.languages, want_shots=False)
+    shown = [loaded.docs[0]] * made.num_fewshot
+    for doc in loaded.docs:
+        for chat in (False, True):
+            request = made.prompt.render(name, doc, shown, chat)
+            if isinstance(request, GenerateRequest):
+                text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
+                assert not text.endswith((" ", "\n")) and str(doc.target) not in text.rsplit("\n\n", 1)[-1]
+            else:
+                assert len(request.pairs) == len(doc.choices)
+                assert len(set(request.pairs)) == len(doc.choices)
+                assert all(k.startswith(" ") != chat for _, k in request.pairs)
+
+
+def test_mmlu_categories_are_the_57_subjects() -> None:
+    groups = task("mmlu").groups
+    subjects = [subject for names in groups.values() for subject in names]
+    assert {name: len(names) for name, names in groups.items()} == {"stem": 19, "humanities": 13, "social_sciences": 12, "other": 13}
+    assert len(set(subjects)) == len(subjects) == 57
+    assert "anatomy" in groups["stem"]
+
+
+def test_mmlu_cloze_scores_the_text_of_the_answers() -> None:
+    made = task("mmlu_cloze")
+    doc = load("mmlu_cloze", made.data, SamplesSource(), (), want_shots=False).docs[0]
+    request = made.prompt.render("mmlu_cloze", doc, (), chat=False)
+    assert request.pairs[0] == (f"Question: {doc.fields['question']}\nAnswer:", f" {doc.choices[0]}")
+
+
+def test_flores_released_names_the_code_of_the_wrong_side() -> None:
+    for name, code in (("flores_in_en_xx_released", "en"), ("flores_in_xx_en_released", "hi")):
+        made = task(name)
+        docs = load(name, made.data, SamplesSource(), ["hi"], want_shots=False).docs
+        prompt = made.prompt.render(name, docs[0], (), chat=False).prompt
+        assert f"\n\nTo {code}: {docs[0].fields['source']}\nOutput:" in prompt
+        assert made.data.files == task(name.removesuffix("_released")).data.files
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suite_names_tasks_that_exist(name: str) -> None:
+    suite = raw("suite", name)
+    assert set(suite["defaults"][0]["override /task"]) <= set(TASKS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model_file(name: str) -> None:
+    model = raw("model", name)
+    assert model["name"] == name and "\n" not in model["description"]
+    module, _, cls = model["_target_"].rpartition(".")
+    made_by = getattr(importlib.import_module(module), cls)
+    given = {k: v for k, v in model.items() if k not in ("_target_", "_convert_", "description")}
+    inspect.signature(made_by.__new__ if made_by is MissingModel else made_by.__init__).bind(None, **given)
+    assert model.get("path") or model.get("wheel") or name in ("hf", "fake", "gpt_4o", "gemini_1_5_flash")
+
+
+def test_every_column_of_the_card_has_a_model() -> None:
+    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
+        columns = {row["model"] for row in csv.DictReader(file)}
+    named: list[str] = []
+    for name in MODELS:
+        card = raw("model", name)["card_name"]
+        named += card if isinstance(card, list) else [card] if card else []
+    assert sorted(named) == sorted(columns)
+
+
+def test_a_missing_model_says_what_is_missing() -> None:
+    with pytest.raises(ModelError, match=r"model gpt_4o cannot be run: .*no open weights.*; choose another model \(.*GPT-4o\)"):
+        MissingModel(**{k: v for k, v in raw("model", "gpt_4o").items() if k in ("name", "reason", "card_name")})
+    with initialize_config_dir(str(CONF), version_base=None):
+        config = compose(overrides=["+model=gpt_4o"]).model
+    with pytest.raises(Exception, match="no open weights"):
+        instantiate({k: v for k, v in config.items() if k != "description"})
