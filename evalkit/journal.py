@@ -14,7 +14,9 @@ import logging
 import os
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
+from io import FileIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +42,7 @@ class Journal:
         self.path = folder / NAME if folder else None
         self.answers: dict[str, Response] = {}
         self._lock: IO[str] | None = None
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         if self.path is not None:
             self._open(self.path)
 
@@ -56,14 +58,24 @@ class Journal:
         Raises:
             JournalError: the disk is full or the file cannot be written; what was saved stays valid.
         """
-        fresh = [r for r in responses if r.status != "error" and r.key not in self.answers]
+        fresh = {r.key: r for r in responses if r.status != "error" and r.key not in self.answers}
         if self._file is not None and fresh:
-            try:
-                self._file.write(b"".join(_line(r) for r in fresh))
-                self._file.flush()
-            except OSError as error:
+            self._write(self._file, b"".join(_line(r) for r in fresh.values()))
+        self.answers.update(fresh)
+
+    def _write(self, file: FileIO, content: bytes) -> None:
+        """All of `content` or none of it: what a full disk or Ctrl-C cut short is taken back."""
+        end = os.fstat(file.fileno()).st_size
+        left = memoryview(content)
+        try:
+            while left:
+                left = left[file.write(left) :]
+        except BaseException as error:
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), end)
+            if isinstance(error, OSError):
                 raise self._unwritable(error) from error
-        self.answers.update((r.key, r) for r in fresh)
+            raise
 
     def compact(self, order: Sequence[str]) -> None:
         """Put answers into the run's own order, so that an interrupted run ends with the same bytes.
@@ -79,32 +91,35 @@ class Journal:
             return
         temporary = self.path.with_suffix(".tmp")
         try:
-            temporary.write_bytes(content)
+            with temporary.open("wb") as handle:
+                handle.write(content)
+                handle.flush()
+                os.fsync(handle.fileno())  # a power cut must not leave the new name with no content
             os.replace(temporary, self.path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise self._unwritable(error) from error
         self._file.close()
-        self._file = self.path.open("ab")
+        self._file = _appending(self.path)
 
     def close(self) -> None:
         """Flush to the disk and release the lock."""
-        if self._file is not None:
-            try:
-                os.fsync(self._file.fileno())
-            finally:
-                self._file.close()
-                self._file = None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        file, lock, self._file, self._lock = self._file, self._lock, None, None
+        try:
+            if file is not None:
+                with file:
+                    os.fsync(file.fileno())
+        finally:
+            if lock is not None:
+                lock.close()
 
     def _open(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(path.parent)
             self._load(path)
-            self._file = path.open("ab")
+            self._file = _appending(path)
         except OSError as error:
             self.close()
             raise self._unwritable(error) from error
@@ -124,6 +139,11 @@ class Journal:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return JournalError(f"no space left for {self.path}; {kept}: free some space and run the same command again")
         return JournalError(f"{self.path} cannot be written ({error.strerror or error}); {kept}: choose another place with results_dir=DIR")
+
+
+def _appending(path: Path) -> FileIO:
+    # Unbuffered: nothing is left to be written, and to fail, at close.
+    return FileIO(path, "ab")
 
 
 def read(path: Path) -> tuple[dict[str, Response], int | None]:
@@ -169,11 +189,14 @@ def _parse(line: bytes) -> Response | None:
     body, crc = line[:-19] + b"}", line[-19:-1]
     if crc != b',"crc":"%08x"}' % zlib.crc32(body):
         return None
-    raw: dict[str, Any] = json.loads(body)
-    for name in ("loglikelihoods", "greedy"):
-        if name in raw:
-            raw[name] = tuple(raw[name])
-    return Response(**raw)
+    try:
+        raw: dict[str, Any] = json.loads(body)
+        for name in ("loglikelihoods", "greedy"):
+            if name in raw:
+                raw[name] = tuple(raw[name])
+        return Response(**raw)
+    except (ValueError, TypeError):
+        return None  # whole, but not written by this version
 
 
 def _locked(folder: Path) -> IO[str]:

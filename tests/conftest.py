@@ -1,0 +1,107 @@
+"""Shared by the tests: the command line called in this process, and tiny checkpoints made on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TEXT = [
+    "A boy wets a muddy bicycle with a hose. He scrubs the frame with a soapy sponge.",
+    "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer: 36\n\n",
+    "The capital of India is New Delhi; नई दिल्ली भारत की राजधानी है।",
+]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one command left on the screen."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line that an error is; fails when there is more or less than that."""
+        lines = [line for line in self.err.splitlines() if line.startswith("error:")]
+        assert len(lines) == 1 and "Traceback" not in self.err and "Error executing job" not in self.err, self.err
+        assert self.err.rstrip().splitlines()[-1] == lines[0], self.err
+        return lines[0]
+
+
+Evalkit = Callable[..., Said]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's cache, nor asks a network."""
+    wanted = {"EVALKIT_CACHE": str(tmp_path_factory.mktemp("cache")), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.fixture
+def evalkit(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evalkit:
+    """`evalkit("run", "task=hellaswag", …)` in an empty folder, in this process."""
+    from evalkit.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> Said:
+        capfd.readouterr()
+        code = main(list(words))
+        captured = capfd.readouterr()
+        return Said(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes a random Llama of two layers with a byte-level BPE tokenizer; the same arguments give the same folder."""
+    made: dict[str, Path] = {}
+
+    def make(seed: int = 0, bos: bool = True, template: str | None = None, max_length: int = 512, **config: Any) -> Path:
+        name = repr((seed, bos, template, max_length, sorted(config.items())))
+        if name not in made:
+            folder = tmp_path_factory.mktemp("checkpoint")
+            save_tiny(folder, seed, bos, template, max_length, config)
+            made[name] = folder
+        return made[name]
+
+    return make
+
+
+def save_tiny(folder: Path, seed: int, bos: bool, template: str | None, max_length: int, config: dict[str, Any]) -> None:
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = ["<s>", "</s>"] if bos else ["</s>"]
+    tokenizer.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", **({"bos_token": "<s>"} if bos else {}))
+    if template:
+        fast.chat_template = template
+    fast.save_pretrained(folder)
+    torch.manual_seed(seed)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    ids = {"bos_token_id": fast.bos_token_id, "eos_token_id": fast.eos_token_id, "pad_token_id": None}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(fast), max_position_embeddings=max_length, initializer_range=0.5, **ids, **sizes | config))
+    model.save_pretrained(folder)
