@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from evalkit.data import Source
 from evalkit.models.base import Model
@@ -42,13 +43,12 @@ def evaluate(
 
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
-    words = [*overrides, f"task=[{','.join(names)}]"]
+    words = [f"task=[{','.join(names)}]"]
     words += [*cli.model_words(model)] if isinstance(model, str) else ["model=fake"]
     words += [f"data={data}"] if isinstance(data, str) else []
     words += [f"limit={limit}"] if limit is not None else []
     words += [f"chat={str(chat).lower()}"] if chat is not None else []
-    config = cli.compose(words)
-    parts = cli.build(config, allow_no_task=True)
+    parts = cli.build(cli.compose([*words, *overrides]), allow_no_task=True)
     chosen = [parts.tasks[task] if isinstance(task, str) else task for task in wanted]
     folder: Path | None = Path(run_dir) if run_dir else None
     if folder is None and isinstance(model, str) and isinstance(data, str) and len(names) == len(wanted):
@@ -57,9 +57,15 @@ def evaluate(
         parts.model if isinstance(model, str) else model,
         chosen,
         parts.source if isinstance(data, str) else data,
-        limit=limit,
-        chat=chat,
+        limit=parts.config["limit"],
+        chat=parts.config["chat"],
         folder=folder,
-        config=parts.config if len(names) == len(wanted) else None,
+        config=_config(parts.config, model, len(names) == len(wanted)),
         progress=default_progress() if progress else Silent(),
     )
+
+
+def _config(config: Mapping[str, Any], model: str | Model, named: bool) -> dict[str, Any]:
+    """What the manifest keeps: only what really was configured, so nothing of a stand-in for an object."""
+    kept = dict(config) if named else {key: value for key, value in config.items() if key != "tasks"}
+    return kept if isinstance(model, str) else kept | {"model": {"name": model.name}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -77,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = {"run": _run, "ls": commands.ls, "show": commands.show, "score": commands.score, "report": commands.report, "data": commands.data}
         if words[0] not in known:
             raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], known)}; commands: {', '.join(known)}")
+        if words[0] != "run" and {"-h", "--help"} & set(words):
+            print(HELP, end="")
+            return 0
         return known[words[0]](words[1:])
     except KeyboardInterrupt:
         print("interrupted: every finished answer is saved; run the same command again to continue", file=sys.stderr)
@@ -98,7 +102,6 @@ def _run(words: list[str]) -> int:
     # With this set Hydra lets exceptions through instead of printing them its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _importable(words)
-    sys.argv = ["evalkit run", *words]
     main_process, failed = os.getpid(), [0]
 
     def job(config: Any) -> None:
@@ -106,15 +109,20 @@ def _run(words: list[str]) -> int:
 
         try:
             commands.run_job(build(config))
-        except EvalkitError as error:
+        except Exception as error:
             # Another process (a launcher's worker) must see the job fail; here one line says it all,
             # and a sweep goes on with its next job.
-            if os.getpid() != main_process:
+            mendable = _mendable(error)
+            if mendable is None or os.getpid() != main_process:
                 raise
-            print(f"error: {error}", file=sys.stderr)
-            failed[0] = max(failed[0], error.exit_code)
+            print(f"error: {mendable}", file=sys.stderr)
+            failed[0] = max(failed[0], mendable.exit_code)
 
-    hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+    outer, sys.argv = sys.argv, ["evalkit run", *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(job)()
+    finally:
+        sys.argv = outer
     return failed[0]
 
 
@@ -130,11 +138,9 @@ def compose(words: Sequence[str]) -> Any:
 
     words = list(words)
     _importable(words)
-    if "--config-dir" in words:
-        at = words.index("--config-dir")
-        if at + 1 == len(words):
-            raise ConfigError("--config-dir needs a folder")
-        words[at : at + 2] = [f"hydra.searchpath=[file://{Path(words[at + 1]).resolve()}]"]
+    words, folder = config_folder(words)
+    if folder:
+        words.append(f"hydra.searchpath=[{quoted(f'file://{folder.resolve()}')}]")
     if not any(word.startswith("model=") for word in words):
         words.append("model=fake")
     # A notebook may already hold an initialised Hydra: leave it as it was.
@@ -147,6 +153,29 @@ def compose(words: Sequence[str]) -> Any:
         raise _mendable(error) or error from error
     finally:
         GlobalHydra.instance().hydra = outer
+
+
+def config_folder(words: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The words without Hydra's `--config-dir DIR` (`-cd DIR`, `--config-dir=DIR`), and its folder.
+
+    Raises:
+        ConfigError: the folder is not named or does not exist.
+    """
+    rest, folder, following = [], None, iter(words)
+    for word in following:
+        flag, equals, value = word.partition("=")
+        if flag not in ("--config-dir", "-cd"):
+            rest.append(word)
+            continue
+        folder = Path(value if equals else next(following, ""))
+        if not str(value or folder.name) or not folder.is_dir():
+            raise ConfigError(f"{flag} {folder}: no such folder; give one laid out like evalkit's conf/")
+    return rest, folder
+
+
+def quoted(value: str) -> str:
+    """A value as Hydra's override grammar takes it literally, whatever commas, spaces or brackets it has."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
 
 
 def build(config: Any, *, allow_no_task: bool = False) -> Parts:
@@ -163,6 +192,7 @@ def build(config: Any, *, allow_no_task: bool = False) -> Parts:
     plain.pop("hydra", None)
     for group in ("model", "data"):
         plain[group].pop("description", None)  # for `evalkit ls`, not for the class
+    _check(plain)
     if not plain.get("tasks") and not allow_no_task:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")
     for name, task in plain["tasks"].items():
@@ -190,8 +220,29 @@ def model_words(model: str) -> list[str]:
     if model in known:
         return [f"model={model}"]
     if "/" in model or model.endswith(".gguf") or Path(model).exists():
-        return ["model=hf", f"model.path={model}", f"model.name={Path(model).name}"]
+        return ["model=hf", f"model.path={quoted(model)}", f"model.name={quoted(Path(model).name)}"]
     raise ConfigError(f"unknown model {model!r}{did_you_mean(model, known)}; a configured name (evalkit ls models), a folder or a hub id owner/name")
+
+
+def _check(plain: dict[str, Any]) -> None:
+    """Top-level settings of the wrong kind, before anything is read.
+
+    Raises:
+        ConfigError: naming setting, value and what fits.
+    """
+    limit, chat, languages = plain.get("limit"), plain.get("chat"), plain.get("languages")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise ConfigError(f"limit={limit} is not a number of documents; use a whole number from 1, or null for all")
+    if chat is not None and not isinstance(chat, bool):
+        raise ConfigError(f"chat={chat} is neither true, false nor null")
+    if isinstance(languages, str):
+        plain["languages"] = languages = [languages]
+    if languages is not None and not (isinstance(languages, list) and all(isinstance(code, str) for code in languages)):
+        raise ConfigError(f"languages={languages} is not a list of codes; give 'languages=[hi,ta]'")
+    if plain.get("progress") not in (None, "auto", "none"):
+        raise ConfigError(f"progress={plain['progress']} is unknown; use auto or none")
+    if not plain.get("run_dir") and not plain.get("results_dir"):
+        raise ConfigError("results_dir is empty; give the folder that run directories are made in, or run_dir=DIR")
 
 
 def _select_languages(name: str, task: dict[str, Any], wanted: Sequence[str] | None) -> None:
@@ -205,12 +256,8 @@ def _select_languages(name: str, task: dict[str, Any], wanted: Sequence[str] | N
 
 def _importable(words: Sequence[str]) -> None:
     """Users' own tasks import from the current folder and from beside their configuration."""
-    places = [Path.cwd()]
-    for flag, value in zip(words, [*words[1:], ""], strict=True):
-        if flag in ("--config-dir", "-cd"):
-            places.append(Path(value).resolve().parent)
-        elif flag.startswith("--config-dir="):
-            places.append(Path(flag.partition("=")[2]).resolve().parent)
+    _, folder = config_folder(words)
+    places = [Path.cwd(), *([folder.resolve().parent] if folder else [])]
     for place in places:
         if str(place) not in sys.path:
             sys.path.append(str(place))
@@ -226,6 +273,8 @@ def _mendable(error: BaseException | None) -> EvalkitError | None:
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
+    if isinstance(error, OSError) and error.filename:
+        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     from evalkit.commands import explain

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
-from evalkit.resources import conf_dir, published_dir
+from evalkit.resources import conf_dir
 
 if TYPE_CHECKING:
     from evalkit.cli import Parts
@@ -43,10 +43,15 @@ def ls(words: list[str]) -> int:
     """`evalkit ls tasks|models|suites`: names with a line each, read from the YAML files alone."""
     import yaml
 
+    from evalkit.cli import config_folder
+
+    words, own = config_folder(words)
     what = words[0] if words else "tasks"
     if what not in GROUPS:
         raise ConfigError(f"evalkit ls {what}: unknown{did_you_mean(what, GROUPS)}; one of {', '.join(GROUPS)}")
-    folders = [conf_dir(), *(Path(words[i + 1]) for i, word in enumerate(words[:-1]) if word == "--config-dir")]
+    if len(words) > 1:
+        raise ConfigError(f"evalkit ls {what} takes no further word ({words[1]})")
+    folders = [conf_dir(), *([own] if own else [])]
     lines = []
     for file in sorted(file for folder in folders for file in (folder / GROUPS[what]).rglob("*.yaml")):
         text = file.read_text(encoding="utf-8")
@@ -162,16 +167,24 @@ def report(words: list[str]) -> int:
 
     words, options = _options(words, "out")
     if not words:
-        raise ConfigError("evalkit report needs at least one run directory (they are under results/runs)")
+        raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     results = []
     for word in words:
         path = Path(word) / SCORES
-        if not path.exists():
-            raise ConfigError(f"{word} has no {SCORES}; give a run directory, and finish it with the same evalkit run command")
-        results.append(from_json(path.read_text(encoding="utf-8"), path=path))
+        results.append(from_json(path.read_text(encoding="utf-8"), path=path) if path.exists() else _unfinished(Path(word)))
     out = Path(options["out"]) if "out" in options else Path(words[0]) if len(words) == 1 else None
     _tables(results, out)
     return 0
+
+
+def _unfinished(folder: Path) -> RunResult:
+    """What an interrupted (or still running) run has answered so far; its own files stay as they are."""
+    from evalkit.cli import build
+    from evalkit.folder import read_config
+    from evalkit.runner import rescore
+
+    parts = build(read_config(folder))
+    return rescore(folder, list(parts.tasks.values()), parts.config["model"].get("name", folder.name), save=False)
 
 
 def data(words: list[str]) -> int:
@@ -193,7 +206,7 @@ def data(words: list[str]) -> int:
 def _tables(results: Sequence[RunResult], folder: Path | None) -> None:
     from evalkit.report import load_card, print_tables, write_tables
 
-    card = load_card(published_dir() / "krutrim2.csv")
+    card = load_card()
     print_tables(results, card)
     if folder is not None:
         for path in write_tables(results, card, folder):
@@ -269,10 +282,10 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """
     if not path.is_file():
         raise DataError(f"{path} does not exist; give a JSON-lines file")
-    with path.open(encoding="utf-8") as handle:
+    with path.open("rb") as handle:
         for number, text in enumerate(handle, 1):
             if text.strip():
                 try:
                     yield number, json.loads(text)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise DataError(f"{path}:{number} is not JSON: {error}") from error

@@ -34,7 +34,7 @@ def score_responses(parts: Parts, file: Path, name: str) -> RunResult:
     prepared = prepare(task, parts.source, parts.config["limit"], parts.config["chat"])
     if not isinstance(prepared.requests[0], GenerateRequest):
         raise ConfigError(f"task {task.name} ranks choices by log-likelihood, so texts cannot be scored; use a generated form of it")
-    answers = _read(file, prepared.loaded.docs, {doc.id for doc in prepared.evidence.docs})
+    answers = _read(file, prepared.loaded.docs, {doc.id for doc in prepared.evidence.docs}, task.data.split)
     result, scores = score_task(task, prepared.evidence, answers)
     folder = _folder(parts, file, name)
     run = RunResult(name, {task.name: result}, complete=len(answers) == len(prepared.evidence.docs), path=folder)
@@ -58,11 +58,11 @@ def _folder(parts: Parts, file: Path, name: str) -> Path:
     return folders.run_dir(Path(parts.config["results_dir"]), label, {**without_model, "responses": content})
 
 
-def _read(file: Path, docs: Sequence[Doc], asked: set[str]) -> dict[str, list[Response]]:
+def _read(file: Path, docs: Sequence[Doc], asked: set[str], split: str) -> dict[str, list[Response]]:
     by_id = {doc.id: doc.id for doc in docs}
     answers: dict[str, list[Response]] = {}
     for number, raw in read_jsonl(file):
-        doc_id = _document(f"{file}:{number}", raw, docs, by_id)
+        doc_id = _document(f"{file}:{number}", raw, docs, by_id, split)
         if doc_id in answers:
             raise DataError(f"{file}:{number}: document {raw['id']!r} was answered on an earlier line; give several samples as a list in one line")
         texts = raw["response"] if isinstance(raw["response"], list) else [raw["response"]]
@@ -75,14 +75,17 @@ def _read(file: Path, docs: Sequence[Doc], asked: set[str]) -> dict[str, list[Re
     return answers
 
 
-def _document(where: str, raw: Any, docs: Sequence[Doc], by_id: Mapping[str, str]) -> str:
+def _document(where: str, raw: Any, docs: Sequence[Doc], by_id: Mapping[str, str], split: str) -> str:
     if not isinstance(raw, dict) or "id" not in raw or "response" not in raw:
         raise DataError(f'{where}: expected {{"id": document id or row index, "response": text or list of texts}}')
     wanted = raw["id"]
     if isinstance(wanted, str) and wanted in by_id:
         return wanted
-    if isinstance(wanted, bool) or not str(wanted).isdigit():
+    if isinstance(wanted, bool) or not isinstance(wanted, (int, str)) or not str(wanted).isdecimal():
         raise DataError(f"{where}: no document has the id {wanted!r}; ids look like {docs[0].id!r}, or give the row index 0 to {len(docs) - 1}")
-    if int(wanted) >= len(docs):
-        raise DataError(f"{where}: row index {wanted} is out of range; the split has {len(docs)} documents (0 to {len(docs) - 1})")
+    # Rows that the benchmark does not score have an index too, so the numbered id goes before the place in the list.
+    if (numbered := f"{split}/{int(wanted)}") in by_id:
+        return numbered
+    if int(wanted) >= len(docs) or docs[0].id == f"{split}/0":
+        raise DataError(f"{where}: row index {wanted} is out of range, or a row the benchmark does not score; ids go from {docs[0].id} to {docs[-1].id}")
     return docs[int(wanted)].id

@@ -127,4 +127,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ConfigError(f"{path} is damaged ({error}); run the same command again to rebuild it (answers are kept)") from error
-    return dict(loaded)
+    if not isinstance(loaded, dict) or not loaded.get("tasks"):
+        raise ConfigError(f"{folder} was measured from Python objects, so its settings are not in {CONFIG}; score it from Python")
+    return loaded

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from evalkit import folder as folders
 from evalkit import manifest
 from evalkit.data import Loaded, Source, draw, limit_docs, load
 from evalkit.errors import ConfigError
+from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
+from evalkit.journal import read as read_journal
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult, TaskResult, to_json
@@ -88,6 +91,8 @@ def run(
             folders.write_atomic(folder / folders.CONFIG, folders.dump(dict(config or {})))
             folders.write_plan(folder, {p.task.name: p.evidence for p in prepared}, keys)
         reused = len({item.key for item in items} & journal.answers.keys())
+        if folder and any(item.key not in journal.answers for item in items):
+            (folder / folders.SCORES).unlink(missing_ok=True)  # never scores of other answers beside this plan
         with clock("answer"):
             measured = _answer(model, items, journal, progress)
         journal.compact([item.key for item in items])
@@ -105,15 +110,27 @@ def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress:
     if not left:
         return 0
     before = len(journal.answers)
+    failed: dict[str, str] = {}
     progress.start(list(left.values()), len(items) - len(left))
     try:
-        for responses in model.answer(items, set(journal.answers)):
+        for batch in model.answer(items, set(journal.answers)):
+            responses = [_checked(response) for response in batch]
             journal.append(responses)
+            failed |= {r.key: r.error or "no reason given" for r in responses if r.status == "error" and r.key in left}
             if finished := [item for r in responses if (item := left.pop(r.key, None))]:
                 progress.advance(finished)
     finally:
         progress.stop()
+    if failed:
+        log.warning("%d of %d requests failed and are not scored (first: %s); the same command asks them again", len(failed), len(items), next(iter(failed.values())))
     return len(journal.answers) - before
+
+
+def _checked(response: Response) -> Response:
+    """A log-likelihood that is no number is no answer (half-precision overflow, damaged weights)."""
+    if response.loglikelihoods and any(math.isnan(value) for value in response.loglikelihoods):
+        return Response(response.key, "error", error="a log-likelihood came back as NaN; try model.dtype=float32")
+    return response
 
 
 def _keys(items: Sequence[WorkItem]) -> dict[str, dict[str, list[str]]]:
@@ -135,26 +152,31 @@ def _score(name: str, prepared: Sequence[Prepared], keys: Mapping[str, Mapping[s
 
 
 def answers_of(keys: Mapping[str, Sequence[str]], answers: Mapping[str, Response]) -> dict[str, list[Response]]:
-    """Responses by document, for those documents that have any."""
-    found = {doc: [answers[key] for key in wanted if key in answers] for doc, wanted in keys.items()}
-    return {doc: responses for doc, responses in found.items() if responses}
+    """Responses by document; a document that lacks one of its samples is left out, since its score would be another."""
+    return {doc: [answers[key] for key in wanted] for doc, wanted in keys.items() if all(key in answers for key in wanted)}
 
 
-def rescore(folder: Path, tasks: Sequence[Task], name: str) -> RunResult:
-    """Score a run's saved answers again, without model or rows; rewrites `scores.json`.
+def rescore(folder: Path, tasks: Sequence[Task], name: str, *, save: bool = True) -> RunResult:
+    """Score a run's saved answers again, without model or rows.
+
+    Args:
+        save: rewrite `scores.json`; False only reads, and so works beside a process that is still measuring.
 
     Raises:
         ConfigError: not a run directory, or a task that the run did not measure.
+        JournalError: the journal is damaged, or (when saving) in use.
     """
     evidence, keys = folders.read_plan(folder)
     missing = [task.name for task in tasks if task.name not in evidence]
     if missing:
         raise ConfigError(f"{folder} holds no answers for {', '.join(missing)}; it has: {', '.join(evidence)}")
-    with Journal(folder) as journal:
-        results = {task.name: score_task(task, evidence[task.name], answers_of(keys[task.name], journal.answers))[0] for task in tasks}
-        complete = all(key in journal.answers for by in keys.values() for ks in by.values() for key in ks)
-    result = RunResult(name, results, complete, path=folder)
-    folders.write_atomic(folder / folders.SCORES, to_json(result))
+    with Journal(folder) if save else nullcontext():
+        answers, _ = read_journal(folder / JOURNAL)
+        results = {task.name: score_task(task, evidence[task.name], answers_of(keys[task.name], answers))[0] for task in tasks}
+        complete = all(key in answers for task in tasks for ks in keys[task.name].values() for key in ks)
+        result = RunResult(name, results, complete, path=folder)
+        if save:
+            folders.write_atomic(folder / folders.SCORES, to_json(result))
     return result
 
 

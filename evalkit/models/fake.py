@@ -28,7 +28,7 @@ class FakeModel:
         items = []
         for request in requests:
             if isinstance(request, LoglikelihoodRequest):
-                pairs = tuple((tuple(repr(c).encode()), tuple(k.encode())) for c, k in request.pairs)
+                pairs = tuple((tuple(repr(c).encode()), tuple(k.encode(errors="surrogatepass"))) for c, k in request.pairs)
                 key = content_key("fake-ll", str(self.seed), *(ids for pair in pairs for ids in pair))
                 items.append(WorkItem(key, request.task, request.doc_id, 0, "loglikelihood", pairs=pairs))
                 continue
