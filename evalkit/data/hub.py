@@ -171,7 +171,9 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
         return DataError(f"{head} has no revision {spec.revision!r}; mend data.revision")
     if met(errors.RepositoryNotFoundError) or "doesn't exist on the Hub" in message:
         return DataError(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
-    if any(_is_transport(link) for link in chain) or met(errors.OfflineModeIsEnabled, ConnectionError, TimeoutError):
+    if any(_is_transport(link) for link in chain) or met(
+        errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, ConnectionError, TimeoutError
+    ):
         why = "HF_HUB_OFFLINE is set" if met(errors.OfflineModeIsEnabled) else f"{constants.ENDPOINT} does not answer"
         return HubUnreachable(f"{head} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
     if met(errors.EntryNotFoundError):

@@ -79,7 +79,7 @@ def _resolve(dotted: str) -> ToDoc:
         raise ConfigError(f"data.to_doc={dotted!r} cannot be imported ({error}); give module.path.function") from error
     if not callable(function):
         raise ConfigError(f"data.to_doc={dotted!r} is a {type(function).__name__}; give the path of a function row -> Doc")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _pool(
