@@ -40,5 +40,5 @@ class AutoSource:
             read = self._wheel.rows(task, spec, split, language)
         except DataError as error:
             # The kind is kept: a split the wheel lacks is not the same as a missing wheel.
-            raise type(error)(f"{error} (the hub is out of reach)") from error
+            raise type(error)(f"{error}; the hub is out of reach") from error
         return replace(read, where=f"{read.where} (hub out of reach)")
