@@ -56,6 +56,14 @@ def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eo
     return [answers[index] for index in range(len(rows))]
 
 
+def tokens_in(model: Any, size: int) -> int:
+    """Tokens whose keys and values fit into `size` bytes; at least one long row's worth."""
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return max(2048, size // (2 * config.num_hidden_layers * heads * width * model.dtype.itemsize))
+
+
 def _left_padded(items: Sequence[WorkItem], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
     longest = max(len(item.prompt_ids) for item in items)
     ids = torch.full((len(items), longest), pad, dtype=torch.long)

@@ -5,19 +5,31 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.hf import checkpoint as ckpt
 from evalkit.models.hf.encoding import Encoder
-from evalkit.models.planning import packs_of
+from evalkit.models.planning import batches_of
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
 DEFAULT_MAX_LENGTH = 2048
-GENERATION_ROWS = 4  # a generation batch may hold this many times the scoring budget in tokens
+CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
+GENERATION_BYTES = 3 << 29  # keys and values of one generation batch, 1.5 GB
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What exists once weights are loaded."""
+
+    model: Any
+    scorer: Any
+    pad: int
+    eos: frozenset[int]
 
 
 class HFModel:
@@ -29,7 +41,7 @@ class HFModel:
         dtype: `auto` (the checkpoint's own), or a torch name such as `float32`, `bfloat16`.
         device: `auto` (cuda when there is one), or a torch device.
         max_length: tokens the model reads at most; None asks its configuration.
-        batch_tokens: token budget of a scoring batch; halved on out-of-memory. Throughput only.
+        batch_tokens: tokens a scoring pass may read; None fits the device; halved on out-of-memory. Throughput only.
         add_bos: False never adds BOS; None follows the tokenizer.
         card_name: the column of the published card that is this model.
     """
@@ -46,7 +58,7 @@ class HFModel:
         peft: str | None = None,
         trust_remote_code: bool = False,
         max_length: int | None = None,
-        batch_tokens: int = 2048,
+        batch_tokens: int | None = None,
         add_bos: bool | None = None,
         card_name: str | Sequence[str] | None = None,
     ) -> None:
@@ -104,28 +116,47 @@ class HFModel:
         return Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos)
 
     @cached_property
-    def _runtime(self) -> tuple[Any, Any, int, frozenset[int]]:
+    def _runtime(self) -> Runtime:
         import torch
 
-        from evalkit.models.hf.scoring import Projection
+        from evalkit.models.hf.scoring import Scorer
 
         device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
-        return model, Projection(model), pad, frozenset(ends)
+        budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
+        return Runtime(model, Scorer(model, pad, budget), pad, frozenset(ends))
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
-        for kind, budget in (("loglikelihood", self.batch_tokens), ("generate", GENERATION_ROWS * self.batch_tokens)):
-            chosen = [item for item in items if item.kind == kind]
-            for pack in packs_of(chosen, budget):
-                batch = [chosen[index] for index in pack]
-                if any(item.key not in done for item in batch):
-                    yield self._run(batch)
+        yield from self._score([item for item in items if item.kind == "loglikelihood"], done)
+        yield from self._generate([item for item in items if item.kind == "generate"], done)
+
+    def _score(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
+        if all(item.key in done for item in items):
+            return
+        scorer = self._runtime.scorer
+        if scorer.path == "plain":
+            log.info("%s: this architecture takes the plain scoring path", self.name)
+        kept: dict[int, Any] = {}
+        for header, above, batch in scorer.packs(items, done):
+            run = partial(scorer.score, header, above, kept=kept)
+            yield self._halving(batch, run)
+
+    def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
+        if all(item.key in done for item in items):
+            return
+        from evalkit.models.hf.generation import generate, tokens_in
+
+        runtime = self._runtime
+        for batch in batches_of(items, tokens_in(runtime.model, GENERATION_BYTES)):
+            chosen = [items[index] for index in batch]
+            if any(item.key not in done for item in chosen):
+                yield self._halving(chosen, lambda part: generate(runtime.model, self.tokenizer, part, runtime.pad, runtime.eos))
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -136,22 +167,14 @@ class HFModel:
             "fingerprint": self.fingerprint,
             "dtype": self.dtype,
             "device": self.device,
+            "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
             "max_length": self.max_length,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,
             "warnings": list(self.warnings),
         }
 
-    def _run(self, batch: list[WorkItem]) -> list[Response]:
-        from evalkit.models.hf.generation import generate
-        from evalkit.models.hf.scoring import score
-
-        model, projection, pad, eos = self._runtime
-        if batch[0].kind == "loglikelihood":
-            return self._halving(batch, lambda part: score(model, projection, part, pad))
-        return self._halving(batch, lambda part: generate(model, self.tokenizer, part, pad, eos))
-
-    def _halving(self, batch: list[WorkItem], run: Callable[[list[WorkItem]], list[Response]]) -> list[Response]:
+    def _halving(self, batch: Sequence[WorkItem], run: Callable[[Sequence[WorkItem]], list[Response]]) -> list[Response]:
         """Run a batch; on out-of-memory run its halves, and say so once."""
         import torch
 
@@ -166,7 +189,7 @@ class HFModel:
                 raise ModelError(
                     f"{self.name}: out of memory on {item.task}/{item.doc_id} alone; use a smaller dtype, a shorter max_length or another device"
                 ) from error
-        self._warn(f"out of memory with a batch of {len(batch)}; running halves (lower model.batch_tokens={self.batch_tokens} to avoid this)")
+        self._warn(f"out of memory with a batch of {len(batch)}; running halves (a lower model.batch_tokens avoids this)")
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         middle = len(batch) // 2

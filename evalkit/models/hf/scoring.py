@@ -1,162 +1,218 @@
-"""Log-likelihoods in right-padded batches, logits only where a log-probability is asked for.
+"""Log-likelihoods by the plan: every distinct prefix once, logits only where they are asked for.
 
-Padding sits behind every real token, so a causal model needs no mask for it. The vocabulary
-projection is held back by a hook on the output embedding and applied to the asked positions in
-small chunks: memory does not grow with vocabulary × length.
+Two paths give the same numbers. The tree path runs packs through `TreeAttention`; the plain path
+runs right-padded batches through the model as it is. At start the tree path is checked against the
+plain one on a few sequences; a model it does not fit (recurrent layers, biased attention, its own
+attention code) takes the plain path, and the manifest says which one ran.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.planning import Row, rows_of
+from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
+from evalkit.models.hf.projection import Projection
+from evalkit.models.planning import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, plan
 from evalkit.types import Response
 
-CHUNK = 64  # positions projected to the vocabulary at once
+log = logging.getLogger("evalkit")
+TOLERANCE = 2e-4  # relative difference of the paths' log-likelihoods that the start-up check accepts, in float32
 
 
-class Projection:
-    """The model's path from hidden state to logits, applied to chosen positions only.
-
-    Everything a model does after its output embedding (soft-capping, scaling) is elementwise and
-    known by its configuration; `exact` says whether that was confirmed against the model itself.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self.head = model.get_output_embeddings()
-        config = model.config.get_text_config()
-        self.softcap = getattr(config, "final_logit_softcapping", None)
-        self.multiply = float(getattr(config, "logit_scale", None) or 1.0)
-        self.divide = float(getattr(config, "logits_scaling", None) or 1.0)
-        self.exact = self.head is not None and self._agrees()
-
-    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """(positions, width) hidden states to (positions, vocabulary) float32 logits."""
-        logits = self.head(hidden) * self.multiply / self.divide
-        if self.softcap:
-            logits = torch.tanh(logits / self.softcap) * self.softcap
-        return logits if logits.dtype == torch.float64 else logits.float()
-
-    @contextmanager
-    def held_back(self) -> Iterator[list[torch.Tensor]]:
-        """Within, a forward pass leaves its hidden states in the list and projects one position."""
-        seen: list[torch.Tensor] = []
-
-        def keep(_: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-            seen.append(arguments[0])
-            return (arguments[0][:, :1], *arguments[1:])
-
-        handle = self.head.register_forward_pre_hook(keep)
-        try:
-            yield seen
-        finally:
-            handle.remove()
-
-    def _agrees(self) -> bool:
-        vocabulary = self.model.config.get_text_config().vocab_size
-        ids = torch.arange(5, 21, device=self.model.device).remainder(vocabulary)[None]
-        with torch.inference_mode():
-            expected = self.model(input_ids=ids, use_cache=False).logits
-            try:
-                with self.held_back() as seen:
-                    self.model(input_ids=ids, use_cache=False)
-                got = self.logits(seen[0][0]) if seen else None
-            except (RuntimeError, TypeError, IndexError):
-                return False
-        return got is not None and torch.allclose(got, expected[0].to(got.dtype), rtol=1e-4, atol=1e-4)
-
-
-def score(model: Any, projection: Projection, items: Sequence[WorkItem], pad: int) -> list[Response]:
-    """Log-likelihoods of every pair of every item, in one forward pass.
+class Scorer:
+    """Scores log-likelihood items with one model.
 
     Args:
         model: a causal language model in evaluation mode.
-        items: log-likelihood items; equal inputs among them are computed once.
         pad: any valid token id.
+        budget: tokens a forward pass may read.
     """
-    rows = rows_of(items)
-    longest = max(len(row.ids) for row in rows)
-    ids = torch.full((len(rows), longest), pad, dtype=torch.long)
-    for index, row in enumerate(rows):
-        ids[index, : len(row.ids)] = torch.tensor(row.ids)
-    wanted = _positions(rows)
-    with torch.inference_mode():
-        states = _states(model, projection, ids.to(model.device), wanted)
-        logprobs, greedy = _gather(projection, states, wanted.targets, model.device)
-    return _responses(items, rows, wanted, logprobs, greedy)
+
+    def __init__(self, model: Any, pad: int, budget: int) -> None:
+        self.model = model
+        self.pad = pad
+        self.budget = budget
+        self.projection = Projection(model)
+        self.attention = TreeAttention()
+        self.path = "tree" if self._tree_works() else "plain"
+
+    def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[tuple[Header, list[Header], list[WorkItem]]]:
+        """(header, its ancestors, items) for every pack that has an item not in `done`."""
+        distinct = list({item.key: item for item in items}.values())
+        tree = plan(distinct, self.budget) if self.path == "tree" else Header((), 0, packs=padded_packs(distinct, self.budget))
+        yield from _walk(tree, [], distinct, done)
+
+    def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, dict[int, KeyValue]]) -> list[Response]:
+        """Log-likelihoods of a pack under its header; `kept` carries headers' keys and values from pack to pack."""
+        with torch.inference_mode():
+            if self.path == "plain":
+                return self._plain(items)
+            chain_of = [*above, header]
+            for stale in [key for key in kept if key not in {id(h) for h in chain_of}]:
+                del kept[stale]  # its last user is done
+            state: dict[int, KeyValue] = {}
+            for part in chain_of:
+                if part.ids:
+                    if id(part) not in kept:
+                        kept[id(part)] = self._read(part, state)
+                    state = kept[id(part)]
+            return self._tree(items, header.length, state)
+
+    def _read(self, header: Header, before: dict[int, KeyValue]) -> dict[int, KeyValue]:
+        """Keys and values of a header behind its parent's, in causal chunks of the budget."""
+        state = before
+        for start in range(0, len(header.ids), self.budget):
+            tree = chain(header.ids[start : start + self.budget])
+            fresh: dict[int, KeyValue] = {}
+            self._forward([tree], header.start + start, state, fresh)
+            state = {
+                layer: (torch.cat([state[layer][0], k], 2), torch.cat([state[layer][1], v], 2)) if layer in state else (k, v)
+                for layer, (k, v) in fresh.items()
+            }
+        return state
+
+    def _forward(self, trees: Sequence[ItemTree], start: int, state: dict[int, KeyValue], capture: dict[int, KeyValue] | None) -> torch.Tensor:
+        """Hidden states (tokens, width) of the trees' tokens, in order."""
+        device = self.model.device
+        ids = torch.tensor([[token for tree in trees for token in tree.ids]], device=device)
+        positions = torch.tensor([[start + depth for tree in trees for depth in tree.depths]], device=device)
+        self.attention.use(lay_out(trees, device), state, start, capture)
+        with _installed(self.model, self.attention), self.projection.held_back() as seen:
+            self.model(input_ids=ids, position_ids=positions, use_cache=False)
+        return seen[0][0]
+
+    def _tree(self, items: Sequence[WorkItem], start: int, state: dict[int, KeyValue]) -> list[Response]:
+        trees = [item_tree(item, start) for item in items]
+        hidden = self._forward(trees, start, state, None)
+        return self._answers(items, trees, hidden, [sum(len(t.ids) for t in trees[:i]) for i in range(len(trees))])
+
+    def _plain(self, items: Sequence[WorkItem]) -> list[Response]:
+        """One right-padded batch: padding behind every real token needs no mask in a causal model."""
+        rows = [ids for item in items for ids in inputs_of(item)]
+        longest = max(map(len, rows))
+        ids = torch.full((len(rows), longest), self.pad, dtype=torch.long)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = torch.tensor(row)
+        ids = ids.to(self.model.device)
+        if self.projection.exact:
+            with self.projection.held_back() as seen:
+                self.model(input_ids=ids, use_cache=False)
+            hidden = seen[0]
+        else:
+            hidden = self.model(input_ids=ids, use_cache=False).logits
+        trees, bases, first = [], [], 0
+        for item in items:
+            trees.append(_separate(item, longest))
+            bases.append(first * longest)
+            first += len(inputs_of(item))
+        return self._answers(items, trees, hidden.flatten(0, 1), bases)
+
+    def _answers(self, items: Sequence[WorkItem], trees: Sequence[ItemTree], hidden: torch.Tensor, bases: Sequence[int]) -> list[Response]:
+        """Sum the asked log-probabilities per pair; each asked position is projected once."""
+        asks = [(base + ask.node, ask.target) for tree, base in zip(trees, bases, strict=True) for ask in tree.asks]
+        logprobs, greedy = self.projection.read(hidden, asks)
+        responses = []
+        place = 0
+        for item, tree in zip(items, trees, strict=True):
+            sums = [0.0] * len(item.pairs)
+            best = [True] * len(item.pairs)
+            for ask in tree.asks:
+                sums[ask.pair] += logprobs[place]
+                best[ask.pair] &= greedy[place]
+                place += 1
+            responses.append(_response(item, sums, best))
+        return responses
+
+    def _tree_works(self) -> bool:
+        """Compare both paths on branching sequences under a header; False sends the model down the plain path."""
+        config = self.model.config.get_text_config()
+        if not self.projection.exact or not _dispatches(self.model):
+            return False
+        probe, header = _probe(config.vocab_size, getattr(config, "sliding_window", None))
+        try:
+            with torch.inference_mode():
+                expected = self._plain([probe])[0].loglikelihoods or ()
+                state = self._read(header, {})
+                if not self.attention.calls:
+                    return False
+                got = self._tree([probe], header.length, state)[0].loglikelihoods or ()
+        except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
+            log.debug("tree attention does not fit this model: %s", error)
+            return False
+        tolerance = TOLERANCE if self.model.dtype in (torch.float32, torch.float64) else 0.05
+        return all(abs(a - b) <= tolerance * max(1.0, abs(a)) for a, b in zip(expected, got, strict=True))
 
 
-class _Wanted:
-    """Flat positions to read: row, position and target per scored token, and where each ask begins."""
+class _installed:
+    """The model with our attention instead of its own, for the length of a `with` block."""
 
-    def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.places: list[int] = []
-        self.targets: list[int] = []
-        self.starts: list[int] = []
+    def __init__(self, model: Any, attention: TreeAttention) -> None:
+        self.model, self.attention = model, attention
 
+    def __enter__(self) -> None:
+        from transformers import AttentionInterface
 
-def _positions(rows: Sequence[Row]) -> _Wanted:
-    wanted = _Wanted()
-    for index, row in enumerate(rows):
-        for _, _, first, target in row.asks:
-            wanted.starts.append(len(wanted.targets))
-            wanted.rows.extend([index] * len(target))
-            wanted.places.extend(range(first, first + len(target)))
-            wanted.targets.extend(target)
-    wanted.starts.append(len(wanted.targets))
-    return wanted
+        name = f"evalkit_tree_{id(self.attention)}"
+        AttentionInterface.register(name, self.attention)
+        self.before = self.model.config._attn_implementation
+        self.model.config._attn_implementation = name
+        text = self.model.config.get_text_config()
+        self.text_before = text._attn_implementation
+        text._attn_implementation = name
 
-
-def _states(model: Any, projection: Projection, ids: torch.Tensor, wanted: _Wanted) -> torch.Tensor:
-    """Hidden states (or, without an exact projection, logits) at the wanted positions."""
-    if projection.exact:
-        with projection.held_back() as seen:
-            model(input_ids=ids, use_cache=False)
-        return seen[0][wanted.rows, wanted.places]
-    return model(input_ids=ids, use_cache=False).logits[wanted.rows, wanted.places]
+    def __exit__(self, *_: object) -> None:
+        self.model.config.get_text_config()._attn_implementation = self.text_before
+        self.model.config._attn_implementation = self.before
 
 
-def _gather(projection: Projection, states: torch.Tensor, targets: Sequence[int], device: Any) -> tuple[list[float], list[bool]]:
-    target = torch.tensor(targets, device=device)
-    logprobs: list[float] = []
-    greedy: list[bool] = []
-    for start in range(0, len(targets), CHUNK):
-        part = states[start : start + CHUNK]
-        logits = projection.logits(part) if projection.exact else part
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        chosen = target[start : start + CHUNK]
-        picked = logits.gather(1, chosen[:, None])[:, 0] - logits.logsumexp(1)
-        logprobs.extend(picked.tolist())
-        greedy.extend((logits.argmax(1) == chosen).tolist())
-    return logprobs, greedy
+def _dispatches(model: Any) -> bool:
+    """Whether the architecture says that its attention goes through the interface, and is not recurrent."""
+    return bool(getattr(model, "_supports_attention_backend", False) or getattr(model, "_supports_sdpa", False)) and not getattr(model, "_is_stateful", False)
 
 
-def _responses(items: Sequence[WorkItem], rows: Sequence[Row], wanted: _Wanted, logprobs: list[float], greedy: list[bool]) -> list[Response]:
-    sums = [[0.0] * len(item.pairs) for item in items]
-    best = [[False] * len(item.pairs) for item in items]
-    ask = 0
-    for row in rows:
-        for item, pair, _, _ in row.asks:
-            span = slice(wanted.starts[ask], wanted.starts[ask + 1])
-            sums[item][pair] = sum(logprobs[span])
-            best[item][pair] = all(greedy[span])
-            ask += 1
-    return [
-        Response(
-            item.key,
-            "ok",
-            loglikelihoods=tuple(sums[index]),
-            greedy=tuple(best[index]),
-            context_tokens=max(len(context) for context, _ in item.pairs),
-            output_tokens=sum(len(target) for _, target in item.pairs),
-            truncated_tokens=item.truncated_tokens,
-        )
-        for index, item in enumerate(items)
-    ]
+def _walk(header: Header, above: list[Header], items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[tuple[Header, list[Header], list[WorkItem]]]:
+    for pack in header.packs:
+        batch = [items[index] for index in pack]
+        if any(item.key not in done for item in batch):
+            yield header, above, batch
+    for child in header.children:
+        yield from _walk(child, [*above, header], items, done)
+
+
+def _separate(item: WorkItem, longest: int) -> ItemTree:
+    """The item's asks when every distinct input is a padded row of its own."""
+    rows = {ids: row for row, ids in enumerate(inputs_of(item))}
+    asks = tuple(
+        Ask(rows[(context + target)[:-1]] * longest + len(context) - 1 + place, token, pair)
+        for pair, (context, target) in enumerate(item.pairs)
+        for place, token in enumerate(target)
+    )
+    return ItemTree((), (), (), asks)
+
+
+def _response(item: WorkItem, sums: Sequence[float], best: Sequence[bool]) -> Response:
+    return Response(
+        item.key,
+        "ok",
+        loglikelihoods=tuple(sums),
+        greedy=tuple(best),
+        context_tokens=max(len(context) for context, _ in item.pairs),
+        output_tokens=sum(len(target) for _, target in item.pairs),
+        truncated_tokens=item.truncated_tokens,
+    )
+
+
+def _probe(vocabulary: int, window: int | None) -> tuple[WorkItem, Header]:
+    """An item of three pairs that branch twice, and the header before them; long enough to feel a window."""
+    size = min((window or 0) + 24, 2048) if window else 24
+    head = tuple((7 * i + 3) % vocabulary for i in range(size))
+    stem = (*head, *((11 * i + 5) % vocabulary for i in range(9)))
+    ends = tuple(tuple((13 * i + 17 * pair + 1) % vocabulary for i in range(4 + pair)) for pair in range(3))
+    pairs = ((stem, ends[0]), (stem, (*ends[0][:2], *ends[1])), ((*stem, *ends[2][:3]), ends[2]))
+    return WorkItem("probe", "probe", "probe", 0, "loglikelihood", pairs=pairs), Header(head, 0)

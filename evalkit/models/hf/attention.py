@@ -1,0 +1,201 @@
+"""Attention over a pack: the shared header once, each item's own tree beside it.
+
+Installed through transformers' attention interface, so any architecture that dispatches through it
+runs unchanged. A token attends to the header's keys (dense) and to its ancestors in its item's
+tree (small mask); the two results are merged by their log-sum-exp (cascade attention).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from evalkit.models.planning import ItemTree
+
+KeyValue = tuple[torch.Tensor, torch.Tensor]
+WIDE = 1 << 40  # a window that never cuts
+
+
+@dataclass
+class Block:
+    """Trees of one pack laid out for attention: items in rows, padded to the longest tree.
+
+    Attributes:
+        gather: (items, longest) index into the pack's tokens; padding points at token 0.
+        scatter: (tokens,) index into the flattened (items, longest) grid.
+        ancestors: (items, longest, longest) True where a token may look.
+        depths: (items, longest) depth of each token below the header.
+    """
+
+    gather: torch.Tensor
+    scatter: torch.Tensor
+    ancestors: torch.Tensor
+    depths: torch.Tensor
+    masks: dict[int, torch.Tensor] = field(default_factory=dict)
+
+    def mask(self, window: int, dtype: torch.dtype, heads: int) -> torch.Tensor:
+        """(items, 1, heads × longest, longest) additive mask, for `heads` query heads folded into rows."""
+        if window not in self.masks:
+            near = self.depths[:, :, None] - self.depths[:, None, :] < window
+            allowed = (self.ancestors & near).repeat(1, heads, 1)[:, None]
+            self.masks[window] = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -math.inf)
+        return self.masks[window]
+
+
+def lay_out(trees: Sequence[ItemTree], device: Any) -> Block:
+    """The attention layout of a pack whose tokens are the trees' tokens one after another."""
+    longest = max(len(tree.ids) for tree in trees)
+    gather = torch.zeros((len(trees), longest), dtype=torch.long)
+    depths = torch.zeros((len(trees), longest), dtype=torch.long)
+    ancestors = torch.eye(longest, dtype=torch.bool).repeat(len(trees), 1, 1)  # padding looks at itself: no empty row
+    scatter: list[int] = []
+    offset = 0
+    for row, tree in enumerate(trees):
+        size = len(tree.ids)
+        gather[row, :size] = torch.arange(offset, offset + size)
+        depths[row, :size] = torch.tensor(tree.depths)
+        scatter.extend(range(row * longest, row * longest + size))
+        _mark(ancestors[row], tree)
+        offset += size
+    return Block(gather.to(device), torch.tensor(scatter, device=device), ancestors.to(device), depths.to(device))
+
+
+def _mark(matrix: torch.Tensor, tree: ItemTree) -> None:
+    """Fill one item's ancestor matrix; unbranched stretches are causal triangles, copied whole."""
+    size = len(tree.ids)
+    start = 0
+    while start < size:
+        end = start + 1
+        while end < size and tree.parents[end] == end - 1:
+            end += 1
+        if (parent := tree.parents[start]) >= 0:
+            matrix[start:end, :start] |= matrix[parent, :start]
+        matrix[start:end, start:end] |= torch.ones(end - start, end - start, dtype=torch.bool).tril_()
+        start = end
+
+
+def chain(ids: Sequence[int]) -> ItemTree:
+    """A tree without branches: a header being read."""
+    size = len(ids)
+    return ItemTree(tuple(ids), tuple(range(-1, size - 1)), tuple(range(size)), ())
+
+
+class TreeAttention:
+    """The attention function a model calls in every layer; `block` says what the pack looks like.
+
+    Attributes:
+        header: per layer index, the header's (keys, values), each (1, kv heads, tokens, width).
+        capture: per layer index, keys and values of the pack itself; None when they are not wanted.
+        calls: forward calls seen since `use`; 0 after a forward means the model bypasses the interface.
+    """
+
+    def __init__(self) -> None:
+        self.block: Block | None = None
+        self.header: dict[int, KeyValue] = {}
+        self.header_length = 0
+        self.capture: dict[int, KeyValue] | None = None
+        self.calls = 0
+
+    def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
+        """Describe the next forward pass."""
+        self.block, self.header, self.header_length, self.capture = block, header, header_length, capture
+        self.calls = 0
+
+    def __call__(
+        self,
+        module: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        scaling: float | None = None,
+        dropout: float = 0.0,
+        sliding_window: int | None = None,
+        softcap: float | None = None,
+        **unused: Any,
+    ) -> tuple[torch.Tensor, None]:
+        block = self.block
+        assert block is not None, "use() comes before a forward pass"
+        if unused.get("position_bias") is not None or unused.get("s_aux") is not None:
+            raise RuntimeError("this attention has a bias or sinks that the tree path does not know")
+        self.calls += 1
+        layer = module.layer_idx
+        if self.capture is not None:
+            self.capture[layer] = (key, value)
+        scale = scaling if scaling is not None else 1.0 / math.sqrt(query.shape[-1])
+        window = sliding_window or WIDE
+        out, lse = self._local(block, query, key, value, scale, window, softcap)
+        if layer in self.header:
+            out = self._merge(block, query, out, lse, self.header[layer], scale, window, softcap)
+        return out.transpose(1, 2), None
+
+    def _local(
+        self, block: Block, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int, softcap: float | None
+    ) -> KeyValue:
+        """Attention of every token to its ancestors: (1, heads, tokens, width) and its log-sum-exp."""
+        groups = query.shape[1] // key.shape[1]
+        items, longest = block.gather.shape
+        mask = block.mask(window if window < longest else WIDE, query.dtype, groups)
+        folded = _fold(query[0][:, block.gather].transpose(0, 1), groups)
+        out, lse = attend(folded, key[0][:, block.gather].transpose(0, 1), value[0][:, block.gather].transpose(0, 1), mask, scale, softcap)
+        out = _unfold(out, groups).transpose(0, 1).reshape(query.shape[1], items * longest, -1)[:, block.scatter]
+        lse = _unfold(lse[..., None], groups).transpose(0, 1).reshape(query.shape[1], items * longest)[:, block.scatter]
+        return out[None], lse[None]
+
+    def _merge(
+        self, block: Block, query: torch.Tensor, out: torch.Tensor, lse: torch.Tensor, header: KeyValue, scale: float, window: int, softcap: float | None
+    ) -> torch.Tensor:
+        """Add the header's part, weighting the two by their normalisers."""
+        key, value = header
+        groups = query.shape[1] // key.shape[1]
+        mask = self._header_mask(block, window, key.shape[2], query.dtype, groups)
+        far, far_lse = attend(_fold(query, groups), key, value, mask, scale, softcap)
+        far, far_lse = _unfold(far, groups), _unfold(far_lse[..., None], groups)[..., 0]
+        share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
+        # A window may hide the whole header from a token: then its weight is 0 and what was computed is not a number.
+        return torch.where(share > 0, out + (far - out) * share, out)
+
+    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> torch.Tensor | None:
+        depth = block.depths.flatten()[block.scatter]
+        if window >= WIDE or int(depth.max()) + self.header_length < window:
+            return None
+        distance = (depth + self.header_length)[:, None] - torch.arange(tokens, device=depth.device)[None, :]
+        allowed = (distance < window).repeat(groups, 1)
+        return torch.zeros(allowed.shape, dtype=dtype, device=depth.device).masked_fill_(~allowed, -math.inf)[None, None]
+
+
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float, softcap: float | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention and the log-sum-exp of its scores; query and key have equal head counts.
+
+    On the CPU PyTorch's flash kernel returns both; elsewhere, and with soft-capped scores, they are
+    computed as written.
+    """
+    if query.device.type == "cpu" and softcap is None and query.shape[-1] == value.shape[-1]:
+        result = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value, 0.0, False, attn_mask=mask, scale=scale)
+        return result[0], result[1]
+    scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale if query.dtype != torch.float64 else query @ key.transpose(-1, -2) * scale
+    if softcap is not None:
+        scores = torch.tanh(scores / softcap) * softcap
+    if mask is not None:
+        scores = scores + mask
+    lse = scores.logsumexp(-1)
+    weights = torch.exp(scores - lse[..., None]).to(value.dtype)
+    return torch.matmul(weights, value), lse
+
+
+def _fold(query: torch.Tensor, groups: int) -> torch.Tensor:
+    """(b, heads, t, d) to (b, kv heads, groups × t, d): grouped heads become rows, keys stay as they are."""
+    b, heads, t, d = query.shape
+    return query.reshape(b, heads // groups, groups * t, d)
+
+
+def _unfold(out: torch.Tensor, groups: int) -> torch.Tensor:
+    """The inverse of `_fold`."""
+    b, kv, rows, d = out.shape
+    return out.reshape(b, kv * groups, rows // groups, d)
