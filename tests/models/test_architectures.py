@@ -1,0 +1,130 @@
+"""Log-likelihoods of every architecture equal the naive computation, whichever path scores them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from evalkit.models.base import WorkItem
+from evalkit.models.hf.scoring import Scorer
+
+VOCABULARY = 97
+SMALL = {"vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
+GROUPED = {**SMALL, "num_key_value_heads": 2, "max_position_embeddings": 512}
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+TREE = {
+    "Llama": GROUPED,
+    "Mistral": {**GROUPED, "sliding_window": 20},
+    "Qwen2": GROUPED,
+    "Qwen3": {**GROUPED, "head_dim": 8},
+    "Gemma2": {**GROUPED, "head_dim": 8, "sliding_window": 16, "query_pre_attn_scalar": 8},
+    "Gemma3Text": {**GROUPED, "head_dim": 8, "sliding_window": 16, "query_pre_attn_scalar": 8},
+    "Phi": {**SMALL, "max_position_embeddings": 512},
+    "GPTNeoX": {**SMALL, "max_position_embeddings": 512},
+    "GPT2": {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512},
+    "OPT": {"vocab_size": VOCABULARY, "hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "word_embed_proj_dim": 32},
+}
+PLAIN = {
+    "Bloom": {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 3, "n_head": 4},
+    "Falcon": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "alibi": True},
+    "Mamba": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+}
+
+
+def build(name: str, settings: dict[str, Any], dtype: torch.dtype) -> Any:
+    torch.manual_seed(0)
+    config_class = getattr(transformers, f"{name}Config" if name != "Gemma3Text" else "Gemma3TextConfig")
+    model = transformers.AutoModelForCausalLM.from_config(config_class(**settings, **TOKENS))
+    # Random weights of a fresh model are tiny: wider ones make attention matter.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(8)
+    return model.to(dtype).eval()
+
+
+def requests(seed: int = 0) -> list[WorkItem]:
+    """Shared few-shot headers, shared stems, single-token choices, differing contexts, lone items."""
+    rng = random.Random(seed)
+
+    def some(low: int, high: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(3, VOCABULARY) for _ in range(rng.randint(low, high)))
+
+    items = []
+    headers = [some(90, 90), some(140, 140)]
+    headers.append((*headers[0], *some(120, 120)))
+    for number in range(24):
+        stem = (*headers[number % 4], *some(3, 20)) if number % 4 < 3 else some(1, 30)
+        if number % 3 == 0:
+            pairs = tuple((stem, (token,)) for token in (5, 6, 7, 8))
+        elif number % 3 == 1:
+            pairs = tuple((stem, some(1, 9)) for _ in range(4))
+        else:
+            end = some(2, 6)
+            pairs = tuple(((*stem, *some(1, 3)), end) for _ in range(2))
+        items.append(WorkItem(f"k{number}", "t", str(number), 0, "loglikelihood", pairs=pairs))
+    return items
+
+
+def naive(model: Any, items: list[WorkItem]) -> list[list[float]]:
+    """One pair at a time through the model as it is, summed in double precision."""
+    answers = []
+    for item in items:
+        sums = []
+        for context, target in item.pairs:
+            with torch.inference_mode():
+                logits = model(input_ids=torch.tensor([(context + target)[:-1]]), use_cache=False).logits[0, -len(target) :]
+            picked = logits.double().log_softmax(-1)[range(len(target)), list(target)]
+            sums.append(float(picked.sum()))
+        answers.append(sums)
+    return answers
+
+
+def measured(scorer: Scorer, items: list[WorkItem]) -> dict[str, tuple[float, ...]]:
+    kept: dict[int, Any] = {}
+    found = {}
+    for header, above, batch in scorer.packs(items, set()):
+        for response in scorer.score(header, above, batch, kept):
+            assert response.loglikelihoods is not None
+            found[response.key] = response.loglikelihoods
+    return found
+
+
+@pytest.mark.parametrize("name", [*TREE, *PLAIN])
+def test_equals_naive(name: str) -> None:
+    model = build(name, (TREE | PLAIN)[name], torch.float32)
+    items = requests()
+    expected = naive(model, items)
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == ("tree" if name in TREE else "plain")
+    found = measured(scorer, items)
+    for item, right in zip(items, expected, strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+        assert max(range(len(right)), key=right.__getitem__) == max(range(len(right)), key=found[item.key].__getitem__)
+
+
+@pytest.mark.parametrize("name", ["Llama", "Gemma3Text", "GPT2"])
+def test_double_precision_is_exact_whatever_the_order_and_budget(name: str) -> None:
+    model = build(name, TREE[name], torch.float64)
+    items = requests()
+    expected = naive(model, items)
+    for seed, budget in ((1, 64), (2, 400), (3, 4096)):
+        shuffled = items[:]
+        random.Random(seed).shuffle(shuffled)
+        found = measured(Scorer(model, pad=0, budget=budget), shuffled)
+        for item, right in zip(items, expected, strict=True):
+            assert found[item.key] == pytest.approx(right, rel=1e-9, abs=1e-9)
+
+
+def test_finished_packs_are_skipped_and_the_rest_stays_the_same() -> None:
+    scorer = Scorer(build("Llama", TREE["Llama"], torch.float32), pad=0, budget=128)
+    items = requests()
+    everything = [[item.key for item in batch] for _, _, batch in scorer.packs(items, set())]
+    done = set(everything[0]) | set(everything[2])
+    left = [[item.key for item in batch] for _, _, batch in scorer.packs(items, done)]
+    assert left == [batch for place, batch in enumerate(everything) if place not in (0, 2)]

@@ -1,0 +1,128 @@
+"""Plans hold every item once, keep to their budget, read what is asked, and depend on the items alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evalkit.models.base import TokenIds, WorkItem, content_key
+from evalkit.models.planning import Header, batches_of, inputs_of, item_tree, packs_of, padded_packs, plan, tree_size
+from evalkit.types import GenerationParams
+
+Pairs = tuple[tuple[TokenIds, TokenIds], ...]
+ids = st.lists(st.integers(0, 3), min_size=1, max_size=10).map(tuple)
+# Long prefixes in common, as few-shot examples make them, one inside another.
+prefixes = st.sampled_from([(), (7,) * 40, (7,) * 40 + (8,) * 90, (7,) * 40 + (9,) * 70, (6,) * 300, (5,) * 31])
+pairs = st.tuples(prefixes, st.lists(st.tuples(ids, ids), min_size=1, max_size=4)).map(lambda p: tuple((p[0] + c, k) for c, k in p[1]))
+
+
+def scored(index: int, chosen: Pairs) -> WorkItem:
+    return WorkItem(content_key(str(index)), "t", str(index), 0, "loglikelihood", pairs=chosen)
+
+
+def generated(index: int, prompt: TokenIds, room: int) -> WorkItem:
+    return WorkItem(content_key(str(index)), "t", str(index), 0, "generate", prompt_ids=prompt, params=GenerationParams(room))
+
+
+scoring = st.lists(pairs, max_size=25).map(lambda found: [scored(i, p) for i, p in enumerate(found)])
+generation = st.lists(st.tuples(ids, st.integers(1, 20)), max_size=25).map(lambda found: [generated(i, *p) for i, p in enumerate(found)])
+
+
+def walk(header: Header, before: TokenIds = ()) -> Iterator[tuple[TokenIds, list[int]]]:
+    assert header.start == len(before)
+    read = before + header.ids
+    assert header.length == len(read)
+    for pack in header.packs:
+        yield read, pack
+    for child in header.children:
+        assert child.ids
+        yield from walk(child, read)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scoring, st.integers(1, 400))
+def test_every_item_is_planned_once_behind_tokens_it_begins_with(items: list[WorkItem], budget: int) -> None:
+    planned = list(walk(plan(items, budget)))
+    assert sorted(index for _, pack in planned for index in pack) == list(range(len(items)))
+    for header, pack in planned:
+        for index in pack:
+            # The header ends before the context does: the first target is predicted by a token of the item.
+            assert all(context[: len(header)] == header and len(context) > len(header) for context, _ in items[index].pairs)
+        assert len(pack) == 1 or sum(tree_size(items[index], len(header)) for index in pack) <= budget
+
+
+@settings(max_examples=80, deadline=None)
+@given(scoring, st.integers(1, 400), st.randoms(use_true_random=False))
+def test_the_order_of_the_items_changes_no_pack(items: list[WorkItem], budget: int, chance: random.Random) -> None:
+    """Tasks in another order are computed alike, so that even the last digit stays."""
+    shuffled = list(items)
+    chance.shuffle(shuffled)
+
+    def shown(given_items: list[WorkItem]) -> list[tuple[TokenIds, list[Pairs]]]:
+        return [(header, [given_items[index].pairs for index in pack]) for header, pack in walk(plan(given_items, budget))]
+
+    assert shown(items) == shown(shuffled)
+
+
+@settings(max_examples=60, deadline=None)
+@given(pairs, st.data())
+def test_a_tree_asks_for_every_target_where_it_is_predicted(chosen: Pairs, data: st.DataObject) -> None:
+    item = scored(0, chosen)
+    shared = next(n for n in range(400, -1, -1) if all(len(c) > n and c[:n] == chosen[0][0][:n] for c, _ in chosen))
+    start = data.draw(st.integers(0, shared))
+    tree = item_tree(item, start)
+
+    def path(node: int) -> TokenIds:
+        assert node < 0 or (tree.parents[node] < node and tree.depths[node] == (tree.depths[tree.parents[node]] + 1 if tree.parents[node] >= 0 else 0))
+        return (*path(tree.parents[node]), tree.ids[node]) if node >= 0 else ()
+
+    asked: list[list[tuple[TokenIds, int]]] = [[] for _ in chosen]
+    for ask in tree.asks:
+        asked[ask.pair].append((path(ask.node), ask.target))
+    wanted = [[((context + target)[start : len(context) + place], token) for place, token in enumerate(target)] for context, target in chosen]
+    assert asked == wanted
+    every = {path(node) for node in range(len(tree.ids))}
+    assert len(every) == len(tree.ids) == tree_size(item, start)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(1, 50), max_size=30), st.integers(1, 120))
+def test_packs_hold_every_index_once_within_the_budget(sizes: list[int], budget: int) -> None:
+    indices = [100 + i for i in range(len(sizes))]
+    packs = packs_of(indices, sizes, budget)
+    assert sorted(index for pack in packs for index in pack) == indices
+    assert all(len(pack) == 1 or sum(sizes[index - 100] for index in pack) <= budget for pack in packs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(scoring, st.integers(1, 600))
+def test_padded_packs_count_their_padding(items: list[WorkItem], budget: int) -> None:
+    packs = padded_packs(items, budget)
+    assert sorted(index for pack in packs for index in pack) == list(range(len(items)))
+    for pack in packs:
+        inputs = [ids for index in pack for ids in inputs_of(items[index])]
+        assert len(pack) == 1 or len(inputs) * max(map(len, inputs)) <= budget
+
+
+@settings(max_examples=60, deadline=None)
+@given(generation, st.integers(1, 200))
+def test_generation_batches_leave_room_for_what_is_written(items: list[WorkItem], budget: int) -> None:
+    batches = batches_of(items, budget)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(items)))
+    for batch in batches:
+        longest = max(len(items[i].prompt_ids) + (items[i].params or GenerationParams()).max_new_tokens for i in batch)
+        assert len(batch) == 1 or len(batch) * longest <= budget
+
+
+def test_nothing_to_plan() -> None:
+    assert list(walk(plan([], 100))) == [] and packs_of([], [], 9) == [] and padded_packs([], 9) == [] and batches_of([], 9) == []
+
+
+def test_shots_in_common_are_read_once() -> None:
+    shots = tuple(range(500))
+    items = [scored(i, ((((*shots, i, 1)), (2,)), ((*shots, i, 1), (3,)))) for i in range(10, 20)]
+    ((header, pack),) = walk(plan(items, 1000))
+    assert header == shots and len(pack) == 10
