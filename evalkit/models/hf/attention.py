@@ -99,11 +99,13 @@ class TreeAttention:
         self.header_length = 0
         self.capture: dict[int, KeyValue] | None = None
         self.calls = 0
+        self._header_masks: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor] | None] = {}
 
     def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
         """Describe the next forward pass."""
         self.block, self.header, self.header_length, self.capture = block, header, header_length, capture
         self.calls = 0
+        self._header_masks = {}
 
     def __call__(
         self,
@@ -152,20 +154,28 @@ class TreeAttention:
         """Add the header's part, weighting the two by their normalisers."""
         key, value = header
         groups = query.shape[1] // key.shape[1]
-        mask = self._header_mask(block, window, key.shape[2], query.dtype, groups)
+        masked = self._header_mask(block, window, key.shape[2], query.dtype, groups)
+        mask, blind = masked if masked is not None else (None, None)
         far, far_lse = attend(_fold(query, groups), key, value, mask, scale, softcap)
         far, far_lse = _unfold(far, groups), _unfold(far_lse[..., None], groups)[..., 0]
         share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
-        # A window may hide the whole header from a token: then its weight is 0 and what was computed is not a number.
-        return torch.where(share > 0, out + (far - out) * share, out)
+        merged = out + (far - out) * share
+        return merged if blind is None else torch.where(blind[None, None, :, None], out, merged)
 
-    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> torch.Tensor | None:
-        depth = block.depths.flatten()[block.scatter]
-        if window >= WIDE or int(depth.max()) + self.header_length < window:
-            return None
-        distance = (depth + self.header_length)[:, None] - torch.arange(tokens, device=depth.device)[None, :]
-        allowed = (distance < window).repeat(groups, 1)
-        return torch.zeros(allowed.shape, dtype=dtype, device=depth.device).masked_fill_(~allowed, -math.inf)[None, None]
+    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Mask of the header under a sliding window, and which tokens see nothing of it; None when all see all."""
+        if (window, groups) not in self._header_masks:
+            depth = block.depths.flatten()[block.scatter]
+            if window >= WIDE or int(depth.max()) + self.header_length < window:
+                self._header_masks[window, groups] = None
+            else:
+                distance = (depth + self.header_length)[:, None] - torch.arange(tokens, device=depth.device)[None, :]
+                allowed = distance < window
+                blind = ~allowed.any(1)
+                allowed = (allowed | blind[:, None]).repeat(groups, 1)  # a row without any key has no softmax; its result is dropped
+                mask = torch.zeros(allowed.shape, dtype=dtype, device=depth.device).masked_fill_(~allowed, -math.inf)
+                self._header_masks[window, groups] = mask[None, None], blind
+        return self._header_masks[window, groups]
 
 
 def attend(
