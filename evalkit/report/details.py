@@ -1,0 +1,129 @@
+"""Below the comparison: every measure, languages and subjects one by one, and where the rows came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from evalkit.report import numbers
+from evalkit.report.rows import SAMPLE_ROWS, Entry
+from evalkit.report.table import Cell, Column, Detail, Footnotes, Table, transpose_equal
+from evalkit.results import TaskResult
+from evalkit.types import Summary
+
+_COMPACT_FROM = 20
+
+Pick = Callable[[TaskResult], Summary | None]
+
+
+def measures(entries: Sequence[Entry], titles: Sequence[str]) -> Table:
+    """Every metric of every benchmark with its interval, then its macro average and categories."""
+    columns = (Column("Benchmark", "left", key=True), Column("Measure", "left", key=True), Column("n"))
+    rows: list[tuple[Cell, ...]] = []
+    notes = Footnotes()
+    for entry in entries:
+        label = Cell(entry.label, below=SAMPLE_ROWS if entry.first.sample_rows else "")
+        for measure, cells in _measures(entry, notes):
+            rows.append((label, Cell(measure), *cells))
+            label = Cell("")
+    ours = (Column(title, ours=True) for title in titles)
+    return Table("Every measure", (*columns, *ours), tuple(rows), notes.listed(), name="measures")
+
+
+def _measures(entry: Entry, notes: Footnotes) -> list[tuple[str, list[Cell]]]:
+    lines: list[tuple[str, list[Cell]]] = []
+    for metric in _metrics(entry):
+        lines.append((metric, _cells(entry, lambda r, m=metric: r.summaries.get(m), notes)))  # type: ignore[misc]
+        macros = [_macro(result, metric) for result in entry.results]
+        over = next((len(r.summaries[metric].groups) for _, r in entry.measured if metric in r.summaries and r.summaries[metric].groups), 0)
+        if any(macros):
+            kind = "languages" if _by_language(entry, metric) else "groups"
+            lines.append((f"{metric}, macro over {over} {kind}", [Cell(""), *(Cell(text) for text in macros)]))
+        for category in dict.fromkeys(name for _, r in entry.measured for name in r.categories.get(metric, {})):
+            cells = _cells(entry, lambda r, m=metric, c=category: r.categories.get(m, {}).get(c), notes)  # type: ignore[misc]
+            lines.append((f"{metric}, {category}", cells))
+    return lines
+
+
+def _metrics(entry: Entry) -> list[str]:
+    """Headline first, then the others in the task's order."""
+    return list(dict.fromkeys([entry.first.headline, *(name for _, result in entry.measured for name in result.summaries)]))
+
+
+def _macro(result: TaskResult | None, metric: str) -> str:
+    summary = result.summaries.get(metric) if result else None
+    return numbers.score(summary.macro) if summary and summary.macro is not None else ""
+
+
+def _by_language(entry: Entry, metric: str) -> bool:
+    """Languages are keyed by ISO 639 codes (2 or 3 letters), subjects by words."""
+    return all(len(name) <= 3 and name.isalpha() and name.islower() for name in _group_names(entry, metric))
+
+
+def _group_names(entry: Entry, metric: str) -> list[str]:
+    return list(dict.fromkeys(name for _, r in entry.measured if metric in r.summaries for name in r.summaries[metric].groups))
+
+
+def _cells(entry: Entry, pick: Pick, notes: Footnotes) -> list[Cell]:
+    """n, then a score for each run; what could not be scored or extracted becomes a footnote."""
+    found = [None if result is None else pick(result) for result in entry.results]
+    counts = [numbers.count(summary.n) for summary in found if summary is not None]
+    return [Cell(transpose_equal(counts) if counts else ""), *(_scored(summary, notes) for summary in found)]
+
+
+def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
+    remarks = []
+    if summary and summary.n_invalid:
+        remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
+    if summary and summary.n_not_measured:
+        remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
+    return Cell(numbers.measured(summary), notes.mark("; ".join(remarks)))
+
+
+def breakdowns(entries: Sequence[Entry], titles: Sequence[str]) -> tuple[Table, ...]:
+    """A table a benchmark with languages or subjects: the headline a run, or every metric when there is one run."""
+    return tuple(_breakdown(entry, titles) for entry in entries if _group_names(entry, entry.first.headline))
+
+
+def _breakdown(entry: Entry, titles: Sequence[str]) -> Table:
+    head = entry.first.headline
+    groups = _group_names(entry, head)
+    kind = "Language" if _by_language(entry, head) else "Group"
+    secondary = [m for m in _metrics(entry)[1:] if len(titles) == 1 and entry.first.summaries[m].groups]
+    # Two intervals beside each other for 57 subjects help nobody: in a long table the headline stands alone.
+    shown = [head, *(secondary if len(groups) < _COMPACT_FROM else [])]
+    columns = [Column(kind, "left", key=True), Column("n")]
+    columns += [Column(metric, ours=True) for metric in shown] if len(titles) == 1 else [Column(title, ours=True) for title in titles]
+    rows = []
+    notes = Footnotes()
+    for group in groups:
+        cells = _cells(entry, lambda r, g=group: r.score.groups.get(g), notes)  # type: ignore[misc]
+        extra = [_scored(entry.first.summaries[m].groups.get(group), notes) for m in shown[1:]]
+        rows.append((Cell(group), *cells, *extra))
+    title = f"{entry.label}: {head} by {kind.lower()}" + (f" ({SAMPLE_ROWS})" if entry.first.sample_rows else "")
+    return Table(title, tuple(columns), tuple(rows), notes.listed(), compact=len(groups) >= _COMPACT_FROM, name="breakdown")
+
+
+def details(entries: Sequence[Entry], titles: Sequence[str]) -> tuple[Detail, ...]:
+    """Source, protocol and notes of every row; what differs between runs is said run by run."""
+    return tuple(Detail(entry.label, _lines(entry, titles)) for entry in entries)
+
+
+def _lines(entry: Entry, titles: Sequence[str]) -> tuple[str, ...]:
+    first = entry.first
+    protocol = f"task {first.task} v{first.version}, {first.headline}"
+    if entry.row and entry.row.metric != first.headline:
+        protocol += f" for the card's {entry.row.metric}"
+    if first.score.signature:
+        protocol += f" ({first.score.signature})"
+    sources = _said(entry, titles, lambda result: (result.source,))
+    return (protocol, *(f"rows: {line}" for line in sources), *_said(entry, titles, lambda result: result.notes))
+
+
+def _said(entry: Entry, titles: Sequence[str], lines: Callable[[TaskResult], Sequence[str]]) -> list[str]:
+    by_line: dict[str, list[str]] = {}
+    for i, result in entry.measured:
+        for line in lines(result):
+            if line:
+                by_line.setdefault(line, []).append(titles[i])
+    everyone = len(entry.measured)
+    return [line if len(who) == everyone else f"{line} ({', '.join(who)})" for line, who in by_line.items()]

@@ -1,0 +1,100 @@
+"""Every score as one pandas row, for notebooks and for the CSV export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evalkit.report.published import Card, CardRow
+from evalkit.report.rows import names
+from evalkit.results import RunResult, TaskResult
+from evalkit.types import Summary
+
+if TYPE_CHECKING:
+    import pandas
+
+COUNTS = ("truncated", "length", "empty", "error")
+COLUMNS = (
+    *("model", "table", "benchmark", "task", "version", "num_fewshot", "metric", "headline", "level", "group"),
+    *("value", "stderr", "ci_low", "ci_high", "n", "n_not_measured", "n_invalid", "n_docs", "n_total", "coverage"),
+    *COUNTS,
+    *("signature", "source", "rows_sha256", "sample_rows", "complete"),
+    *("card_metric", "card_num_fewshot", "card_notes"),
+)
+
+
+def to_frame(results: Sequence[RunResult], card: Card) -> pandas.DataFrame:
+    """Scores in full precision, one row a model, benchmark, metric and level.
+
+    `level` is `all` (the score itself), `macro` (unweighted mean over groups), `category` or `group`
+    (named in `group`: a language or subject). n_docs, n_total, coverage and the answer counts belong
+    to the whole benchmark and are given at level `all`. A `card: MODEL` column holds the published
+    number beside the headline at level `all`; `card_notes` what the card prints beside or instead of
+    a number. Missing is None, never 0.
+
+    Raises:
+        nothing; no runs give an empty frame with all columns.
+    """
+    import pandas
+
+    columns = [*COLUMNS, *(f"card: {model}" for model in card.models)]
+    rows = list(_rows(results, card))
+    # Objects, not floats: an integer column with a gap must not become 200.0, nor None become nan.
+    return pandas.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
+
+
+def _rows(results: Sequence[RunResult], card: Card) -> Iterator[dict[str, Any]]:
+    order = {row.task: i for i, row in enumerate(row for table in card.tables for row in table.rows)}
+    for model, run in zip(names(results), results, strict=True):
+        for task in sorted(run.tasks.values(), key=lambda task: order.get(task.task, len(order))):
+            for metric in dict.fromkeys([task.headline, *task.summaries]):
+                for row in _metric_rows(task, metric, card):
+                    yield {"model": model, "complete": run.complete, **row}
+
+
+def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str, Any]]:
+    summary = task.summaries[metric]
+    found = card.find(task.task)
+    headline = metric == task.headline
+    common: dict[str, Any] = {
+        "table": found[0].key if found else "",
+        "benchmark": found[1].benchmark if found else task.task,
+        "task": task.task,
+        "version": task.version,
+        "num_fewshot": task.num_fewshot,
+        "metric": metric,
+        "headline": headline,
+        "signature": summary.signature,
+        "source": task.source,
+        "rows_sha256": task.rows_sha256,
+        "sample_rows": task.sample_rows,
+    }
+    whole = {"n_docs": task.n_docs, "n_total": task.n_total, "coverage": summary.n / task.n_total if task.n_total else None}
+    counts = {name: task.counts.get(name, 0) for name in COUNTS}
+    yield {**common, **_score(summary), "level": "all", **whole, **counts, **(_published(found[1]) if found and headline else {})}
+    if summary.macro is not None:
+        yield {**common, "level": "macro", "value": summary.macro}
+    for name, part in task.categories.get(metric, {}).items():
+        yield {**common, **_score(part), "level": "category", "group": name}
+    for name, part in summary.groups.items():
+        yield {**common, **_score(part), "level": "group", "group": name}
+
+
+def _score(summary: Summary) -> dict[str, Any]:
+    low, high = summary.ci or (None, None)
+    return {
+        "value": summary.value,
+        "stderr": summary.stderr,
+        "ci_low": low,
+        "ci_high": high,
+        "n": summary.n,
+        "n_not_measured": summary.n_not_measured,
+        "n_invalid": summary.n_invalid,
+        "signature": summary.signature,
+    }
+
+
+def _published(row: CardRow) -> dict[str, Any]:
+    notes = "; ".join(f"{cell.model}: {cell.note}" for cell in row.cells if cell.note)
+    numbers = {f"card: {cell.model}": cell.value for cell in row.cells}
+    return {"card_metric": row.metric, "card_num_fewshot": row.num_fewshot, "card_notes": notes, **numbers}

@@ -1,0 +1,135 @@
+"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit.report.published import Card, CardRow, CardTable
+from evalkit.results import RunResult, TaskResult
+
+OTHER = "Other tasks"
+SAMPLE_ROWS = "sample rows, not the benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """What must be equal for two scores to share a row."""
+
+    version: int
+    num_fewshot: int
+    metric: str
+    signature: str
+    sample_rows: bool
+
+    @classmethod
+    def of(cls, result: TaskResult) -> Protocol:
+        headline = result.summaries.get(result.headline)
+        return cls(result.version, result.num_fewshot, result.headline, headline.signature if headline else "", result.sample_rows)
+
+    def differences(self, other: Protocol) -> tuple[str, ...]:
+        """In words, what `self` has and `other` has not."""
+        pairs = (
+            (self.version != other.version, f"task version {self.version}, not {other.version}"),
+            (self.num_fewshot != other.num_fewshot, f"{self.num_fewshot}-shot, not {other.num_fewshot}-shot"),
+            (self.metric != other.metric, f"metric {self.metric}, not {other.metric}"),
+            (self.signature != other.signature, f"signature {self.signature or '(none)'}, not {other.signature or '(none)'}"),
+            (self.sample_rows != other.sample_rows, f"{_rows(self.sample_rows)}, not {_rows(other.sample_rows)}"),
+        )
+        return tuple(text for differs, text in pairs if differs)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row: a benchmark measured under one protocol.
+
+    Attributes:
+        label: as printed, the card's name of the benchmark where it has one, unique within a report.
+        results: one a run, in the order of the runs; None where the run has nothing to put here.
+        differs: why this row does not share an earlier row of the same benchmark; empty for the first.
+    """
+
+    label: str
+    row: CardRow | None
+    results: tuple[TaskResult | None, ...]
+    differs: str = ""
+
+    @property
+    def first(self) -> TaskResult:
+        return next(result for result in self.results if result is not None)
+
+    @property
+    def measured(self) -> tuple[tuple[int, TaskResult], ...]:
+        """(index of the run, result) of the runs that have one."""
+        return tuple((i, result) for i, result in enumerate(self.results) if result is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The measured rows of one of the card's tables; `table` is None for tasks the card does not have."""
+
+    title: str
+    table: CardTable | None
+    entries: tuple[Entry, ...]
+
+
+def names(runs: Sequence[RunResult]) -> tuple[str, ...]:
+    """A column title a run: the model, with the run's folder or its number where models repeat."""
+    models = [run.model for run in runs]
+    tagged = [f"{run.model} ({run.path.name})" if models.count(run.model) > 1 and run.path else run.model for run in runs]
+    return tuple(f"{tag} #{tagged[: i + 1].count(tag)}" if tagged.count(tag) > 1 else tag for i, tag in enumerate(tagged))
+
+
+def sections(runs: Sequence[RunResult], card: Card) -> tuple[Section, ...]:
+    """The measured rows in the card's order, then the other tasks in the order they were asked for."""
+    found: list[Section] = []
+    titles = names(runs)
+    for table in card.tables:
+        entries = tuple(entry for row in table.rows for entry in _entries(row.task, row, runs, titles))
+        if entries:
+            found.append(Section(table.title, table, entries))
+    asked = dict.fromkeys(task for run in runs for task in run.tasks)
+    others = tuple(entry for task in asked if card.find(task) is None for entry in _entries(task, None, runs, titles))
+    return (*found, Section(OTHER, None, others)) if others else tuple(found)
+
+
+def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
+    by_protocol: dict[Protocol, dict[int, TaskResult]] = {}
+    for i, run in enumerate(runs):
+        if task in run.tasks:
+            by_protocol.setdefault(Protocol.of(run.tasks[task]), {})[i] = run.tasks[task]
+    if not by_protocol:
+        return []
+    base = next(iter(by_protocol))
+    lead = titles[min(by_protocol[base])]
+    label = row.benchmark if row else task
+    return [
+        Entry(
+            label=label + (f" ({tag})" if (tag := _tag(protocol, by_protocol)) else ""),
+            row=row,
+            results=tuple(mine.get(i) for i in range(len(runs))),
+            differs="" if protocol is base else f"not in one row with {lead}: {'; '.join(protocol.differences(base))}",
+        )
+        for protocol, mine in by_protocol.items()
+    ]
+
+
+def _tag(protocol: Protocol, variants: Mapping[Protocol, object]) -> str:
+    """What tells this row's label from its siblings'; sample rows are named in every row of theirs anyway."""
+    if len(variants) == 1:
+        return ""
+    parts = {
+        "version": f"v{protocol.version}",
+        "num_fewshot": f"{protocol.num_fewshot}-shot",
+        "metric": protocol.metric,
+        "sample_rows": "samples" if protocol.sample_rows else "benchmark",
+    }
+    tag = ", ".join(text for name, text in parts.items() if len({getattr(p, name) for p in variants}) > 1)
+    signatures = list(dict.fromkeys(p.signature for p in variants))
+    if len(signatures) == 1:
+        return tag
+    return f"{tag}, signature {signatures.index(protocol.signature) + 1}".removeprefix(", ")
+
+
+def _rows(sample_rows: bool) -> str:
+    return SAMPLE_ROWS if sample_rows else "rows of the benchmark"

@@ -1,0 +1,72 @@
+"""The report in a terminal: colours only on a terminal, and never a broken number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evalkit.report.layout import layouts, marks
+from evalkit.report.table import Report, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Breakdowns first and the comparison last, where the prompt leaves it on the screen."""
+    for table in report.breakdowns:
+        _print_table(table, console)
+    if report.measures:
+        _print_table(report.measures, console)
+    if report.details:
+        _print(console, "Rows and protocol", style="bold")
+        for detail in report.details:
+            _print(console, detail.label)
+            for line in detail.lines:
+                _print(console, line, "  ", style="dim")
+        _print(console, "")
+    _print(console, report.title, style="bold")
+    for warning in report.warnings:
+        _print(console, f"! {warning}", style="bold yellow")
+    if report.comparison:
+        _print(console, "")
+    for table in report.comparison:
+        _print_table(table, console)
+    for text in report.legend:
+        _print(console, text, style="dim")
+
+
+def _print_table(table: Table, console: Console) -> None:
+    from rich.text import Text
+
+    unicode = _is_unicode(console)
+    _print(console, table.title, style="bold")
+    for i, lines in enumerate(layouts(table, console.width, unicode)):
+        if i:
+            _print(console, "")
+        for line in lines:
+            spans = [(_encodable(text, console), style) for text, style in line]
+            text = Text.assemble(*spans)
+            text.rstrip()
+            console.print(text, soft_wrap=True)
+    for mark, text_ in table.footnotes:
+        _print(console, f"{marks((mark,), unicode)} {text_}", style="dim")
+    _print(console, "")
+
+
+def _print(console: Console, text: str, indent: str = "", style: str = "") -> None:
+    """A paragraph wrapped at words, further lines indented by two."""
+    from rich.text import Text
+
+    lines = Text(_encodable(text, console)).wrap(console, max(20, console.width - len(indent) - 2)) if text else [Text("")]
+    for i, line in enumerate(lines):
+        line.rstrip()
+        console.print(Text(indent + "  " * bool(i)) + Text(line.plain, style=style), soft_wrap=True)
+
+
+def _is_unicode(console: Console) -> bool:
+    return console.encoding.lower().startswith("utf")
+
+
+def _encodable(text: str, console: Console) -> str:
+    """Letters an ASCII terminal lacks are shown as escapes; printing them as they are would be an error."""
+    return text if _is_unicode(console) else text.encode(console.encoding, "backslashreplace").decode(console.encoding)
