@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
 TEXT = [
     "A boy wets a muddy bicycle with a hose. He scrubs the frame with a soapy sponge.",
     "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer: 36\n\n",

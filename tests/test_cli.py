@@ -1,0 +1,393 @@
+"""What a user types, and the one line that a mistake is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+CHAT = "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
+SMALL = ["task=hellaswag", "model=fake", "data=samples"]
+PROGRAM = [sys.executable, "-c", "import sys; from evalkit.cli import main; sys.exit(main())"]
+
+
+class Said(Protocol):
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str: ...
+
+
+Evalkit = Callable[..., Said]
+
+
+def only_run(folder: Path) -> Path:
+    (found,) = (folder / "results/runs").iterdir()
+    return found
+
+
+def write_jsonl(path: Path, rows: list[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+# ---- what works ----
+
+
+def test_run_prints_the_table_and_leaves_a_whole_folder(evalkit: Evalkit, tmp_path: Path) -> None:
+    said = evalkit("run", *SMALL)
+    assert said.code == 0 and "hellaswag" in said.out.lower()
+    names = {file.name for file in only_run(tmp_path).iterdir()}
+    assert {"config.json", "journal.jsonl", "manifest.json", "plan.jsonl", "samples.jsonl", "scores.json"} <= names
+    assert not [name for name in names if name.startswith(".") or name.endswith(".tmp")]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
+    scores = json.loads((only_run(tmp_path) / "scores.json").read_text())
+    assert scores["complete"] and scores["tasks"]["hellaswag"]["n_docs"] == 8
+    rows = [json.loads(line) for line in (only_run(tmp_path) / "samples.jsonl").read_text().splitlines()]
+    assert [row["row"] for row in rows] == list(range(8)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
+
+
+def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
+    said = evalkit("run", "-m", "task=hellaswag", "model=fake", "model.seed=0,1", "data=samples")
+    assert said.code == 0, said.err
+    assert len(list((tmp_path / "results/runs").glob("*/scores.json"))) == 2
+    assert said.out.lower().count("rows and protocol") == 2 or said.out.count("STUB") == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
+
+
+def test_a_sweep_goes_on_after_a_failed_job(evalkit: Evalkit, tmp_path: Path) -> None:
+    said = evalkit("run", "-m", "task=hellaswag", "model=fake", "limit=0,2", "data=samples")
+    assert said.code == 2 and said.err.count("error:") == 1 and "limit=0" in said.err
+    assert len(list((tmp_path / "results/runs").glob("*/scores.json"))) == 1
+
+
+@pytest.mark.parametrize("what", ["tasks", "models", "suites", "data"])
+def test_ls(evalkit: Evalkit, what: str) -> None:
+    said = evalkit("ls", what)
+    assert said.code == 0 and all("  " in line for line in said.out.splitlines())
+    assert {"tasks": "hellaswag", "models": "krutrim2_12b", "suites": "demo", "data": "local"}[what] in said.out
+
+
+def task_names() -> list[str]:
+    from evalkit.resources import conf_dir
+
+    return sorted(file.stem for file in (conf_dir() / "task").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
+    said = evalkit("show", f"task={task}", "n=2", "data=samples")
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"{task}: ") and said.out.count("── ") == 2 and "sample rows, not the benchmark" in said.out
+    assert ("[continuation 0]" in said.out) or ("[generates]" in said.out) or ("[pair 1] continuation" in said.out)
+    chat = evalkit("show", f"task={task}", "n=1", "data=samples", "chat=true")
+    assert chat.code == 0 and "[user]" in chat.out
+
+
+def test_hydras_own_flags(evalkit: Evalkit) -> None:
+    job = evalkit("run", "--cfg", "job", "task=hellaswag", "model=fake")
+    assert job.code == 0 and "acc_norm" in job.out and not job.err
+    done = subprocess.run([*PROGRAM, "run", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "hellaswag" in done.stdout and "Traceback" not in done.stderr
+
+
+def test_help_and_version(evalkit: Evalkit) -> None:
+    for words in ([], ["--help"], ["-h"], ["score", "--help"], ["show", "-h"]):
+        assert evalkit(*words).out.startswith("evalkit measures language models")
+    assert evalkit("--version").out.startswith("evalkit 0.")
+
+
+def test_nothing_is_left_behind_in_the_process(evalkit: Evalkit) -> None:
+    from hydra.core.global_hydra import GlobalHydra
+
+    argv = list(sys.argv)
+    evalkit("run", *SMALL)
+    evalkit("run", "task=helaswag", "model=fake")
+    evalkit("show", "task=hellaswag", "data=samples")
+    assert not GlobalHydra.instance().is_initialized() and sys.argv == argv
+
+
+# ---- wrong words ----
+
+BAD = {
+    "unknown command": (["rnu"], 2, "unknown command 'rnu'; did you mean run?"),
+    "unknown task": (["run", "task=helaswag", "model=fake"], 2, "unknown task 'helaswag'; did you mean hellaswag?"),
+    "unknown task in a list": (["run", "task=[mmlu,gsm9k]", "model=fake"], 2, "unknown task 'gsm9k'; did you mean gsm8k?"),
+    "unknown task to show": (["show", "task=mmul"], 2, "unknown task 'mmul'; did you mean mmlu?"),
+    "unknown model": (["run", "task=mmlu", "model=smolm2_135m"], 2, "unknown model 'smolm2_135m'; did you mean smollm2_135m?"),
+    "unknown suite": (["run", "suite=demmo", "model=fake"], 2, "unknown suite 'demmo'; did you mean demo?"),
+    "unknown data": (["run", "task=mmlu", "model=fake", "data=loacl"], 2, "unknown data 'loacl'; did you mean local?"),
+    "unknown list": (["ls", "taskz"], 2, "did you mean tasks?"),
+    "typo at the top": (["run", "limt=5", *SMALL], 2, "no setting 'limt'; did you mean limit?"),
+    "typo below": (["run", "tasks.hellaswag.num_fewshots=0", *SMALL], 2, "did you mean tasks.hellaswag.num_fewshot?"),
+    "typo in the model": (["run", "model.sed=1", *SMALL], 2, "did you mean model.seed?"),
+    "not an override": (["run", "limit", *SMALL], 2, "limit"),
+    "half an override": (["run", "limit=[1", *SMALL], 2, "limit"),
+    "no model": (["run", "task=mmlu", "data=samples"], 2, "no model was chosen; give model=NAME"),
+    "no task": (["run", "model=fake", "data=samples"], 2, "no task was chosen; give task=NAME"),
+    "no task to show": (["show", "data=samples"], 2, "no task was chosen"),
+    "zero limit": (["run", "limit=0", *SMALL], 2, "limit=0 "),
+    "negative limit": (["run", "limit=-3", *SMALL], 2, "limit=-3 "),
+    "limit of no number": (["run", "limit=nan", *SMALL], 2, "limit=nan "),
+    "half a document": (["run", "limit=1.5", *SMALL], 2, "limit=1.5 "),
+    "limit in words": (["run", "limit=abc", *SMALL], 2, "limit=abc "),
+    "limit true": (["run", "limit=true", *SMALL], 2, "limit=True "),
+    "chat maybe": (["run", "chat=maybe", *SMALL], 2, "chat=maybe "),
+    "n of nothing": (["show", "task=mmlu", "n=0", "data=samples"], 2, "n='0'"),
+    "progress": (["run", "progress=loud", *SMALL], 2, "progress=loud"),
+    "negative shots": (["run", "tasks.hellaswag.num_fewshot=-1", *SMALL], 2, "num_fewshot=-1 is negative"),
+    "shots in words": (["run", "tasks.hellaswag.num_fewshot=many", *SMALL], 2, "num_fewshot=many"),
+    "headline": (["run", "tasks.hellaswag.headline=f1", *SMALL], 2, "headline 'f1' is not one of its metrics: acc, acc_norm"),
+    "language": (["run", "task=flores_in_en_xx", "model=fake", "data=samples", "languages=[hi,fr]"], 2, "has no language fr; it has "),
+    "one language": (["run", "task=flores_in_en_xx", "model=fake", "data=samples", "languages=xx"], 2, "has no language xx; it has "),
+    "no class": (["run", "model._target_=evalkit.models.fake.Fakee", *SMALL], 2, "Fakee"),
+    "no argument": (["run", "+model.speed=9", *SMALL], 2, "speed"),
+    "no results folder": (["run", "results_dir=null", *SMALL], 2, "results_dir is empty"),
+    "data folder": (["run", "task=mmlu", "model=fake", "data=local", "data.root=nowhere"], 3, "data folder nowhere does not exist"),
+    "data without root": (["run", "task=mmlu", "model=fake", "data=local"], 2, "data=local needs a folder: add data.root=DIR"),
+    "model path": (["run", "task=mmlu", "data=samples", "model=hf", "model.path=/no/such"], 4, "model.path=/no/such does not exist"),
+    "no model path": (["run", "task=mmlu", "data=samples", "model=hf"], 4, "model.path is not set"),
+    "closed model": (["run", "task=mmlu", "data=samples", "model=gpt_4o"], 4, "cannot be run"),
+    "report on nothing": (["report"], 2, "needs at least one run directory"),
+    "report on no run": (["report", "nowhere"], 2, "nowhere is not a run directory"),
+    "score nothing": (["score"], 2, "needs a run directory, or task=NAME responses=FILE"),
+    "score no run": (["score", "nowhere"], 2, "nowhere is not a run directory"),
+    "score no file": (["score", "task=gsm8k", "responses=no.jsonl", "data=samples"], 3, "no.jsonl does not exist"),
+    "data": (["data"], 2, "the only action is pull"),
+    "data push": (["data", "push"], 2, "the only action is pull"),
+    "pull to nowhere": (["data", "pull", "task=mmlu"], 2, "needs data.root=DIR"),
+    "config dir": (["ls", "tasks", "--config-dir", "nowhere"], 2, "nowhere: no such folder"),
+    "ls of more": (["ls", "tasks", "models"], 2, "takes no further word"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_one_line(evalkit: Evalkit, tmp_path: Path, case: str) -> None:
+    words, code, says = BAD[case]
+    said = evalkit(*words)
+    assert says in said.error and said.code == code and not said.out, said
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_unexpected_fault_is_not_hidden(evalkit: Evalkit, monkeypatch: pytest.MonkeyPatch) -> None:
+    from evalkit.models.fake import FakeModel
+
+    monkeypatch.setattr(FakeModel, "_one", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        evalkit("run", *SMALL)
+
+
+# ---- rows ----
+
+
+def test_a_row_without_its_field(evalkit: Evalkit, tmp_path: Path) -> None:
+    row = {"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e", "f", "g"], "label": "0"}
+    write_jsonl(tmp_path / "rows/hellaswag/validation.jsonl", [row, {k: v for k, v in row.items() if k != "endings"}])
+    said = evalkit("run", "task=hellaswag", "model=fake", "data=local", "data.root=rows")
+    assert said.code == 3 and "endings" in said.error and "hellaswag" in said.error and "1" in said.error
+
+
+def test_bad_rows_and_files(evalkit: Evalkit, tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "rows/hellaswag/validation.jsonl", [])
+    words = ["run", "task=hellaswag", "model=fake", "data=local", "data.root=rows"]
+    assert evalkit(*words).code == 3
+    path.write_text("{}\n{oops\n")
+    assert "validation.jsonl:2" in evalkit(*words).error
+    path.unlink()
+    assert "no file rows/hellaswag/validation.jsonl" in evalkit(*words).error
+
+
+# ---- models ----
+
+
+def test_a_model_without_a_template_asked_to_chat(evalkit: Evalkit, tiny: Callable[..., Path], tmp_path: Path) -> None:
+    said = evalkit("run", "task=gsm8k", "data=samples", "model=hf", f"model.path={tiny()}", "chat=true")
+    assert said.code == 4 and "hf has no chat template, and task gsm8k is asked to chat; use chat=false" in said.error
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_context_longer_than_the_model_is_counted_and_shown(evalkit: Evalkit, tiny: Callable[..., Path], tmp_path: Path) -> None:
+    words = ["data=samples", "model=hf", f"model.path={tiny(max_length=64)}", "model.dtype=float32", "limit=2"]
+    said = evalkit("run", "task=mmlu", *words)
+    assert said.code == 0, said.err
+    scores = json.loads((only_run(tmp_path) / "scores.json").read_text())
+    assert scores["tasks"]["mmlu"]["counts"]["truncated"] == 2
+    assert "truncated" in said.out.lower() or "STUB" in said.out
+    refused = evalkit("run", "task=gsm8k", *words)
+    assert refused.code == 4 and "task gsm8k asks for 512 new tokens, but the model holds 64" in refused.error
+
+
+def test_a_gguf_that_is_not_one(evalkit: Evalkit, tmp_path: Path) -> None:
+    (tmp_path / "weights.gguf").write_text("<!doctype html>")
+    said = evalkit("run", "task=mmlu", "data=samples", "model=hf", "model.path=weights.gguf")
+    assert said.code == 4 and "weights.gguf is not a GGUF file" in said.error
+
+
+# ---- folders ----
+
+
+def test_a_results_folder_that_cannot_be_written(evalkit: Evalkit, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in ("file/runs", "/proc/runs"):
+        said = evalkit("run", *SMALL, f"results_dir={place}")
+        assert said.code == 5 and place in said.error and "results_dir=DIR" in said.error
+        swept = evalkit("run", "-m", *SMALL, f"results_dir={place}")
+        assert swept.code in (2, 5) and place in swept.error
+    scored = evalkit("score", "task=gsm8k", f"responses={write_jsonl(tmp_path / 'r.jsonl', [{'id': 0, 'response': 'a'}])}", "data=samples", "run_dir=file/x")
+    assert scored.code == 5 and "file/x" in scored.error
+
+
+def test_a_damaged_journal_is_refused_and_left_alone(evalkit: Evalkit, tmp_path: Path) -> None:
+    evalkit("run", *SMALL)
+    journal = only_run(tmp_path) / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"greedy", b"gr33dy", 1))
+    before = journal.read_bytes()
+    for words in (["run", *SMALL], ["score", str(journal.parent)]):
+        said = evalkit(*words)
+        assert said.code == 5 and "journal.jsonl:1 is damaged" in said.error
+    assert journal.read_bytes() == before
+
+
+# ---- report and score ----
+
+
+def test_report_redraws_one_and_many(evalkit: Evalkit, tmp_path: Path) -> None:
+    first = evalkit("run", *SMALL, "run_dir=a")
+    evalkit("run", *SMALL, "run_dir=b", "model.seed=1", "model.name=other")
+    before = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()}
+    again = evalkit("report", "a")
+    assert again.code == 0 and again.out == first.out
+    assert {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()} == before
+    both = evalkit("report", "a", "b", "out=both")
+    assert both.code == 0 and "fake" in both.out and "other" in both.out and any((tmp_path / "both").iterdir())
+    assert "is damaged" in broken(evalkit, tmp_path, "config.json") and "scores.json" in broken(evalkit, tmp_path, "scores.json")
+
+
+def broken(evalkit: Evalkit, tmp_path: Path, name: str) -> str:
+    (tmp_path / "b" / name).write_text("{")
+    said = evalkit("score" if name == "config.json" else "report", "b")
+    assert said.code in (2, 3)
+    return said.error
+
+
+def test_a_run_killed_midway_is_reported_as_unfinished(evalkit: Evalkit, tmp_path: Path) -> None:
+    words = [*SMALL, "model.batch_size=1", "model.delay=0.2", "run_dir=run"]
+    process = subprocess.Popen([*PROGRAM, "run", *words], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    journal = tmp_path / "run/journal.jsonl"
+    end = time.monotonic() + 60
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    running = evalkit("report", "run", "out=elsewhere")
+    assert running.code == 0, running.err
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = sorted(file.name for file in (tmp_path / "run").iterdir())
+    killed = evalkit("report", "run", "out=elsewhere")
+    assert killed.code == 0 and "unfinished" in killed.out.lower()
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == before
+    scored = evalkit("score", "run")
+    assert scored.code == 0 and json.loads((tmp_path / "run/scores.json").read_text())["complete"] is False
+    assert evalkit("run", *words).code == 0
+    assert json.loads((tmp_path / "run/scores.json").read_text())["complete"] is True
+
+
+def test_score_a_run_again_with_another_headline(evalkit: Evalkit, tmp_path: Path) -> None:
+    first = evalkit("run", *SMALL, "run_dir=run")
+    scores = (tmp_path / "run/scores.json").read_bytes()
+    assert evalkit("score", "run").out == first.out and (tmp_path / "run/scores.json").read_bytes() == scores
+    assert evalkit("score", "run", "tasks.hellaswag.headline=acc").code == 0
+    assert json.loads((tmp_path / "run/scores.json").read_text())["tasks"]["hellaswag"]["headline"] == "acc"
+    typo = evalkit("score", "run", "tasks.hellaswag.headlin=acc")
+    assert typo.code == 2 and "did you mean tasks.hellaswag.headline?" in typo.error
+    wrong = evalkit("score", "run", "tasks.hellaswag.headline=f1")
+    assert wrong.code == 2 and "is not one of its metrics" in wrong.error
+
+
+GOLD = ["31", "48"]  # of the first two sample rows of gsm8k
+
+
+def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
+    by_index = [{"id": i, "response": f"So the answer is {gold}."} for i, gold in enumerate(GOLD)] + [{"id": "2", "response": "no idea"}]
+    by_id = [{"id": f"test/{row['id']}", "response": [row["response"]]} for row in by_index]
+    outputs = []
+    for name, rows in (("index", by_index), ("id", by_id)):
+        file = write_jsonl(tmp_path / f"{name}.jsonl", rows)
+        said = evalkit("score", "task=gsm8k", f"responses={file}", "data=samples", f"run_dir={name}", "name=theirs")
+        assert said.code == 0, said.err
+        scores = json.loads((tmp_path / name / "scores.json").read_text())
+        summary = scores["tasks"]["gsm8k"]["summaries"]["flexible_extract"]
+        assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 5, 1) and abs(summary["value"] - 2 / 3) < 1e-12
+        assert scores["model"] == "theirs" and scores["complete"] is False
+        outputs.append(said.out)
+    assert outputs[0] == outputs[1]
+    assert (tmp_path / "id/samples.jsonl").read_bytes() == (tmp_path / "index/samples.jsonl").read_bytes()
+    mixed = write_jsonl(tmp_path / "mixed.jsonl", [{"id": 0, "response": ["31", "32", ""]}])
+    assert evalkit("score", "task=gsm8k", f"responses={mixed}", "data=samples").code == 0
+    (folder,) = (tmp_path / "results/runs").iterdir()
+    assert folder.name.startswith("mixed-gsm8k-")
+    assert evalkit("report", str(folder)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{oops", ":2 is not JSON"),
+        ('{"id": 1}', ":2: expected"),
+        ('{"response": "a"}', ":2: expected"),
+        ("7", ":2: expected"),
+        ('{"id": 0, "response": "a"}', ":2: document 0 was answered on an earlier line"),
+        ('{"id": 8, "response": "a"}', ":2: row index 8 is out of range"),
+        ('{"id": -1, "response": "a"}', ":2: no document has the id -1"),
+        ('{"id": "dev/1", "response": "a"}', ":2: no document has the id 'dev/1'"),
+        ('{"id": true, "response": "a"}', ":2: no document has the id True"),
+        ('{"id": 1, "response": 5}', ":2: response must be a text or a list of texts"),
+        ('{"id": 1, "response": []}', ":2: response must be a text or a list of texts"),
+        ('{"id": 1, "response": ["a", null]}', ":2: response must be a text or a list of texts"),
+        ("\xff", ":2 is not JSON"),
+    ],
+)
+def test_a_bad_line_of_answers(evalkit: Evalkit, tmp_path: Path, line: str, says: str) -> None:
+    file = tmp_path / "answers.jsonl"
+    file.write_bytes(b'{"id": 0, "response": "31"}\n' + line.encode("latin-1") + b"\n")
+    said = evalkit("score", "task=gsm8k", f"responses={file}", "data=samples")
+    assert said.code == 3 and f"answers.jsonl{says}" in said.error
+    assert not (tmp_path / "results").exists()
+
+
+def test_answers_that_cannot_be_scored(evalkit: Evalkit, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "answers.jsonl", [{"id": 0, "response": "A"}])
+    assert "ranks choices by log-likelihood" in evalkit("score", "task=hellaswag", f"responses={file}", "data=samples").error
+    assert "answers to one task; 2 were chosen" in evalkit("score", "task=[gsm8k,mmlu]", f"responses={file}", "data=samples").error
+    assert "no task was chosen" in evalkit("score", f"responses={file}", "data=samples").error
+    file.write_text("")
+    assert "answers none of the 8 documents" in evalkit("score", "task=gsm8k", f"responses={file}", "data=samples").error
+
+
+# ---- a real process ----
+
+
+def test_a_real_process_fails_in_one_line(tmp_path: Path) -> None:
+    for words in (["run", "task=helaswag", "model=fake"], ["run", "limit=0", *SMALL], ["run", "model._target_=evalkit.nothing", *SMALL]):
+        done = subprocess.run([*PROGRAM, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2 and not done.stdout
+        assert len(done.stderr.splitlines()) == 1 and done.stderr.startswith("error: "), done.stderr
+
+
+def test_a_closed_pipe_is_no_fault(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*PROGRAM, "ls", "tasks"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
