@@ -35,6 +35,7 @@ EVAL_SPLIT = {
     "hellaswag": "validation", "winogrande": "validation", "mmlu": "test", "gsm8k": "test", "nq_open": "validation", "flores_in": "test",
 }
 SHOTS = {"hellaswag": 0, "winogrande": 0, "mmlu": 5, "gsm8k": 0, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
+MMLU_SUBJECTS = 57
 LANGUAGE_NAMES = {
     "as": "Assamese", "bn": "Bengali", "en": "English", "gu": "Gujarati", "hi": "Hindi", "kn": "Kannada", "ml": "Malayalam",
     "mr": "Marathi", "or": "Odia", "pa": "Punjabi", "ta": "Tamil", "te": "Telugu", "ur": "Urdu",
@@ -107,8 +108,14 @@ def flores_task(direction: str, language: str) -> tuple[str, str]:
     return name, json.dumps(config, ensure_ascii=False)
 
 
-def harness_tasks(task: str, languages: Sequence[str], folder: Path) -> list[str]:
-    """Names the harness knows the task by; Flores-IN's files are written into `folder`."""
+def harness_tasks(task: str, data: Path, languages: Sequence[str], folder: Path) -> list[str]:
+    """Names the harness knows the task by; Flores-IN's files are written into `folder`.
+
+    Rows of some MMLU subjects only (samples) mean those subjects alone, without the group's averages.
+    """
+    if task == "mmlu":
+        subjects = dict.fromkeys(row["subject"] for row in read_rows(data / "mmlu" / "test.jsonl"))
+        return [task] if len(subjects) == MMLU_SUBJECTS else [f"mmlu_{subject}" for subject in subjects]
     if not task.startswith("flores_in_"):
         return [task]
     names = []
@@ -173,7 +180,7 @@ def evaluate(lm: Any, task: str, args: argparse.Namespace) -> dict[str, Any]:
     data = Path(args.data)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        names = harness_tasks(task, args.languages, Path(folder))
+        names = harness_tasks(task, data, args.languages, Path(folder))
         result = lm_eval.simple_evaluate(
             model=lm,
             tasks=names,
