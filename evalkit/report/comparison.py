@@ -58,7 +58,7 @@ def _legend(entries: Sequence[Entry], card: Card) -> tuple[str, ...]:
     lines = ["score [low, high]: 95% interval; it need not be symmetric about the score."]
     lines.append("n: documents measured. Coverage: n / documents in the benchmark's evaluation split.")
     if any(entry.row for entry in entries):
-        lines.append(f"Columns to the right of coverage: the {card.title}, digits as printed (0-1); '-' and TBD are the card's own.")
+        lines.append(f"The other models' columns are the {card.title}'s, digits as printed (0-1); '-' and TBD are the card's own.")
     return tuple(lines)
 
 

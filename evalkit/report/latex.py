@@ -31,7 +31,9 @@ def latex(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Text that TeX prints as it is, on one line."""
-    return "".join(_ESCAPES.get(char, char) for char in " ".join(text.split()))
+    escaped = "".join(_ESCAPES.get(char, char) for char in " ".join(text.split()))
+    # After a line end (\\\\) a bracket would be read as a length and a star as its variant.
+    return "{}" + escaped if escaped.startswith(("[", "*")) else escaped
 
 
 def _parts(report: Report) -> Iterator[str]:
@@ -66,14 +68,12 @@ def _table(table: Table, slug: str) -> str:
 
 
 def _head(column: Column) -> str:
-    parts = [escape(part) for part in heading(column.title)]
+    parts = [escape(part) for part in heading(column.title, 20 if column.ours else 0)]
     return parts[0] if len(parts) == 1 else rf"\shortstack[{column.align[0]}]{{" + r"\\".join(parts) + "}"
 
 
 def _cell(cell: Cell) -> str:
     text = escape(cell.text)
-    if text.startswith("["):  # after \\ a bracket would be read as a length
-        text = "{}" + text
     if cell.marks:
         text += rf"\textsuperscript{{{','.join(cell.marks)}}}"
     return text + (rf" \textbf{{({escape(cell.below)})}}" if cell.below else "")

@@ -70,17 +70,18 @@ def _panels(table: Table, fit: Fit, width: int) -> list[Line]:
     blank = tuple(Cell("") for _ in table.columns)
     rows = [*table.rows, *[blank] * (height * count - len(table.rows))]
     widths = _widths(table, everything, fit)
-    drawn = [
-        draw(replace(table, rows=tuple(rows[start : start + height])), everything, fit, widths) for start in range(0, len(rows), height)
-    ]
-    return [[span for i, line in enumerate(lines) for span in ([(" " * PANEL_GAP, ""), *line] if i else line)] for lines in zip(*drawn, strict=True)]
+    parts = [replace(table, rows=tuple(rows[start : start + height])) for start in range(0, len(rows), height)]
+    first, *others = [draw(part, everything, fit, widths) for part in parts]
+    for panel in others:
+        first = [[*left, (" " * PANEL_GAP, ""), *right] for left, right in zip(first, panel, strict=True)]
+    return first
 
 
 def draw(table: Table, block: Sequence[int], fit: Fit, widths: list[int] | None = None) -> list[Line]:
     """Heading, rule and rows of the columns in `block`."""
     widths = widths or _widths(table, block, fit)
     columns = [table.columns[i] for i in block]
-    heads = [heading(column.title) for column in columns]
+    heads = [heading(column.title, width) for column, width in zip(columns, widths, strict=True)]
     lines: list[Line] = []
     tall = max(map(len, heads))
     for at in range(tall):
@@ -124,7 +125,8 @@ def _wraps(table: Table, column: int, fit: Fit) -> bool:
 def _widths(table: Table, block: Sequence[int], fit: Fit) -> list[int]:
     def widest(column: int) -> int:
         lines = [line for row in table.rows for line in _cell(table, row[column], column, fit)]
-        return max(map(_len, [*heading(table.columns[column].title), *lines]))
+        body = max(map(_len, lines), default=0)
+        return max([body, *map(_len, heading(table.columns[column].title, body))])
 
     return [widest(column) for column in block]
 

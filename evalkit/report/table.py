@@ -111,17 +111,20 @@ def _letters(index: int) -> str:
     return word
 
 
-def heading(text: str) -> list[str]:
-    """The places a long column title may break: after a hyphen, at a space, in lines of at least three letters.
+def heading(text: str, width: int = 0) -> list[str]:
+    """A column title in lines of at most max(8, `width`) letters where it can be broken: at spaces, after hyphens.
 
     `MN-12B-Instruct` -> `MN-12B-`, `Instruct`.
     """
+    width = max(8, width)
+    if len(text) <= width:
+        return [text]
     lines: list[str] = []
     for word in text.split(" "):
         parts = [part + "-" for part in word.split("-")[:-1]] + [word.split("-")[-1]]
         line = ""
         for part in parts:
-            if line and len(line) + len(part) > 8:
+            if line and len(line) + len(part) > width:
                 lines.append(line)
                 line = ""
             line += part
