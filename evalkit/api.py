@@ -28,7 +28,7 @@ def evaluate(
 
     Args:
         model: a configured name (`smollm2_135m`), a checkpoint (folder, hub id or .gguf file), or a back end object.
-        tasks: configured names, `Task` objects, or both.
+        tasks: configured names, `Task` objects, or both; `[]` with `overrides=["suite=NAME"]` for a suite.
         limit: documents a task, spread evenly over its languages and subjects; None = all.
         data: a configured source (`auto`, `hub`, `wheel`, `samples`; for `local` also give
             `overrides=["data.root=DIR"]`), or a source object.
@@ -43,13 +43,13 @@ def evaluate(
 
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
-    words = [f"task=[{','.join(names)}]"]
+    words = [f"task=[{','.join(names)}]"] if wanted else []
     words += [*cli.model_words(model)] if isinstance(model, str) else ["model=fake"]
     words += [f"data={data}"] if isinstance(data, str) else []
     words += [f"limit={limit}"] if limit is not None else []
     words += [f"chat={str(chat).lower()}"] if chat is not None else []
-    parts = cli.build(cli.compose([*words, *overrides]), allow_no_task=True)
-    chosen = [parts.tasks[task] if isinstance(task, str) else task for task in wanted]
+    parts = cli.build(cli.compose([*words, *overrides]), allow_no_task=len(names) < len(wanted))
+    chosen = [parts.tasks[task] if isinstance(task, str) else task for task in wanted] or list(parts.tasks.values())
     folder: Path | None = Path(run_dir) if run_dir else None
     if folder is None and isinstance(model, str) and isinstance(data, str) and len(names) == len(wanted):
         folder = parts.folder

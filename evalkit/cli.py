@@ -102,6 +102,8 @@ def _run(words: list[str]) -> int:
     # With this set Hydra lets exceptions through instead of printing them its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     _importable(words)
+    if {"--help", "-h"} & set(words) and not any(word.startswith("model=") for word in words):
+        words = [*words, "model=hf"]  # Hydra's help shows a whole configuration, and a model has no default
     main_process, failed = os.getpid(), [0]
 
     def job(config: Any) -> None:
@@ -197,21 +199,29 @@ def build(config: Any, *, allow_no_task: bool = False) -> Parts:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")
     for name, task in plain["tasks"].items():
         _select_languages(name, task, plain.get("languages"))
-    tasks = {name: instantiate(task) for name, task in plain["tasks"].items()}
+    tasks = {name: instantiate(task, f"tasks.{name}") for name, task in plain["tasks"].items()}
     model = plain["model"]
     label = f"{model.get('name', 'model')}-{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}_tasks'}"
     folder = Path(plain["run_dir"]) if plain.get("run_dir") else run_dir(Path(plain["results_dir"]), label, plain)
-    return Parts(plain, tasks, instantiate(plain["data"]), folder, lambda: instantiate(model))
+    return Parts(plain, tasks, instantiate(plain["data"], "data"), folder, lambda: instantiate(model, "model"))
 
 
-def instantiate(node: Mapping[str, Any]) -> Any:
-    """Hydra's instantiate with plain containers; an error of ours inside comes out as itself."""
+def instantiate(node: Mapping[str, Any], where: str) -> Any:
+    """Hydra's instantiate with plain containers; an error of ours inside comes out as itself.
+
+    Raises:
+        ConfigError: no such class, or it does not take these settings; begins with `where`.
+    """
+    from hydra.errors import HydraException
     from hydra.utils import instantiate as hydra_instantiate
 
     try:
         return hydra_instantiate(dict(node), _convert_="all")
     except Exception as error:
-        raise _mendable(error) or error from error
+        mendable = _mendable(error)
+        if isinstance(mendable, ConfigError) and isinstance(error, HydraException) and not _ours(error):
+            raise ConfigError(f"{where}: {mendable}") from error
+        raise mendable or error from error
 
 
 def model_words(model: str) -> list[str]:
@@ -239,6 +249,9 @@ def _check(plain: dict[str, Any]) -> None:
         plain["languages"] = languages = [languages]
     if languages is not None and not (isinstance(languages, list) and all(isinstance(code, str) for code in languages)):
         raise ConfigError(f"languages={languages} is not a list of codes; give 'languages=[hi,ta]'")
+    for name, task in plain["tasks"].items():
+        if isinstance(shots := task.get("num_fewshot", 0), bool) or not isinstance(shots, int):
+            raise ConfigError(f"tasks.{name}.num_fewshot={shots} is not a number of shots; use a whole number from 0")
     if plain.get("progress") not in (None, "auto", "none"):
         raise ConfigError(f"progress={plain['progress']} is unknown; use auto or none")
     if not plain.get("run_dir") and not plain.get("results_dir"):
@@ -263,13 +276,18 @@ def _importable(words: Sequence[str]) -> None:
             sys.path.append(str(place))
 
 
+def _ours(error: BaseException | None) -> EvalkitError | None:
+    while error is not None:
+        if isinstance(error, EvalkitError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _mendable(error: BaseException | None) -> EvalkitError | None:
     """Our own error inside whatever Hydra wrapped around it, or Hydra's made into one of ours."""
-    seen = error
-    while seen is not None:
-        if isinstance(seen, EvalkitError):
-            return seen
-        seen = seen.__cause__ or seen.__context__
+    if own := _ours(error):
+        return own
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 

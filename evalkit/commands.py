@@ -235,14 +235,17 @@ def _integer(name: str, text: str) -> int:
 def explain(error: BaseException) -> str:
     """A Hydra or OmegaConf message as one line, with the nearest known name where one is meant."""
     text = " ".join(str(error).split())
-    if found := re.search(r"Could not find '(\w+)/([^']+)'", text):
+    if override := getattr(error, "override", None):
+        return f"{override!r} cannot be read as NAME=VALUE; quote lists and special characters, as in 'task=[mmlu,gsm8k]'"
+    if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
         known = _names(group)
         return f"unknown {group} {name!r}{did_you_mean(name, known)} (see: evalkit ls {group}s)"
     if found := re.search(r"You must specify '(\w+)'", text):
         return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(_names(found[1]))}"
     if found := re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text):
-        key = found[1]
+        full = re.search(r"full_key: (\S+)", text)
+        key = full[1] if full else found[1]
         return f"there is no setting {key!r}{did_you_mean(key, _settings())}; +{key}=… adds one that a class of yours takes"
     return text
 

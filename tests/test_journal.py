@@ -208,12 +208,18 @@ def on_a_small_disk(size: str, script: str) -> subprocess.CompletedProcess[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_full_disk_ends_in_one_line_and_keeps_what_was_answered() -> None:
+@pytest.mark.parametrize(("size", "full"), [("72k", "journal.jsonl"), ("140k", "samples.jsonl")])
+def test_a_full_disk_ends_in_one_line_and_continues_when_there_is_room(size: str, full: str) -> None:
     if not shutil.which("unshare") or on_a_small_disk("64k", "true").returncode:
         pytest.skip("a tmpfs of our own cannot be mounted here")
-    run = "$PYTHON -c 'from evalkit.cli import main; import sys; sys.exit(main())' run task=flores_in_en_xx data=samples model=fake progress=none run_dir=$DISK/run"
-    done = on_a_small_disk("200k", f"{run}; code=$?; cat $DISK/run/journal.jsonl | wc -l; exit $code")
-    assert done.returncode == 5, done.stderr
-    assert "error: no space left" in done.stderr and "Traceback" not in done.stderr
-    assert len([line for line in done.stderr.splitlines() if line.startswith("error:")]) == 1
-    assert "Error executing job" not in done.stderr
+    program = "$PYTHON -c 'from evalkit.cli import main; import sys; sys.exit(main())'"
+    run = f"{program} run task=flores_in_en_xx data=samples model=fake progress=none run_dir=$DISK/run"
+    lines = "wc -l < $DISK/run/journal.jsonl"
+    done = on_a_small_disk(size, f"{run}; echo $?; {lines}; ls -A $DISK/run; mount -o remount,size=4m $DISK; {run} >/dev/null; echo $?; {lines}")
+    first, kept, *names, second, whole = done.stdout.split()
+    assert (first, second, whole) == ("5", "0", "96"), done
+    assert "scores.json" not in names and not [name for name in names if name.endswith(".tmp")]
+    (error,) = [line for line in done.stderr.splitlines() if not line.startswith("wrote ")]
+    assert error.startswith("error: no space left ") and full in error and "run the same command again" in error
+    assert 0 < int(kept) < 96 or full != "journal.jsonl"
+    assert f"{kept} answers are saved" in error or full != "journal.jsonl"

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,23 +112,25 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path: Path) -> None:
     process = start(tmp_path)
     wait_for(lambda: (j := journal_of(tmp_path)) is not None and lines(j) > 8)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert err.splitlines()[-1].startswith("interrupted:") and "same command again" in err and "Traceback" not in err
     assert 8 < lines(only_run(tmp_path) / NAME) < 112
     assert not (only_run(tmp_path) / "scores.json").exists()
 
 
-def test_two_processes_on_one_run_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_on_one_run_directory(tmp_path: Path) -> None:
     first = start(tmp_path)
     try:
         wait_for(lambda: (j := journal_of(tmp_path)) is not None and lines(j) > 4)
+        os.killpg(first.pid, signal.SIGSTOP)
         second = start(tmp_path)
         _, err = second.communicate(timeout=60)
         assert second.returncode == 5
         assert f"in use by process {first.pid};" in err and err.count("error:") == 1
     finally:
-        out, err = first.communicate(timeout=60)
+        os.killpg(first.pid, signal.SIGCONT)
+        _, err = first.communicate(timeout=60)
     assert first.returncode == 0, err
 
 
@@ -137,7 +140,7 @@ def test_a_second_run_asks_nothing_and_leaves_every_byte(evalkit: Callable[..., 
     folder = only_run(tmp_path)
     before = {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir() if file.name == "manifest.json"}
     bytes_before = contents(folder)
-    second = evalkit(*words, "progress=none")
+    second = evalkit(*words)
     assert first.out == second.out  # type: ignore[attr-defined]
     assert contents(folder) == bytes_before
     assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir() if file.name == "manifest.json"} == before
@@ -233,7 +236,7 @@ class Flaky(FakeModel):
     def answer(self, items: Sequence[WorkItem], done: object) -> Iterator[list[Response]]:
         wanted = {item.key: self.bad[item.doc_id] for item in items if item.doc_id in self.bad}
         for batch in super().answer(items, done):  # type: ignore[arg-type]
-            yield [Response(r.key, wanted[r.key].status, wanted[r.key].loglikelihoods, error=wanted[r.key].error) if r.key in wanted else r for r in batch]
+            yield [replace(wanted[r.key], key=r.key) if r.key in wanted else r for r in batch]
 
 
 def test_a_failed_answer_is_not_a_wrong_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
