@@ -14,7 +14,10 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.hf.cache import growing_cache
 from evalkit.types import GenerationParams, Response
+
+RETIRE = 8  # finished rows leave the batch once they are an eighth of it: leaving costs a copy of the rest
 
 
 @dataclass(slots=True)
@@ -25,35 +28,45 @@ class _Row:
     ids: list[int] = field(default_factory=list)
 
 
-def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int]) -> list[Response]:
-    """Continue every item's prompt until a stop, EOS or its own limit; answers in the items' order."""
+def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], grow: bool) -> list[Response]:
+    """Continue every item's prompt until a stop, EOS or its own limit; answers in the items' order.
+
+    Args:
+        grow: the model's layers are all attention, so keys and values may grow in place.
+    """
     rows = [_Row(item, item.params or GenerationParams(), _generator(item)) for item in items]
     answers: dict[int, Response] = {}
     active = list(range(len(rows)))
     ids, mask = _left_padded(items, pad)
     ids, mask = ids.to(model.device), mask.to(model.device)
-    past = None
+    past = growing_cache() if grow else None
     with torch.inference_mode():
-        while active:
+        while True:
             positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
             out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True, logits_to_keep=1)
             past = out.past_key_values
-            chosen = [_pick(logits, rows[index]) for logits, index in zip(out.logits[:, -1].float(), active, strict=True)]
-            kept = []
-            for place, (index, token) in enumerate(zip(active, chosen, strict=True)):
-                answer = _step(rows[index], token, tokenizer, eos)
-                if answer is None:
-                    kept.append(place)
-                else:
+            tokens = _choose(out.logits[:, -1].float(), [rows[index] for index in active])
+            for index, token in zip(active, tokens, strict=True):
+                if index not in answers and (answer := _step(rows[index], token, tokenizer, eos)) is not None:
                     answers[index] = answer
-            if len(kept) < len(active):
+            if len(answers) == len(rows):
+                return [answers[index] for index in range(len(rows))]
+            finished = sum(index in answers for index in active)
+            if finished * RETIRE >= len(active):
+                kept = [place for place, index in enumerate(active) if index not in answers]
                 keep = torch.tensor(kept, dtype=torch.long, device=model.device)
                 past.batch_select_indices(keep)
                 mask = mask[keep]
-            active = [active[place] for place in kept]
-            ids = torch.tensor([[chosen[place]] for place in kept], dtype=torch.long, device=model.device)
-            mask = torch.cat([mask, mask.new_ones(len(kept), 1)], dim=1)
-    return [answers[index] for index in range(len(rows))]
+                active = [active[place] for place in kept]
+                tokens = [tokens[place] for place in kept]
+            ids = torch.tensor(tokens, dtype=torch.long, device=model.device)[:, None]
+            mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
+
+
+def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
+    """The next token of every row: the most likely one, or a draw from the row's own generator."""
+    best: list[int] = logits.argmax(-1).tolist()
+    return [_draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
 
 
 def tokens_in(model: Any, size: int) -> int:
@@ -82,9 +95,7 @@ def _generator(item: WorkItem) -> torch.Generator | None:
     return torch.Generator().manual_seed(seed)
 
 
-def _pick(logits: torch.Tensor, row: _Row) -> int:
-    if row.generator is None:
-        return int(logits.argmax())
+def _draw(logits: torch.Tensor, row: _Row) -> int:
     probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
     if row.params.top_p < 1:
         ordered, order = probabilities.sort(descending=True)

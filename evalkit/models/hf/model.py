@@ -156,7 +156,8 @@ class HFModel:
         for batch in batches_of(items, tokens_in(runtime.model, GENERATION_BYTES)):
             chosen = [items[index] for index in batch]
             if any(item.key not in done for item in chosen):
-                yield self._halving(chosen, lambda part: generate(runtime.model, self.tokenizer, part, runtime.pad, runtime.eos))
+                grow = runtime.scorer.path == "tree"
+                yield self._halving(chosen, lambda part: generate(runtime.model, self.tokenizer, part, runtime.pad, runtime.eos, grow))
 
     def describe(self) -> Mapping[str, Any]:
         return {
