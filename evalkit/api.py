@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data import Source
+from evalkit.errors import ConfigError, did_you_mean
 from evalkit.models.base import Model
 from evalkit.progress import Silent, default_progress
+from evalkit.resources import conf_dir
 from evalkit.results import RunResult
 from evalkit.task import Task
 
@@ -44,7 +46,7 @@ def evaluate(
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
     words = [f"task=[{','.join(names)}]"] if wanted else []
-    words += [*cli.model_words(model)] if isinstance(model, str) else ["model=fake"]
+    words += [*_model_words(model)] if isinstance(model, str) else ["model=fake"]
     words += [f"data={data}"] if isinstance(data, str) else []
     words += [f"limit={limit}"] if limit is not None else []
     words += [f"chat={str(chat).lower()}"] if chat is not None else []
@@ -62,6 +64,20 @@ def evaluate(
         folder=folder,
         config=_config(parts.config, model, len(names) == len(wanted)),
         progress=default_progress() if progress else Silent(),
+    )
+
+
+def _model_words(model: str) -> list[str]:
+    """Command-line words for a model given by name or as a checkpoint."""
+    from evalkit import cli
+
+    known = [file.stem for file in (conf_dir() / "model").glob("*.yaml")]
+    if model in known:
+        return [f"model={model}"]
+    if "/" in model or model.endswith(".gguf") or Path(model).exists():
+        return ["model=hf", f"model.path={cli.quoted(model)}", f"model.name={cli.quoted(Path(model).name)}"]
+    raise ConfigError(
+        f"unknown model {model!r}{did_you_mean(model, known)}; a configured name (evalkit ls models), a folder or a hub id owner/name"
     )
 
 

@@ -75,7 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from evalkit import commands
 
-        known = {"run": _run, "ls": commands.ls, "show": commands.show, "score": commands.score, "report": commands.report, "data": commands.data}
+        known = {
+            "run": _run,
+            "ls": commands.ls,
+            "show": commands.show,
+            "score": commands.score,
+            "report": commands.report,
+            "data": commands.data,
+        }
         if words[0] not in known:
             raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], known)}; commands: {', '.join(known)}")
         if words[0] != "run" and {"-h", "--help"} & set(words):
@@ -222,16 +229,6 @@ def instantiate(node: Mapping[str, Any], where: str) -> Any:
         if isinstance(mendable, ConfigError) and isinstance(error, HydraException) and not _ours(error):
             raise ConfigError(f"{where}: {mendable}") from error
         raise mendable or error from error
-
-
-def model_words(model: str) -> list[str]:
-    """Command-line words for a model given by name or as a checkpoint."""
-    known = [file.stem for file in (conf_dir() / "model").glob("*.yaml")]
-    if model in known:
-        return [f"model={model}"]
-    if "/" in model or model.endswith(".gguf") or Path(model).exists():
-        return ["model=hf", f"model.path={quoted(model)}", f"model.name={quoted(Path(model).name)}"]
-    raise ConfigError(f"unknown model {model!r}{did_you_mean(model, known)}; a configured name (evalkit ls models), a folder or a hub id owner/name")
 
 
 def _check(plain: dict[str, Any]) -> None:

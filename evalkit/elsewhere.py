@@ -40,7 +40,9 @@ def score_responses(parts: Parts, file: Path, name: str) -> RunResult:
     run = RunResult(name, {task.name: result}, complete=len(answers) == len(prepared.evidence.docs), path=folder)
     place = {doc.id: row for row, doc in enumerate(prepared.loaded.docs)}
     lines = (
-        folders.line(sample_line(task, doc, place[doc.id], request_json(request), answers.get(doc.id, ()), {m: s[i] for m, s in scores.items()}))
+        folders.line(
+            sample_line(task, doc, place[doc.id], request_json(request), answers.get(doc.id, ()), {m: s[i] for m, s in scores.items()})
+        )
         for i, (doc, request) in enumerate(zip(prepared.evidence.docs, prepared.requests, strict=True))
     )
     folders.write_atomic(folder / folders.SAMPLES, lines)
@@ -64,14 +66,16 @@ def _read(file: Path, docs: Sequence[Doc], asked: set[str], split: str) -> dict[
     for number, raw in read_jsonl(file):
         doc_id = _document(f"{file}:{number}", raw, docs, by_id, split)
         if doc_id in answers:
-            raise DataError(f"{file}:{number}: document {raw['id']!r} was answered on an earlier line; give several samples as a list in one line")
+            raise DataError(
+                f"{file}:{number}: document {raw['id']!r} was answered on an earlier line; give several samples as a list in one line"
+            )
         texts = raw["response"] if isinstance(raw["response"], list) else [raw["response"]]
         if not texts or not all(isinstance(text, str) for text in texts):
             raise DataError(f"{file}:{number}: response must be a text or a list of texts, not {raw['response']!r:.80}")
         if doc_id in asked:
             answers[doc_id] = [Response(f"{doc_id}#{i}", "ok" if text.strip() else "empty", text=text) for i, text in enumerate(texts)]
     if not answers:
-        raise DataError(f"{file} answers none of the {len(asked)} documents asked; give lines like {{\"id\": 0, \"response\": \"…\"}}")
+        raise DataError(f'{file} answers none of the {len(asked)} documents asked; give lines like {{"id": 0, "response": "…"}}')
     return answers
 
 
@@ -82,10 +86,14 @@ def _document(where: str, raw: Any, docs: Sequence[Doc], by_id: Mapping[str, str
     if isinstance(wanted, str) and wanted in by_id:
         return wanted
     if isinstance(wanted, bool) or not isinstance(wanted, (int, str)) or not str(wanted).isdecimal():
-        raise DataError(f"{where}: no document has the id {wanted!r}; ids look like {docs[0].id!r}, or give the row index 0 to {len(docs) - 1}")
+        raise DataError(
+            f"{where}: no document has the id {wanted!r}; ids look like {docs[0].id!r}, or give the row index 0 to {len(docs) - 1}"
+        )
     # Rows that the benchmark does not score have an index too, so the numbered id goes before the place in the list.
     if (numbered := f"{split}/{int(wanted)}") in by_id:
         return numbered
     if int(wanted) >= len(docs) or docs[0].id == f"{split}/0":
-        raise DataError(f"{where}: row index {wanted} is out of range, or a row the benchmark does not score; ids go from {docs[0].id} to {docs[-1].id}")
+        raise DataError(
+            f"{where}: row index {wanted} is out of range, or a row the benchmark does not score; ids go from {docs[0].id} to {docs[-1].id}"
+        )
     return docs[int(wanted)].id

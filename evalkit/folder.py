@@ -50,7 +50,9 @@ def write_atomic(path: Path, content: str | Iterable[str]) -> None:
         if not isinstance(error, NotADirectoryError):
             temporary.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise JournalError(f"no space left to write {path}; answers already saved are safe: free some space and run the same command again") from error
+            raise JournalError(
+                f"no space left to write {path}; answers already saved are safe: free some space and run the same command again"
+            ) from error
         raise JournalError(f"{path} cannot be written ({error.strerror or error}); choose another place with results_dir=DIR") from error
 
 
@@ -105,7 +107,9 @@ def read_plan(folder: Path) -> tuple[dict[str, Evidence], dict[str, dict[str, li
                 docs[task].append(doc)
                 keys[task][doc.id] = raw["keys"]
             except (ValueError, KeyError, TypeError) as error:
-                raise ConfigError(f"{path}:{number} is damaged ({error}); run the same command again to rebuild it (answers are kept)") from error
+                raise ConfigError(
+                    f"{path}:{number} is damaged ({error}); run the same command again to rebuild it (answers are kept)"
+                ) from error
     return {task: Evidence(docs=tuple(docs[task]), **header) for task, header in headers.items()}, keys
 
 

@@ -162,7 +162,9 @@ def read(path: Path) -> tuple[dict[str, Response], int | None]:
                 return answers, offset
             response = _parse(line)
             if response is None:
-                raise JournalError(f"{path}:{number} is damaged (its checksum does not match); restore the file, or delete that line to ask again")
+                raise JournalError(
+                    f"{path}:{number} is damaged (its checksum does not match); restore the file, or delete that line to ask again"
+                )
             answers[response.key] = response
             offset += len(line)
     return answers, None

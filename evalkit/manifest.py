@@ -13,11 +13,29 @@ from typing import Any
 
 import evalkit
 
-PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "huggingface_hub", "evaluate", "sacrebleu", "bert-score", "pandas", "numpy", "hydra-core", "peft")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "huggingface_hub",
+    "evaluate",
+    "sacrebleu",
+    "bert-score",
+    "pandas",
+    "numpy",
+    "hydra-core",
+    "peft",
+)
 
 
 def build(
-    *, model: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any], durations: Mapping[str, float], counts: Mapping[str, int]
+    *,
+    model: Mapping[str, Any],
+    tasks: Mapping[str, Mapping[str, Any]],
+    config: Mapping[str, Any],
+    durations: Mapping[str, float],
+    counts: Mapping[str, int],
 ) -> dict[str, Any]:
     """The manifest as plain JSON types.
 

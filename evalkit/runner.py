@@ -122,7 +122,12 @@ def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress:
     finally:
         progress.stop()
     if failed:
-        log.warning("%d of %d requests failed and are not scored (first: %s); the same command asks them again", len(failed), len(items), next(iter(failed.values())))
+        log.warning(
+            "%d of %d requests failed and are not scored (first: %s); the same command asks them again",
+            len(failed),
+            len(items),
+            next(iter(failed.values())),
+        )
     return len(journal.answers) - before
 
 
@@ -143,7 +148,9 @@ def _keys(items: Sequence[WorkItem]) -> dict[str, dict[str, list[str]]]:
 Samples = dict[str, dict[str, list[SampleScore]]]
 
 
-def _score(name: str, prepared: Sequence[Prepared], keys: Mapping[str, Mapping[str, list[str]]], answers: Mapping[str, Response]) -> tuple[RunResult, Samples]:
+def _score(
+    name: str, prepared: Sequence[Prepared], keys: Mapping[str, Mapping[str, list[str]]], answers: Mapping[str, Response]
+) -> tuple[RunResult, Samples]:
     results: dict[str, TaskResult] = {}
     samples: Samples = {}
     for p in prepared:
@@ -180,7 +187,9 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, save: bool = True
     return result
 
 
-def _manifest(model: Model, prepared: Sequence[Prepared], config: Mapping[str, Any], clock: _Clock, counts: Mapping[str, int]) -> dict[str, Any]:
+def _manifest(
+    model: Model, prepared: Sequence[Prepared], config: Mapping[str, Any], clock: _Clock, counts: Mapping[str, int]
+) -> dict[str, Any]:
     tasks = {
         p.task.name: {
             "source": p.evidence.source,

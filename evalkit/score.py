@@ -28,7 +28,9 @@ class Evidence:
     notes: tuple[str, ...] = ()
 
 
-def score_task(task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]]) -> tuple[TaskResult, dict[str, list[SampleScore]]]:
+def score_task(
+    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]]
+) -> tuple[TaskResult, dict[str, list[SampleScore]]]:
     """Score every document with every metric of the task.
 
     Args:
@@ -85,7 +87,9 @@ def _counts(docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]], head
     return {name: len(ids) for name, ids in sorted(remarks.items())}
 
 
-def sample_line(task: Task, doc: Doc, row: int, request: Mapping[str, Any], responses: Sequence[Response], scores: Mapping[str, SampleScore]) -> dict[str, Any]:
+def sample_line(
+    task: Task, doc: Doc, row: int, request: Mapping[str, Any], responses: Sequence[Response], scores: Mapping[str, SampleScore]
+) -> dict[str, Any]:
     """One document of `samples.jsonl`: what was asked, answered, extracted and given."""
     return {
         "task": task.name,

@@ -94,7 +94,9 @@ def save_tiny(folder: Path, seed: int, bos: bool, template: str | None, max_leng
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     special = ["<s>", "</s>"] if bos else ["</s>"]
-    tokenizer.train_from_iterator(TEXT, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False))
+    tokenizer.train_from_iterator(
+        TEXT, trainers.BpeTrainer(vocab_size=400, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    )
     if bos:
         tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))])
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", **({"bos_token": "<s>"} if bos else {}))
@@ -104,5 +106,7 @@ def save_tiny(folder: Path, seed: int, bos: bool, template: str | None, max_leng
     torch.manual_seed(seed)
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
     ids = {"bos_token_id": fast.bos_token_id, "eos_token_id": fast.eos_token_id, "pad_token_id": None}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(fast), max_position_embeddings=max_length, initializer_range=0.5, **ids, **sizes | config))
+    model = LlamaForCausalLM(
+        LlamaConfig(vocab_size=len(fast), max_position_embeddings=max_length, initializer_range=0.5, **ids, **sizes | config)
+    )
     model.save_pretrained(folder)

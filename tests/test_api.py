@@ -84,7 +84,11 @@ def test_a_suite(here: Path) -> None:
 
 
 def test_mistakes(here: Path) -> None:
-    for model, tasks, says in [("fake", "helaswag", "did you mean hellaswag"), ("fakee", "mmlu", "did you mean fake"), ("fake", [], "no task")]:
+    for model, tasks, says in [
+        ("fake", "helaswag", "did you mean hellaswag"),
+        ("fakee", "mmlu", "did you mean fake"),
+        ("fake", [], "no task"),
+    ]:
         with pytest.raises(ConfigError, match=says):
             package.evaluate(model, tasks, data="samples", progress=False)
     with pytest.raises(ConfigError, match="limit=0"):

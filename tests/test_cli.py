@@ -244,7 +244,13 @@ def test_a_results_folder_that_cannot_be_written(evalkit: Evalkit, tmp_path: Pat
         assert said.code == 5 and place in said.error and "results_dir=DIR" in said.error
         swept = evalkit("run", "-m", *SMALL, f"results_dir={place}")
         assert swept.code in (2, 5) and place in swept.error
-    scored = evalkit("score", "task=gsm8k", f"responses={write_jsonl(tmp_path / 'r.jsonl', [{'id': 0, 'response': 'a'}])}", "data=samples", "run_dir=file/x")
+    scored = evalkit(
+        "score",
+        "task=gsm8k",
+        f"responses={write_jsonl(tmp_path / 'r.jsonl', [{'id': 0, 'response': 'a'}])}",
+        "data=samples",
+        "run_dir=file/x",
+    )
     assert scored.code == 5 and "file/x" in scored.error
 
 

@@ -19,7 +19,7 @@ from evalkit.errors import JournalError
 from evalkit.journal import NAME, Journal, read
 from evalkit.types import Response
 
-ODD = "\ud800 \x00 \u2028 \u2029 \x85 \r \udfff \ufeff नमस्ते \"\\"
+ODD = '\ud800 \x00 \u2028 \u2029 \x85 \r \udfff \ufeff नमस्ते "\\'
 A = Response("a", "ok", loglikelihoods=(-1.5, -2.25), greedy=(True, False), context_tokens=7, output_tokens=3, truncated_tokens=2)
 B = Response("b", "length", text=" forty-two\n", context_tokens=3, output_tokens=5)
 C = Response("c", "empty", text="")
@@ -125,7 +125,10 @@ def test_a_whole_line_of_another_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused_with_the_firsts_pid(tmp_path: Path) -> None:
-    program = "import sys; from pathlib import Path; from evalkit.journal import Journal; held = Journal(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    program = (
+        "import sys; from pathlib import Path; from evalkit.journal import Journal; "
+        "held = Journal(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
     command = [sys.executable, "-c", program, str(tmp_path)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout and holder.stdin
@@ -201,7 +204,10 @@ def on_a_small_disk(size: str, script: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["unshare", "-rm", "sh", "-c", f"mount -t tmpfs -o size={size} none {folder} && {script}"],
-            capture_output=True, text=True, check=False, timeout=120,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
             env=os.environ | {"DISK": folder, "PYTHON": sys.executable},
         )
     finally:
@@ -215,7 +221,9 @@ def test_a_full_disk_ends_in_one_line_and_continues_when_there_is_room(size: str
     program = "$PYTHON -c 'from evalkit.cli import main; import sys; sys.exit(main())'"
     run = f"{program} run task=flores_in_en_xx data=samples model=fake progress=none run_dir=$DISK/run"
     lines = "wc -l < $DISK/run/journal.jsonl"
-    done = on_a_small_disk(size, f"{run}; echo $?; {lines}; ls -A $DISK/run; mount -o remount,size=4m $DISK; {run} >/dev/null; echo $?; {lines}")
+    done = on_a_small_disk(
+        size, f"{run}; echo $?; {lines}; ls -A $DISK/run; mount -o remount,size=4m $DISK; {run} >/dev/null; echo $?; {lines}"
+    )
     first, kept, *names, second, whole = done.stdout.split()
     assert (first, second, whole) == ("5", "0", "96"), done
     assert "scores.json" not in names and not [name for name in names if name.endswith(".tmp")]

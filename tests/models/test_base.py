@@ -27,14 +27,32 @@ def test_keys_of_different_parts_differ(one: list[str | tuple[int, ...]], other:
 
 
 def test_parts_do_not_run_into_each_other() -> None:
-    assert len({content_key("ab", "c"), content_key("a", "bc"), content_key("abc"), content_key("abc", ""), content_key((1, 2), (3,)), content_key((1,), (2, 3))}) == 6
+    assert (
+        len(
+            {
+                content_key("ab", "c"),
+                content_key("a", "bc"),
+                content_key("abc"),
+                content_key("abc", ""),
+                content_key((1, 2), (3,)),
+                content_key((1,), (2, 3)),
+            }
+        )
+        == 6
+    )
 
 
 def test_the_seed_matters_only_when_sampling() -> None:
     greedy, sampled = GenerationParams(8), GenerationParams(8, temperature=0.5)
     assert params_key(greedy, 0) == params_key(replace(greedy, seed=9, top_p=0.5), 0)
-    keys = [params_key(p, s) for p in (sampled, replace(sampled, seed=9), replace(sampled, top_p=0.5), replace(sampled, temperature=0.6)) for s in (0, 1)]
-    keys += [params_key(p, 0) for p in (greedy, replace(greedy, stop=("a",)), replace(greedy, stop=("b",)), replace(greedy, max_new_tokens=9))]
+    keys = [
+        params_key(p, s)
+        for p in (sampled, replace(sampled, seed=9), replace(sampled, top_p=0.5), replace(sampled, temperature=0.6))
+        for s in (0, 1)
+    ]
+    keys += [
+        params_key(p, 0) for p in (greedy, replace(greedy, stop=("a",)), replace(greedy, stop=("b",)), replace(greedy, max_new_tokens=9))
+    ]
     assert len(set(keys)) == len(keys)
 
 
@@ -62,12 +80,19 @@ def test_a_missing_ability_is_named(able: Capabilities, request_: LoglikelihoodR
 
 
 def test_a_model_that_cannot_be_run_says_why() -> None:
-    with pytest.raises(ModelError, match=r"model gpt cannot be run: no key; choose another model \(its published scores stay in the table, column GPT\)"):
+    with pytest.raises(
+        ModelError, match=r"model gpt cannot be run: no key; choose another model \(its published scores stay in the table, column GPT\)"
+    ):
         MissingModel("gpt", "no key", "GPT")
 
 
 def test_fake_answers_depend_on_the_prompt_and_its_seed_alone() -> None:
-    requests = [SCORE, WRITE, GenerateRequest("t", "2", "\ud800", GenerationParams(), num_samples=2), LoglikelihoodRequest("t", "3", (("", "\udfff"),))]
+    requests = [
+        SCORE,
+        WRITE,
+        GenerateRequest("t", "2", "\ud800", GenerationParams(), num_samples=2),
+        LoglikelihoodRequest("t", "3", (("", "\udfff"),)),
+    ]
     model, items = FakeModel(), FakeModel().encode(requests)
     answers = {r.key: r for batch in model.answer(items, set()) for r in batch}
     assert [item.sample for item in items] == [0, 0, 0, 1, 0] and len(answers) == 5

@@ -16,7 +16,10 @@ from evalkit.models.hf import HFModel
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message, Prompt, Request, Response
 
 Tiny = Callable[..., Path]
-CHAT = "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}] {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant] {% endif %}"
+CHAT = (
+    "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
 NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + CHAT
 
 
@@ -148,7 +151,13 @@ def test_keys_follow_the_tokens_and_the_weights(tiny: Tiny, tmp_path: Path) -> N
 # ---- log-likelihoods ----
 
 SCORED: list[LoglikelihoodRequest] = [
-    ll(*((f"Question: how many eggs?\nAnswer:{'' if i % 2 else ' many,'}", choice) for choice in (" A", " B", " 36", " three trays of twelve")), doc=str(i))
+    ll(
+        *(
+            (f"Question: how many eggs?\nAnswer:{'' if i % 2 else ' many,'}", choice)
+            for choice in (" A", " B", " 36", " three trays of twelve")
+        ),
+        doc=str(i),
+    )
     for i in range(3)
 ] + [
     ll(("", "A boy wets a muddy bicycle"), doc="no context"),
@@ -156,7 +165,10 @@ SCORED: list[LoglikelihoodRequest] = [
     ll(("The capital of India is", " नई दिल्ली"), ("The capital of India is", " New Delhi"), doc="scripts"),
     ll(("word " * 40, "end"), doc="long"),
     ll(("word " * 40, "another end of some length"), doc="long, same beginning"),
-    *(ll(*(("Question: shared shots of some length. " * 6 + f"Now number {i}:", f" {letter}") for letter in "ABCD"), doc=f"shots {i}") for i in range(4)),
+    *(
+        ll(*(("Question: shared shots of some length. " * 6 + f"Now number {i}:", f" {letter}") for letter in "ABCD"), doc=f"shots {i}")
+        for i in range(4)
+    ),
 ]
 FAMILIES: dict[str, dict[str, Any]] = {"llama": {}, "no bos": {"bos": False}, "tied": {"tie_word_embeddings": True}}
 
@@ -178,7 +190,9 @@ def gpt2(folder: Path) -> Path:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(3)
-    GPT2LMHeadModel(GPT2Config(vocab_size=401, bos_token_id=0, eos_token_id=1, n_positions=512, n_embd=32, n_layer=2, n_head=4, initializer_range=0.4)).save_pretrained(folder)
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=401, bos_token_id=0, eos_token_id=1, n_positions=512, n_embd=32, n_layer=2, n_head=4, initializer_range=0.4)
+    ).save_pretrained(folder)
     return folder
 
 
@@ -188,8 +202,17 @@ def gemma(folder: Path) -> Path:
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
     torch.manual_seed(3)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8}
-    config = Gemma2Config(vocab_size=401, max_position_embeddings=512, sliding_window=16, final_logit_softcapping=5.0, initializer_range=0.4, **sizes)
+    sizes = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+    }
+    config = Gemma2Config(
+        vocab_size=401, max_position_embeddings=512, sliding_window=16, final_logit_softcapping=5.0, initializer_range=0.4, **sizes
+    )
     Gemma2ForCausalLM(config).save_pretrained(folder)
     return folder
 
@@ -218,21 +241,26 @@ def test_order_and_company_change_no_answer(tiny: Tiny) -> None:
 
 
 def test_what_is_done_does_not_change_the_rest(tiny: Tiny) -> None:
-    model = hf(tiny(), batch_tokens=300)
+    model = hf(tiny(), batch_tokens=150)
     items = model.encode([*SCORED, *(gen(f"A boy {i}", 5) for i in range(4))])
     batches = list(model.answer(items, set()))
-    assert len(batches) > 4
+    assert len(batches) > 3
     whole = {r.key: r for batch in batches for r in batch}
     done = {r.key for batch in batches[: len(batches) // 2] for r in batch}
     rest = {r.key: r for batch in model.answer(items, done) for r in batch}
     assert rest.keys() | done == whole.keys() and all(whole[key] == response for key, response in rest.items())
     assert len(rest) <= len(whole) - len(done)
-    assert list(hf(tiny(), batch_tokens=300).answer(items, set(whole))) == []
+    assert list(hf(tiny(), batch_tokens=150).answer(items, set(whole))) == []
 
 
 # ---- generation ----
 
-PROMPTS = ["A boy", "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer:", "नई", "The capital of India is New Delhi; the capital of"]
+PROMPTS = [
+    "A boy",
+    "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer:",
+    "नई",
+    "The capital of India is New Delhi; the capital of",
+]
 
 
 def plainly(reference: Any, model: HFModel, item: WorkItem, new: int) -> str:
@@ -240,7 +268,14 @@ def plainly(reference: Any, model: HFModel, item: WorkItem, new: int) -> str:
 
     ids = torch.tensor([item.prompt_ids])
     with torch.inference_mode():
-        out = reference.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=new, do_sample=False, pad_token_id=0, eos_token_id=model.tokenizer.eos_token_id)
+        out = reference.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=new,
+            do_sample=False,
+            pad_token_id=0,
+            eos_token_id=model.tokenizer.eos_token_id,
+        )
     return str(model.tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
 
 
@@ -310,7 +345,9 @@ def test_out_of_memory_halves_the_batch_and_says_so(tiny: Tiny, monkeypatch: pyt
     assert "out of memory" in caplog.text and "batch_tokens" in caplog.text
     assert any("out of memory" in warning for warning in model.describe()["warnings"])
     for one, other in zip(got, expected, strict=True):
-        assert one.text == other.text and (one.loglikelihoods is None or one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=4e-4))
+        assert one.text == other.text and (
+            one.loglikelihoods is None or one.loglikelihoods == pytest.approx(other.loglikelihoods, abs=4e-4)
+        )
 
 
 def test_out_of_memory_on_one_document_names_it(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +370,9 @@ def test_an_adapter_changes_the_answers_and_the_keys(tiny: Tiny, tmp_path: Path)
     import torch
 
     base = loaded(tiny())
-    wrapped = peft.get_peft_model(base, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM"))
+    wrapped = peft.get_peft_model(
+        base, peft.LoraConfig(r=2, target_modules=["q_proj", "v_proj"], init_lora_weights=False, task_type="CAUSAL_LM")
+    )
     wrapped.save_pretrained(tmp_path / "adapter")
     model = hf(tiny(), peft=str(tmp_path / "adapter"))
     plain = hf(tiny())
@@ -367,7 +406,7 @@ def test_a_path_that_is_nothing(tmp_path: Path, tiny: Tiny) -> None:
     ]:
         with pytest.raises(ModelError, match=says):
             hf(path).encode(SCORED)
-    with pytest.raises(ModelError, match="model.path is not set"):
+    with pytest.raises(ModelError, match=r"model\.path is not set"):
         HFModel("x").encode(SCORED)
     with pytest.raises(ModelError, match="model owner/nothing is not in the local hub cache"):
         HFModel("x", path="owner/nothing").encode(SCORED)

@@ -76,13 +76,17 @@ def test_a_tree_asks_for_every_target_where_it_is_predicted(chosen: Pairs, data:
     tree = item_tree(item, start)
 
     def path(node: int) -> TokenIds:
-        assert node < 0 or (tree.parents[node] < node and tree.depths[node] == (tree.depths[tree.parents[node]] + 1 if tree.parents[node] >= 0 else 0))
+        assert node < 0 or (
+            tree.parents[node] < node and tree.depths[node] == (tree.depths[tree.parents[node]] + 1 if tree.parents[node] >= 0 else 0)
+        )
         return (*path(tree.parents[node]), tree.ids[node]) if node >= 0 else ()
 
     asked: list[list[tuple[TokenIds, int]]] = [[] for _ in chosen]
     for ask in tree.asks:
         asked[ask.pair].append((path(ask.node), ask.target))
-    wanted = [[((context + target)[start : len(context) + place], token) for place, token in enumerate(target)] for context, target in chosen]
+    wanted = [
+        [((context + target)[start : len(context) + place], token) for place, token in enumerate(target)] for context, target in chosen
+    ]
     assert asked == wanted
     every = {path(node) for node in range(len(tree.ids))}
     assert len(every) == len(tree.ids) == tree_size(item, start)
