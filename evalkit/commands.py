@@ -190,7 +190,7 @@ def _unfinished(folder: Path) -> RunResult:
 def data(words: list[str]) -> int:
     """`evalkit data pull suite=… data.root=DIR`: mirror every row the tasks need."""
     from evalkit.cli import build, compose
-    from evalkit.data import pull
+    from evalkit.data.pull import pull
 
     if not words or words[0] != "pull":
         raise ConfigError("evalkit data: the only action is pull, as in: evalkit data pull suite=krutrim2_english data.root=DIR")
@@ -198,8 +198,7 @@ def data(words: list[str]) -> int:
     if "data.root" not in options:
         raise ConfigError("evalkit data pull needs data.root=DIR, the folder to write to")
     parts = build(compose(words))
-    for line in pull(list(parts.tasks.values()), parts.source, Path(options["data.root"])):
-        print(line)
+    pull(list(parts.tasks.values()), parts.source, Path(options["data.root"]))
     return 0
 
 
@@ -239,8 +238,8 @@ def explain(error: BaseException) -> str:
         return f"{override!r} cannot be read as NAME=VALUE; quote lists and special characters, as in 'task=[mmlu,gsm8k]'"
     if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
-        known = _names(group)
-        return f"unknown {group} {name!r}{did_you_mean(name, known)} (see: evalkit ls {group}s)"
+        listed = next((f" (see: evalkit ls {what})" for what, folder in GROUPS.items() if folder == group), "")
+        return f"unknown {group} {name!r}{did_you_mean(name, _names(group))}{listed}"
     if found := re.search(r"You must specify '(\w+)'", text):
         return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(_names(found[1]))}"
     if found := re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text):

@@ -134,6 +134,8 @@ BAD = {
     "typo in the model": (["run", "model.sed=1", *SMALL], 2, "did you mean model.seed?"),
     "not an override": (["run", "limit", *SMALL], 2, "limit"),
     "half an override": (["run", "limit=[1", *SMALL], 2, "limit"),
+    "unknown launcher": (["run", "-m", "hydra/launcher=foo", *SMALL], 2, "unknown hydra 'launcher/foo'"),
+    "a flag to show": (["show", "-m", "task=mmlu"], 2, "'-m' cannot be read as NAME=VALUE"),
     "no model": (["run", "task=mmlu", "data=samples"], 2, "no model was chosen; give model=NAME"),
     "no task": (["run", "model=fake", "data=samples"], 2, "no task was chosen; give task=NAME"),
     "no task to show": (["show", "data=samples"], 2, "no task was chosen"),
@@ -206,6 +208,21 @@ def test_bad_rows_and_files(evalkit: Evalkit, tmp_path: Path) -> None:
     assert "validation.jsonl:2" in evalkit(*words).error
     path.unlink()
     assert "no file rows/hellaswag/validation.jsonl" in evalkit(*words).error
+
+
+def test_pulled_rows_give_the_same_scores(evalkit: Evalkit, tmp_path: Path) -> None:
+    pulled = evalkit("data", "pull", "task=[mmlu,flores_in_en_xx]", "languages=[hi,ta]", "data=samples", "data.root=mirror")
+    assert pulled.code == 0, pulled.err
+    assert pulled.out.count("mirror") >= 5 and (tmp_path / "mirror/mmlu/test.jsonl").is_file()
+    again = evalkit("data", "pull", "task=[mmlu,flores_in_en_xx]", "languages=[hi,ta]", "data=samples", "data.root=mirror")
+    assert again.code == 0
+    scores = []
+    for source in (["data=samples"], ["data=local", "data.root=mirror"]):
+        said = evalkit("run", "task=[mmlu,flores_in_en_xx]", "languages=[hi,ta]", "model=fake", *source, "run_dir=" + source[0][5:])
+        assert said.code == 0, said.err
+        found = json.loads((tmp_path / source[0][5:] / "scores.json").read_text())["tasks"]
+        scores.append({name: (task["summaries"], task["rows_sha256"], task["sample_rows"]) for name, task in found.items()})
+    assert scores[0] == scores[1]
 
 
 # ---- models ----
