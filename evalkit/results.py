@@ -96,7 +96,8 @@ def from_json(text: str, *, path: Path | None = None) -> RunResult:
     except json.JSONDecodeError as error:
         raise DataError(f"{where} is not valid JSON ({error}); run `evalkit score` on its folder to rebuild it") from error
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA_VERSION:
-        raise DataError(f"{where} has schema {payload.get('schema') if isinstance(payload, dict) else None!r}, not {SCHEMA_VERSION}; re-score the run with this version of evalkit")
+        found = payload.get("schema") if isinstance(payload, dict) else None
+        raise DataError(f"{where} has schema {found!r}, not {SCHEMA_VERSION}; re-score the run with this version of evalkit")
     try:
         tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
         return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)

@@ -28,7 +28,7 @@ TREE = {
     "Phi": {**SMALL, "max_position_embeddings": 512},
     "GPTNeoX": {**SMALL, "max_position_embeddings": 512},
     "GPT2": {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512},
-    "OPT": {"vocab_size": VOCABULARY, "hidden_size": 32, "ffn_dim": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "word_embed_proj_dim": 32},
+    "OPT": {**SMALL, "ffn_dim": 48, "word_embed_proj_dim": 32},
 }
 PLAIN = {
     "Bloom": {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 3, "n_head": 4},

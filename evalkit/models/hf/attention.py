@@ -17,7 +17,18 @@ import torch
 from evalkit.models.planning import ItemTree
 
 KeyValue = tuple[torch.Tensor, torch.Tensor]
+Masked = tuple[torch.Tensor, torch.Tensor]  # additive mask, and the tokens that see nothing through it
+Attended = tuple[torch.Tensor, torch.Tensor]  # attention's result, and the log-sum-exp of its scores
 WIDE = 1 << 40  # a window that never cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one layer turns queries and keys into scores."""
+
+    scale: float
+    window: int = WIDE
+    softcap: float | None = None
 
 
 @dataclass
@@ -99,7 +110,7 @@ class TreeAttention:
         self.header_length = 0
         self.capture: dict[int, KeyValue] | None = None
         self.calls = 0
-        self._header_masks: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor] | None] = {}
+        self._header_masks: dict[tuple[int, int], Masked | None] = {}
 
     def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
         """Describe the next forward pass."""
@@ -128,41 +139,36 @@ class TreeAttention:
         layer = module.layer_idx
         if self.capture is not None:
             self.capture[layer] = (key, value)
-        scale = scaling if scaling is not None else 1.0 / math.sqrt(query.shape[-1])
-        window = sliding_window or WIDE
-        out, lse = self._local(block, query, key, value, scale, window, softcap)
+        rule = Rule(scaling if scaling is not None else 1.0 / math.sqrt(query.shape[-1]), sliding_window or WIDE, softcap)
+        out, lse = self._local(block, query, key, value, rule)
         if layer in self.header:
-            out = self._merge(block, query, out, lse, self.header[layer], scale, window, softcap)
+            out = self._merge(block, query, (out, lse), self.header[layer], rule)
         return out.transpose(1, 2), None
 
-    def _local(
-        self, block: Block, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float, window: int, softcap: float | None
-    ) -> KeyValue:
+    def _local(self, block: Block, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule) -> Attended:
         """Attention of every token to its ancestors: (1, heads, tokens, width) and its log-sum-exp."""
         groups = query.shape[1] // key.shape[1]
         items, longest = block.gather.shape
-        mask = block.mask(window if window < longest else WIDE, query.dtype, groups)
-        folded = _fold(query[0][:, block.gather].transpose(0, 1), groups)
-        out, lse = attend(folded, key[0][:, block.gather].transpose(0, 1), value[0][:, block.gather].transpose(0, 1), mask, scale, softcap)
+        mask = block.mask(rule.window if rule.window < longest else WIDE, query.dtype, groups)
+        rows = [states[0][:, block.gather].transpose(0, 1) for states in (query, key, value)]
+        out, lse = attend(_fold(rows[0], groups), rows[1], rows[2], mask, rule)
         out = _unfold(out, groups).transpose(0, 1).reshape(query.shape[1], items * longest, -1)[:, block.scatter]
         lse = _unfold(lse[..., None], groups).transpose(0, 1).reshape(query.shape[1], items * longest)[:, block.scatter]
         return out[None], lse[None]
 
-    def _merge(
-        self, block: Block, query: torch.Tensor, out: torch.Tensor, lse: torch.Tensor, header: KeyValue, scale: float, window: int, softcap: float | None
-    ) -> torch.Tensor:
-        """Add the header's part, weighting the two by their normalisers."""
-        key, value = header
+    def _merge(self, block: Block, query: torch.Tensor, local: Attended, header: KeyValue, rule: Rule) -> torch.Tensor:
+        """Add the header's part to the local result, weighting the two by their normalisers."""
+        (out, lse), (key, value) = local, header
         groups = query.shape[1] // key.shape[1]
-        masked = self._header_mask(block, window, key.shape[2], query.dtype, groups)
+        masked = self._header_mask(block, rule.window, key.shape[2], query.dtype, groups)
         mask, blind = masked if masked is not None else (None, None)
-        far, far_lse = attend(_fold(query, groups), key, value, mask, scale, softcap)
+        far, far_lse = attend(_fold(query, groups), key, value, mask, rule)
         far, far_lse = _unfold(far, groups), _unfold(far_lse[..., None], groups)[..., 0]
         share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
         merged = out + (far - out) * share
         return merged if blind is None else torch.where(blind[None, None, :, None], out, merged)
 
-    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> Masked | None:
         """Mask of the header under a sliding window, and which tokens see nothing of it; None when all see all."""
         if (window, groups) not in self._header_masks:
             depth = block.depths.flatten()[block.scatter]
@@ -178,20 +184,20 @@ class TreeAttention:
         return self._header_masks[window, groups]
 
 
-def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float, softcap: float | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, rule: Rule) -> Attended:
     """Attention and the log-sum-exp of its scores; query and key have equal head counts.
 
     On the CPU PyTorch's flash kernel returns both; elsewhere, and with soft-capped scores, they are
     computed as written.
     """
-    if query.device.type == "cpu" and softcap is None and query.shape[-1] == value.shape[-1]:
-        result = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(query, key, value, 0.0, False, attn_mask=mask, scale=scale)
+    if query.device.type == "cpu" and rule.softcap is None and query.shape[-1] == value.shape[-1]:
+        flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+        result = flash(query, key, value, 0.0, False, attn_mask=mask, scale=rule.scale)
         return result[0], result[1]
-    scores = torch.matmul(query, key.transpose(-1, -2)).float() * scale if query.dtype != torch.float64 else query @ key.transpose(-1, -2) * scale
-    if softcap is not None:
-        scores = torch.tanh(scores / softcap) * softcap
+    scores = query @ key.transpose(-1, -2)
+    scores = (scores if scores.dtype == torch.float64 else scores.float()) * rule.scale
+    if rule.softcap is not None:
+        scores = torch.tanh(scores / rule.softcap) * rule.softcap
     if mask is not None:
         scores = scores + mask
     lse = scores.logsumexp(-1)

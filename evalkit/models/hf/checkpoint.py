@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import shutil
+import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from typing import Any
 from evalkit.errors import ModelError
 
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "chat_template.jinja")
+CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _convert(file: Path, folder: Path) -> None:
             shutil.rmtree(temporary)
         else:
             os.replace(temporary, folder)
-    except (ValueError, KeyError, RuntimeError, EOFError, OSError, ImportError) as error:
+    except (ValueError, KeyError, IndexError, RuntimeError, EOFError, OSError, ImportError, struct.error) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         raise ModelError(f"{file} cannot be converted: {first_line(error)}; give another file or a transformers folder") from error
 
@@ -159,7 +160,7 @@ def hash_file(file: Path) -> str:
 
 def hash_folder(folder: Path) -> str:
     """One hash over every weight file and the configuration of a checkpoint folder."""
-    files = sorted(f for f in folder.iterdir() if f.suffix in WEIGHT_SUFFIXES or f.name in ("config.json", "generation_config.json", "adapter_config.json"))
+    files = sorted(f for f in folder.iterdir() if f.suffix in WEIGHT_SUFFIXES or f.name in CONFIG_FILES)
     if not any(f.suffix in WEIGHT_SUFFIXES for f in files):
         raise ModelError(f"{folder} holds no weights ({', '.join(WEIGHT_SUFFIXES)}); give the folder of a checkpoint")
     return hashlib.sha256(json.dumps([(f.name, hash_file(f)) for f in files]).encode()).hexdigest()

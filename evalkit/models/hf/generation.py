@@ -28,7 +28,7 @@ class _Row:
     ids: list[int] = field(default_factory=list)
 
 
-def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], grow: bool) -> list[Response]:
+def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], grow: bool) -> list[Response]:
     """Continue every item's prompt until a stop, EOS or its own limit; answers in the items' order.
 
     Args:

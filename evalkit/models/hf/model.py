@@ -153,11 +153,12 @@ class HFModel:
         from evalkit.models.hf.generation import generate, tokens_in
 
         runtime = self._runtime
+        grow = runtime.scorer.path == "tree"
+        run = partial(generate, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos, grow=grow)
         for batch in batches_of(items, tokens_in(runtime.model, GENERATION_BYTES)):
             chosen = [items[index] for index in batch]
             if any(item.key not in done for item in chosen):
-                grow = runtime.scorer.path == "tree"
-                yield self._halving(chosen, lambda part: generate(runtime.model, self.tokenizer, part, runtime.pad, runtime.eos, grow))
+                yield self._halving(chosen, run)
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -188,7 +189,8 @@ class HFModel:
             if len(batch) == 1:
                 item = batch[0]
                 raise ModelError(
-                    f"{self.name}: out of memory on {item.task}/{item.doc_id} alone; use a smaller dtype, a shorter max_length or another device"
+                    f"{self.name}: out of memory on {item.task}/{item.doc_id} alone; "
+                    "use a smaller dtype, a shorter max_length or another device"
                 ) from error
         self._warn(f"out of memory with a batch of {len(batch)}; running halves (a lower model.batch_tokens avoids this)")
         if torch.cuda.is_available():

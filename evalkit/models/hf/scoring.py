@@ -22,6 +22,8 @@ from evalkit.models.planning import Ask, Header, ItemTree, inputs_of, item_tree,
 from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
+State = dict[int, KeyValue]  # a header's keys and values, by layer
+Work = tuple[Header, list[Header], list[WorkItem]]  # a header, its ancestors, items computed together under it
 TOLERANCE = 2e-4  # relative difference of the paths' log-likelihoods that the start-up check accepts, in float32
 
 
@@ -42,13 +44,15 @@ class Scorer:
         self.attention = TreeAttention()
         self.path = "tree" if self._tree_works() else "plain"
 
-    def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[tuple[Header, list[Header], list[WorkItem]]]:
-        """(header, its ancestors, items) for every pack that has an item not in `done`."""
+    def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[Work]:
+        """Every pack that has an item not in `done`."""
         distinct = list({item.key: item for item in items}.values())
-        tree = plan(distinct, self.budget) if self.path == "tree" else Header((), 0, packs=padded_packs(distinct, self.budget))
-        yield from _walk(tree, [], distinct, done)
+        if self.path == "plain":
+            yield from _walk(Header((), 0, packs=padded_packs(distinct, self.budget)), [], distinct, done)
+        else:
+            yield from _walk(plan(distinct, self.budget), [], distinct, done)
 
-    def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, dict[int, KeyValue]]) -> list[Response]:
+    def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, State]) -> list[Response]:
         """Log-likelihoods of a pack under its header; `kept` carries headers' keys and values from pack to pack."""
         with torch.inference_mode():
             if self.path == "plain":
@@ -56,7 +60,7 @@ class Scorer:
             chain_of = [*above, header]
             for stale in [key for key in kept if key not in {id(h) for h in chain_of}]:
                 del kept[stale]  # its last user is done
-            state: dict[int, KeyValue] = {}
+            state: State = {}
             for part in chain_of:
                 if part.ids:
                     if id(part) not in kept:
@@ -64,12 +68,12 @@ class Scorer:
                     state = kept[id(part)]
             return self._tree(items, header.length, state)
 
-    def _read(self, header: Header, before: dict[int, KeyValue]) -> dict[int, KeyValue]:
+    def _read(self, header: Header, before: State) -> State:
         """Keys and values of a header behind its parent's, in causal chunks of the budget."""
         state = before
         for start in range(0, len(header.ids), self.budget):
             tree = chain(header.ids[start : start + self.budget])
-            fresh: dict[int, KeyValue] = {}
+            fresh: State = {}
             self._forward([tree], header.start + start, state, fresh)
             state = {
                 layer: (torch.cat([state[layer][0], k], 2), torch.cat([state[layer][1], v], 2)) if layer in state else (k, v)
@@ -77,7 +81,7 @@ class Scorer:
             }
         return state
 
-    def _forward(self, trees: Sequence[ItemTree], start: int, state: dict[int, KeyValue], capture: dict[int, KeyValue] | None) -> torch.Tensor:
+    def _forward(self, trees: Sequence[ItemTree], start: int, state: State, capture: State | None) -> torch.Tensor:
         """Hidden states (tokens, width) of the trees' tokens, in order."""
         device = self.model.device
         ids = torch.tensor([[token for tree in trees for token in tree.ids]], device=device)
@@ -87,7 +91,7 @@ class Scorer:
             self.model(input_ids=ids, position_ids=positions, use_cache=False)
         return seen[0][0]
 
-    def _tree(self, items: Sequence[WorkItem], start: int, state: dict[int, KeyValue]) -> list[Response]:
+    def _tree(self, items: Sequence[WorkItem], start: int, state: State) -> list[Response]:
         trees = [item_tree(item, start) for item in items]
         hidden = self._forward(trees, start, state, None)
         return self._answers(items, trees, hidden, [sum(len(t.ids) for t in trees[:i]) for i in range(len(trees))])
@@ -173,10 +177,11 @@ class _installed:
 
 def _dispatches(model: Any) -> bool:
     """Whether the architecture says that its attention goes through the interface, and is not recurrent."""
-    return bool(getattr(model, "_supports_attention_backend", False) or getattr(model, "_supports_sdpa", False)) and not getattr(model, "_is_stateful", False)
+    interface = getattr(model, "_supports_attention_backend", False) or getattr(model, "_supports_sdpa", False)
+    return bool(interface) and not getattr(model, "_is_stateful", False)
 
 
-def _walk(header: Header, above: list[Header], items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[tuple[Header, list[Header], list[WorkItem]]]:
+def _walk(header: Header, above: list[Header], items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[Work]:
     for pack in header.packs:
         batch = [items[index] for index in pack]
         if any(item.key not in done for item in batch):
