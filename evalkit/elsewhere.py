@@ -37,7 +37,7 @@ def score_responses(parts: Parts, file: Path, name: str) -> RunResult:
     answers = _read(file, prepared.loaded.docs, {doc.id for doc in prepared.evidence.docs}, task.data.split)
     result, scores = score_task(task, prepared.evidence, answers)
     folder = _folder(parts, file, name)
-    run = RunResult(name, {task.name: result}, complete=len(answers) == len(prepared.evidence.docs), path=folder)
+    run = RunResult(name, {task.name: result}, path=folder)  # nothing to continue: what is unanswered is counted
     place = {doc.id: row for row, doc in enumerate(prepared.loaded.docs)}
     lines = (
         folders.line(
