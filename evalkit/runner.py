@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -21,7 +22,7 @@ from evalkit.journal import read as read_journal
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult, TaskResult, to_json
-from evalkit.score import Evidence, sample_line, score_task
+from evalkit.score import Evidence, sample_line, score_task, scores_json
 from evalkit.task import Task
 from evalkit.types import Doc, GenerateRequest, Message, Prompt, Request, Response, SampleScore
 
@@ -179,12 +180,28 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, save: bool = True
         raise ConfigError(f"{folder} holds no answers for {', '.join(missing)}; it has: {', '.join(evidence)}")
     with Journal(folder) if save else nullcontext():
         answers, _ = read_journal(folder / JOURNAL)
-        results = {task.name: score_task(task, evidence[task.name], answers_of(keys[task.name], answers))[0] for task in tasks}
+        scored = {task.name: score_task(task, evidence[task.name], answers_of(keys[task.name], answers)) for task in tasks}
+        results = {name: result for name, (result, _) in scored.items()}
         complete = all(key in answers for task in tasks for ks in keys[task.name].values() for key in ks)
         result = RunResult(name, results, complete, path=folder)
         if save:
             folders.write_atomic(folder / folders.SCORES, to_json(result))
+            if (folder / folders.SAMPLES).exists():
+                folders.write_atomic(folder / folders.SAMPLES, _rescored_lines(folder, {name: s for name, (_, s) in scored.items()}))
     return result
+
+
+def _rescored_lines(folder: Path, scores: Mapping[str, Mapping[str, Sequence[SampleScore]]]) -> list[str]:
+    """The lines of `samples.jsonl` with new scores; everything else in them as it was."""
+    by_doc = {task: {m: {s.doc_id: s for s in of} for m, of in by.items()} for task, by in scores.items()}
+    lines = []
+    with (folder / folders.SAMPLES).open(encoding="utf-8") as handle:
+        for text in handle:
+            sample = json.loads(text)
+            if sample["task"] in by_doc:
+                sample["scores"] = scores_json({m: of[sample["doc"]] for m, of in by_doc[sample["task"]].items()})
+            lines.append(folders.line(sample))
+    return lines
 
 
 def _manifest(

@@ -100,8 +100,13 @@ def sample_line(
         **request,
         "target": doc.target,
         "responses": [_plain(response) for response in responses],
-        "scores": {name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags)} for name, s in scores.items()},
+        "scores": scores_json(scores),
     }
+
+
+def scores_json(scores: Mapping[str, SampleScore]) -> dict[str, Any]:
+    """Each metric's verdict on one document, as `samples.jsonl` has it."""
+    return {name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags)} for name, s in scores.items()}
 
 
 def _plain(response: Response) -> dict[str, Any]:

@@ -63,5 +63,5 @@ class Task:
             raise ConfigError(f"task {self.name}: headline {self.headline!r} is not one of its metrics: {', '.join(names)}")
         if len(set(names)) != len(names):
             raise ConfigError(f"task {self.name}: two metrics share a name: {', '.join(names)}; set name: on one of them")
-        if self.num_fewshot < 0:
-            raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot} is negative; use 0 or more")
+        if not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
+            raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot!r} is not a whole number of 0 or more")

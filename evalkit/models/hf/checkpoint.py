@@ -79,7 +79,7 @@ def _wheel_file(wheel: Mapping[str, Any]) -> Path:
 
 def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpoint:
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     mend = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
     try:
@@ -98,7 +98,9 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
         raise ModelError(f"model {path} has no revision {revision!r}; give a branch, tag or commit with model.revision=…") from error
     except RepositoryNotFoundError as error:
         raise ModelError(f"model {path} is not a folder here and not on the hub (or private); {mend}") from error
-    except (HfHubHTTPError, OSError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # each HTTP client has network errors of its own, without a common base
         raise ModelError(f"model {path}: the hub cannot be reached ({type(error).__name__}); {mend}") from error
     return Checkpoint(path, commit, f"hub:{path}@{commit}", f"{path}@{commit[:12]}")
 
