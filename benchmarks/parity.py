@@ -29,7 +29,6 @@ import parity_page
 HERE = Path(__file__).resolve().parent
 HARNESS = "0.4.13"
 TORCH = "2.13.0"
-MMLU_SUBJECTS = 57
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,17 @@ class Request:
     script: str = ""
 
 
-def defaults(task: str, languages: Sequence[str]) -> Request:
+def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
     """The sizes `docs/parity.md` reports."""
     if task.startswith("flores_in_"):
         return Request(task, 10 * len(languages), len(languages), tuple(languages), 128)
-    sizes = {"hellaswag": 200, "winogrande": 200, "mmlu": 4 * MMLU_SUBJECTS, "gsm8k": 40, "nq_open": 40}
+    if task == "mmlu":
+        with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
+            subjects = len({json.loads(line)["subject"] for line in lines})
+        return Request(task, 4 * subjects, subjects)
+    sizes = {"hellaswag": 200, "winogrande": 200, "gsm8k": 40, "nq_open": 40}
     tokens = {"gsm8k": 512, "nq_open": 256}
-    return Request(task, sizes[task], MMLU_SUBJECTS if task == "mmlu" else 1, (), tokens.get(task))
+    return Request(task, sizes[task], max_new_tokens=tokens.get(task))
 
 
 def requests(args: argparse.Namespace) -> list[Request]:
@@ -67,12 +70,12 @@ def requests(args: argparse.Namespace) -> list[Request]:
     script = digest([HERE / "parity_peer.py"])
     found = []
     for task in args.tasks or list(parity.METRICS):
-        base = defaults(task, args.languages)
-        limit = base.limit if args.limit is None else max(1, args.limit // base.parts) * base.parts
-        tokens = args.max_new_tokens if args.max_new_tokens and base.max_new_tokens else base.max_new_tokens
-        folder = Path(args.data) / ("flores_in" if base.languages else task)
+        folder = Path(args.data) / ("flores_in" if task.startswith("flores_in_") else task)
         if not folder.is_dir():
             raise SystemExit(f"{folder} does not exist; --data is a folder of <task>[/<language>]/<split>.jsonl, see `evalkit data pull`")
+        base = defaults(task, Path(args.data), args.languages)
+        limit = base.limit if args.limit is None else max(1, args.limit // base.parts) * base.parts
+        tokens = args.max_new_tokens if args.max_new_tokens and base.max_new_tokens else base.max_new_tokens
         rows = digest(sorted(f for f in folder.rglob("*.jsonl") if not base.languages or f.parent.name in base.languages))
         found.append(Request(task, limit, base.parts, base.languages, tokens, weights, rows, script))
     return found

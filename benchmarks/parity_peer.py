@@ -32,13 +32,29 @@ LOCAL: dict[str, tuple[str, dict[str, str]]] = {
     "parity/flores_in": ("flores_in", {"dev": "dev", "test": "test"}),
 }
 EVAL_SPLIT = {
-    "hellaswag": "validation", "winogrande": "validation", "mmlu": "test", "gsm8k": "test", "nq_open": "validation", "flores_in": "test",
+    "hellaswag": "validation",
+    "winogrande": "validation",
+    "mmlu": "test",
+    "gsm8k": "test",
+    "nq_open": "validation",
+    "flores_in": "test",
 }
 SHOTS = {"hellaswag": 0, "winogrande": 0, "mmlu": 5, "gsm8k": 0, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
 MMLU_SUBJECTS = 57
 LANGUAGE_NAMES = {
-    "as": "Assamese", "bn": "Bengali", "en": "English", "gu": "Gujarati", "hi": "Hindi", "kn": "Kannada", "ml": "Malayalam",
-    "mr": "Marathi", "or": "Odia", "pa": "Punjabi", "ta": "Tamil", "te": "Telugu", "ur": "Urdu",
+    "as": "Assamese",
+    "bn": "Bengali",
+    "en": "English",
+    "gu": "Gujarati",
+    "hi": "Hindi",
+    "kn": "Kannada",
+    "ml": "Malayalam",
+    "mr": "Marathi",
+    "or": "Odia",
+    "pa": "Punjabi",
+    "ta": "Tamil",
+    "te": "Telugu",
+    "ur": "Urdu",
 }
 FLORES_DESCRIPTION = (
     "Directly start your answer with the translation and only output the translation and nothing else. "

@@ -39,8 +39,9 @@ class Silent:
 def work(item: WorkItem) -> int:
     """Tokens a request costs, roughly: what the estimate of the remaining time is based on."""
     if item.kind == "generate":
-        return len(item.prompt_ids) + 4 * (item.params.max_new_tokens if item.params else 0)
-    return sum(len(context) + len(target) for context, target in item.pairs)
+        return len(item.prompt_ids) + (item.params.max_new_tokens if item.params else 0)
+    # The pairs of an item mostly share their context, which is then read once.
+    return max(len(context) for context, _ in item.pairs) + sum(len(target) for _, target in item.pairs)
 
 
 class Lines:

@@ -7,7 +7,7 @@ has a generator of its own, so neither batch nor order can change it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,39 +28,45 @@ class _Row:
     ids: list[int] = field(default_factory=list)
 
 
-def generate(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], grow: bool) -> list[Response]:
-    """Continue every item's prompt until a stop, EOS or its own limit; answers in the items' order.
+def generate(
+    model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], grow: bool
+) -> Iterator[list[Response]]:
+    """Continue every item's prompt until a stop, EOS or its own limit; answers come as rows finish.
 
     Args:
         grow: the model's layers are all attention, so keys and values may grow in place.
     """
     rows = [_Row(item, item.params or GenerationParams(), _generator(item)) for item in items]
-    answers: dict[int, Response] = {}
+    finished: set[int] = set()
     active = list(range(len(rows)))
     ids, mask = _left_padded(items, pad)
     ids, mask = ids.to(model.device), mask.to(model.device)
     past = growing_cache() if grow else None
-    with torch.inference_mode():
-        while True:
+    while True:
+        with torch.inference_mode():  # not across a yield: it would leak into whoever reads the answers
             positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
             out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True, logits_to_keep=1)
             past = out.past_key_values
             tokens = _choose(out.logits[:, -1].float(), [rows[index] for index in active])
-            for index, token in zip(active, tokens, strict=True):
-                if index not in answers and (answer := _step(rows[index], token, tokenizer, eos)) is not None:
-                    answers[index] = answer
-            if len(answers) == len(rows):
-                return [answers[index] for index in range(len(rows))]
-            finished = sum(index in answers for index in active)
-            if finished * RETIRE >= len(active):
-                kept = [place for place, index in enumerate(active) if index not in answers]
-                keep = torch.tensor(kept, dtype=torch.long, device=model.device)
+        fresh = []
+        for index, token in zip(active, tokens, strict=True):
+            if index not in finished and (answer := _step(rows[index], token, tokenizer, eos)) is not None:
+                finished.add(index)
+                fresh.append(answer)
+        if fresh:
+            yield fresh
+        if len(finished) == len(rows):
+            return
+        if sum(index in finished for index in active) * RETIRE >= len(active):
+            kept = [place for place, index in enumerate(active) if index not in finished]
+            keep = torch.tensor(kept, dtype=torch.long, device=model.device)
+            with torch.inference_mode():
                 past.batch_select_indices(keep)
-                mask = mask[keep]
-                active = [active[place] for place in kept]
-                tokens = [tokens[place] for place in kept]
-            ids = torch.tensor(tokens, dtype=torch.long, device=model.device)[:, None]
-            mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
+            mask = mask[keep]
+            active = [active[place] for place in kept]
+            tokens = [tokens[place] for place in kept]
+        ids = torch.tensor(tokens, dtype=torch.long, device=model.device)[:, None]
+        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
 
 
 def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,6 +17,7 @@ from evalkit.models.planning import batches_of
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
+Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
 DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
 GENERATION_BYTES = 3 << 29  # keys and values of one generation batch, 1.5 GB
@@ -144,8 +145,7 @@ class HFModel:
             log.info("%s: this architecture takes the plain scoring path", self.name)
         kept: dict[int, Any] = {}
         for header, above, batch in scorer.packs(items, done):
-            run = partial(scorer.score, header, above, kept=kept)
-            yield self._halving(batch, run)
+            yield from self._halving(batch, partial(_scored, scorer, header, above, kept))
 
     def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         if all(item.key in done for item in items):
@@ -155,10 +155,11 @@ class HFModel:
         runtime = self._runtime
         grow = runtime.scorer.path == "tree"
         run = partial(generate, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos, grow=grow)
-        for batch in batches_of(items, tokens_in(runtime.model, GENERATION_BYTES)):
-            chosen = [items[index] for index in batch]
+        distinct = list({item.key: item for item in items}.values())
+        for batch in batches_of(distinct, tokens_in(runtime.model, GENERATION_BYTES)):
+            chosen = [distinct[index] for index in batch]
             if any(item.key not in done for item in chosen):
-                yield self._halving(chosen, run)
+                yield from self._halving(chosen, run)
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -176,32 +177,46 @@ class HFModel:
             "warnings": list(self.warnings),
         }
 
-    def _halving(self, batch: Sequence[WorkItem], run: Callable[[Sequence[WorkItem]], list[Response]]) -> list[Response]:
-        """Run a batch; on out-of-memory run its halves, and say so once."""
+    def _halving(self, batch: Sequence[WorkItem], run: Run) -> Iterator[list[Response]]:
+        """Run a batch; on out-of-memory run the halves of what is left, and say so once."""
         import torch
 
+        answered: set[str] = set()
         try:
-            return run(batch)
+            for responses in run(batch):
+                answered.update(response.key for response in responses)
+                yield responses
+            return
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not _is_memory(error):
-                documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
-                raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
-            if len(batch) == 1:
-                item = batch[0]
-                raise ModelError(
-                    f"{self.name}: out of memory on {item.task}/{item.doc_id} alone; "
-                    "use a smaller dtype, a shorter max_length or another device"
-                ) from error
+            self._refuse(batch, error)
         self._warn(f"out of memory with a batch of {len(batch)}; running halves (a lower model.batch_tokens avoids this)")
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        middle = len(batch) // 2
-        return [*self._halving(batch[:middle], run), *self._halving(batch[middle:], run)]
+        left = [item for item in batch if item.key not in answered]
+        middle = max(1, len(left) // 2)
+        for half in (left[:middle], left[middle:]):
+            if half:
+                yield from self._halving(half, run)
+
+    def _refuse(self, batch: Sequence[WorkItem], error: BaseException) -> None:
+        """Raise unless smaller batches may help; the message names the documents."""
+        if not _is_memory(error):
+            documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
+            raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
+        if len(batch) == 1:
+            where = f"{batch[0].task}/{batch[0].doc_id}"
+            raise ModelError(
+                f"{self.name}: out of memory on {where} alone; use a smaller dtype, a shorter max_length or another device"
+            ) from error
 
     def _warn(self, message: str) -> None:
         if message not in self.warnings:
             self.warnings.append(message)
             log.warning(message)
+
+
+def _scored(scorer: Any, header: Any, above: Any, kept: dict[int, Any], batch: Sequence[WorkItem]) -> Iterator[list[Response]]:
+    yield scorer.score(header, above, batch, kept)
 
 
 def _is_memory(error: BaseException) -> bool:
