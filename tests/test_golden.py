@@ -1,0 +1,73 @@
+"""Numbers evalkit did not make: lm-evaluation-harness 0.4.13 on the sample rows with the same SmolLM2, document by document.
+
+`tests/golden/loglikelihoods` was written by `benchmarks/parity_golden.py`; see docs/parity.md.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden" / "loglikelihoods"
+TASKS = ("hellaswag", "winogrande", "mmlu", "gsm8k", "nq_open", "flores_in_xx_en", "flores_in_en_xx")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def golden() -> dict[str, dict[str, Any]]:
+    return {task: json.loads((GOLDEN / f"{task}.json").read_text(encoding="utf-8")) for task in TASKS}
+
+
+@pytest.fixture(scope="module")
+def measured(golden: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run of evalkit over all tasks, asked for what the golden files were asked for."""
+    import evalkit
+
+    limits = {g["limit"] for g in golden.values()}
+    assert len(limits) == 1, "the golden files were made with one limit for all tasks"
+    folder = tmp_path_factory.mktemp("golden") / "run"
+    tokens = [f"tasks.{t}.prompt.params.max_new_tokens={g['max_new_tokens']}" for t, g in golden.items() if g["max_new_tokens"]]
+    languages = ",".join(golden["flores_in_xx_en"]["languages"])
+    evalkit.evaluate(
+        "smollm2_135m",
+        list(TASKS),
+        limit=limits.pop(),
+        data="samples",
+        run_dir=folder,
+        overrides=["model.device=cpu", f"languages=[{languages}]", *tokens],
+        progress=False,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parity() -> Any:
+    """The comparison of benchmarks/, which is not an installed package."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    try:
+        import parity_compare
+        import parity_golden
+    finally:
+        sys.path.remove(str(ROOT / "benchmarks"))
+    return parity_compare, parity_golden
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_sample_equals_the_peers(task: str, golden: dict[str, dict[str, Any]], measured: Path, parity: Any) -> None:
+    compare, packing = parity
+    dump = packing.unpack(golden[task])
+    lines = [json.loads(line) for line in (measured / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    scores = json.loads((measured / "scores.json").read_text(encoding="utf-8"))["tasks"][task]
+    ours = compare.our_aggregates(task, scores, dump["languages"])
+    theirs = compare.peer_aggregates(task, dump["results"])
+    if task == "mmlu":  # samples cover a few subjects, for which the peer prints no overall score
+        ours = {name: value for name, value in ours.items() if name in theirs}
+    found = compare.compare(task, compare.from_peer(task, dump), compare.from_ours(task, lines), theirs, ours)
+    assert found.documents == golden[task]["limit"]
+    assert found.ok, [*found.differences[:5], *(a for a in found.aggregates if not a["equal"])]
