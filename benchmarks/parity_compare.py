@@ -205,7 +205,7 @@ def _compare_sample(result: Comparison, peer: Sample, ours: Sample) -> None:
         apart = [abs(a - b) for a, b in zip(peer.loglikelihoods, ours.loglikelihoods, strict=False)]
         result.max_difference = max([result.max_difference, *apart])
         for n, distance in enumerate(apart):
-            near = result.loglikelihoods.add(distance <= TOLERANCE and same_number)
+            near = result.loglikelihoods.add(distance <= TOLERANCE)
             note(f"log-likelihood {n}", peer.loglikelihoods[n], ours.loglikelihoods[n], near)
         if not same_number:
             note("number of log-likelihoods", len(peer.loglikelihoods), len(ours.loglikelihoods), result.loglikelihoods.add(False))

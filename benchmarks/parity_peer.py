@@ -232,7 +232,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=None, help="documents per subject or language, or of the task")
     parser.add_argument("--languages", nargs="*", default=["hi", "ta"])
     parser.add_argument("--max-new-tokens", type=int, default=None)
-    parser.add_argument("--batch-size", type=int, default=8, help="for log-likelihoods; generation is one at a time")
+    parser.add_argument("--batch-size", type=int, default=1, help="for log-likelihoods; generation is one at a time")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args(argv)

@@ -1,0 +1,172 @@
+"""The comparison of two harnesses must notice every kind of difference; dumps invented, no peer needed."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def modules() -> Any:
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        yield tuple(importlib.import_module(name) for name in ("parity_compare", "parity_page", "parity_golden", "parity"))
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+def choice_dump() -> dict[str, Any]:
+    doc = {
+        "row": 3,
+        "subject": None,
+        "language": None,
+        "target": 1,
+        "prompts": [["The sky", " is blue."], ["The sky", " eats."]],
+        "loglikelihoods": [-9.0, -8.5],
+        "greedy": [False, False],
+        "text": None,
+        "filters": {"none": {"extracted": None, "metrics": {"acc": 1.0, "acc_norm": 0.0}}},
+    }
+    results = {"hellaswag": {"acc,none": 1.0, "acc_norm,none": 0.0, "acc_stderr,none": "N/A"}}
+    return {"task": "hellaswag", "harness": "0.4.13", "num_fewshot": 0, "results": results, "docs": [doc]}
+
+
+def choice_lines() -> list[dict[str, Any]]:
+    score = {"acc": {"value": 1.0, "prediction": 1}, "acc_norm": {"value": 0.0, "prediction": 0}}
+    response = {"status": "ok", "loglikelihoods": [-9.0004, -8.5], "greedy": [False, False]}
+    pairs = [["The sky", " is blue."], ["The sky", " eats."]]
+    return [{"task": "hellaswag", "doc": "validation/3", "row": 3, "pairs": pairs, "target": 1, "responses": [response], "scores": score}]
+
+
+def text_dump() -> dict[str, Any]:
+    filters = {
+        "strict-match": {"extracted": "[invalid]", "metrics": {"exact_match": 0.0}},
+        "flexible-extract": {"extracted": "31", "metrics": {"exact_match": 1.0}},
+    }
+    doc = {"row": 0, "subject": None, "language": None, "target": "#### 31", "prompts": [["Q"]], "loglikelihoods": None, "greedy": None}
+    results = {"gsm8k": {"exact_match,strict-match": 0.0, "exact_match,flexible-extract": 1.0}}
+    return {"task": "gsm8k", "results": results, "docs": [{**doc, "text": " 31", "filters": filters}]}
+
+
+def text_lines() -> list[dict[str, Any]]:
+    scores = {"strict_match": {"value": 0.0, "prediction": None}, "flexible_extract": {"value": 1.0, "prediction": "31"}}
+    response = {"status": "ok", "text": " 31"}
+    return [{"task": "gsm8k", "doc": "test/0", "row": 0, "prompt": "Q", "target": "#### 31", "responses": [response], "scores": scores}]
+
+
+def compared(parity: Any, dump: dict[str, Any], lines: list[dict[str, Any]], scores: dict[str, float]) -> Any:
+    task = dump["task"]
+    theirs = parity.peer_aggregates(task, dump["results"])
+    return parity.compare(task, parity.from_peer(task, dump), parity.from_ours(task, lines), theirs, scores)
+
+
+def test_equal_dumps_are_equal(modules: Any) -> None:
+    parity, page, _, _ = modules
+    choice = compared(parity, choice_dump(), choice_lines(), {"acc": 1.0, "acc_norm": 0.0})
+    text = compared(parity, text_dump(), text_lines(), {"strict_match": 0.0, "flexible_extract": 1.0})
+    assert choice.ok and text.ok, (choice.differences, text.differences)
+    assert (choice.loglikelihoods.total, choice.decisions.total, text.extracted.total) == (2, 2, 2)
+    assert choice.max_difference == pytest.approx(4e-4)
+    assert page.as_text([choice, text]).count("equal") == 2
+
+
+def change(lines: list[dict[str, Any]], path: list[Any], value: Any) -> list[dict[str, Any]]:
+    changed = copy.deepcopy(lines)
+    place: Any = changed[0]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [
+        (["pairs", 0, 0], "The sky ", "prompt"),
+        (["responses", 0, "loglikelihoods"], [-9.0011, -8.5], "log-likelihood 0"),
+        (["responses", 0, "loglikelihoods"], [-9.0], "number of log-likelihoods"),
+        (["responses", 0, "greedy"], [True, False], "greedy"),
+        (["scores", "acc", "prediction"], 0, "decisions acc"),
+        (["scores", "acc_norm", "value"], 1.0, "values acc_norm"),
+    ],
+)
+def test_a_difference_in_a_choice_is_noticed(modules: Any, path: list[Any], value: Any, what: str) -> None:
+    found = compared(modules[0], choice_dump(), change(choice_lines(), path, value), {"acc": 1.0, "acc_norm": 0.0})
+    assert not found.ok
+    assert [d["what"] for d in found.differences] == [what]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [
+        (["responses", 0, "text"], "31", "text"),
+        (["scores", "strict_match", "prediction"], "31", "extracted strict_match"),
+        (["scores", "flexible_extract", "value"], None, "values flexible_extract"),
+    ],
+)
+def test_a_difference_in_a_text_is_noticed(modules: Any, path: list[Any], value: Any, what: str) -> None:
+    found = compared(modules[0], text_dump(), change(text_lines(), path, value), {"strict_match": 0.0, "flexible_extract": 1.0})
+    assert not found.ok
+    assert [d["what"] for d in found.differences] == [what]
+
+
+def test_a_document_or_score_of_one_side_alone_is_noticed(modules: Any) -> None:
+    parity, page, _, _ = modules
+    other = compared(parity, choice_dump(), change(choice_lines(), ["doc"], "validation/4"), {"acc": 1.0, "acc_norm": 0.0})
+    assert not other.ok and other.only_peer == [("", 3)] and other.only_ours == [("", 4)]
+    assert "1 documents only the peer has" in page.as_text([other])
+    assert not compared(parity, choice_dump(), choice_lines(), {"acc": 1.0}).ok
+    assert not compared(parity, choice_dump(), choice_lines(), {"acc": 1.0, "acc_norm": 0.00006}).ok
+    assert not compared(parity, choice_dump(), [], {"acc": 1.0, "acc_norm": 0.0}).ok
+
+
+def test_corpus_scores_are_compared_in_the_peers_unit(modules: Any) -> None:
+    parity = modules[0]
+    results = {"parity_flores_in_xx_en_hi": {"chrf++,none": 21.5, "chrf,none": 24.0}}
+    assert parity.peer_aggregates("flores_in_xx_en", results) == {"chrf_pp/hi": 21.5, "chrf/hi": 24.0}
+    summaries = {name: {"value": value, "groups": {}} for name, value in (("chrf_pp", 0.215), ("chrf", 0.24))}
+    ours = parity.our_aggregates("flores_in_xx_en", {"summaries": summaries, "categories": {}}, ["hi"])
+    assert ours == pytest.approx({"chrf_pp/hi": 21.5, "chrf/hi": 24.0})
+
+
+def test_the_golden_file_keeps_every_prompt(modules: Any) -> None:
+    golden = modules[2]
+    request = {"limit": 1, "max_new_tokens": None, "languages": []}
+    for dump in (choice_dump(), {**text_dump(), "harness": "0.4.13", "num_fewshot": 0}):
+        assert golden.unpack(golden.pack(dump, request))["docs"] == [{**golden.pack(dump, request)["docs"][0], **dump["docs"][0]}]
+
+
+def test_the_page_is_rewritten_between_its_markers(modules: Any, tmp_path: Path) -> None:
+    parity, page, _, _ = modules
+    result = compared(parity, choice_dump(), choice_lines(), {"acc": 1.0, "acc_norm": 0.0})
+    file = tmp_path / "parity.md"
+    file.write_text(f"# Before\n{page.BEGIN}\nold\n{page.END}\nafter\n", encoding="utf-8")
+    page.update(file, [(None, result)])
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("# Before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert "| hellaswag | acc_norm | 0.0000 | 0.0000 | - |" in text
+    file.write_text("no markers", encoding="utf-8")
+    with pytest.raises(SystemExit, match="lacks the line"):
+        page.update(file, [(None, result)])
+
+
+def test_limits_are_multiples_of_the_parts(modules: Any, tmp_path: Path) -> None:
+    script = modules[3]
+    rows = {"mmlu/test": '{"subject": "a"}\n{"subject": "b"}\n', "flores_in/hi/test": "{}\n", "flores_in/ta/test": "{}\n"}
+    for name, text in rows.items():
+        file = tmp_path / f"{name}.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    words = ["--data", str(tmp_path), "--model", str(tmp_path), "--limit", "7", "--tasks", "mmlu", "flores_in_xx_en"]
+    mmlu, flores = script.requests(script.parse(words))
+    assert (mmlu.limit, mmlu.parts, mmlu.max_new_tokens) == (6, 2, None)
+    assert (flores.limit, flores.parts, flores.languages) == (6, 2, ("hi", "ta"))
+    with pytest.raises(SystemExit, match="gsm8k does not exist"):
+        script.requests(script.parse([*words[:-2], "gsm8k"]))
