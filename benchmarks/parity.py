@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -70,7 +72,8 @@ def requests(args: argparse.Namespace) -> list[Request]:
     script = digest([HERE / "parity_peer.py"])
     found = []
     for task in args.tasks or list(parity.METRICS):
-        folder = Path(args.data) / ("flores_in" if task.startswith("flores_in_") else task)
+        own, shared = Path(args.data) / task, Path(args.data) / "flores_in"
+        folder = shared if task.startswith("flores_in_") and not own.is_dir() else own
         if not folder.is_dir():
             raise SystemExit(f"{folder} does not exist; --data is a folder of <task>[/<language>]/<split>.jsonl, see `evalkit data pull`")
         base = defaults(task, Path(args.data), args.languages)
@@ -89,6 +92,14 @@ def digest(files: Iterable[Path]) -> str:
         with file.open("rb") as handle:
             total.update(hashlib.file_digest(handle, "sha256").digest())
     return total.hexdigest()[:16]
+
+
+def our_code() -> str:
+    """Hash of every Python and YAML file that evalkit would use."""
+    from evalkit.resources import conf_dir, tasks_dir
+
+    package = Path(inspect.getfile(conf_dir)).parent
+    return digest(sorted({*package.rglob("*.py"), *tasks_dir().rglob("*.py"), *conf_dir().rglob("*.yaml")}))
 
 
 def cache_dir() -> Path:
@@ -127,8 +138,13 @@ def peer_dump(request: Request, args: argparse.Namespace, python: Path, work: Pa
 
 
 def our_run(request: Request, args: argparse.Namespace, work: Path) -> Path:
-    """The folder of an `evalkit run` of the request; saved answers are reused by evalkit itself."""
-    folder = work / f"{request.task}.evalkit"
+    """The folder of an `evalkit run` of the request. It continues an interrupted one, but never across a change of evalkit:
+    evalkit keys saved answers by what was asked and of whom, not by its own code, and its code is what is on trial here."""
+    folder, sidecar = work / f"{request.task}.evalkit", work / f"{request.task}.evalkit.request.json"
+    asked = json.dumps({**asdict(request), "evalkit": our_code(), "words": args.ours}, indent=1)
+    if not (sidecar.exists() and sidecar.read_text() == asked):
+        shutil.rmtree(folder, ignore_errors=True)
+        sidecar.write_text(asked)
     key = f"tasks.{request.task}"
     words = [f"task={request.task}", "model=hf", f"model.path={args.model}", "model.dtype=float32", "model.device=cpu"]
     words += ["data=local", f"data.root={args.data}", f"limit={request.limit}", f"run_dir={folder}", "progress=none"]

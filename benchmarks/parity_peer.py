@@ -71,18 +71,29 @@ def read_rows(path: Path) -> list[Row]:
 def local_rows(data: Path, path: str, name: str | None, split: str) -> list[tuple[int, Row]]:
     """(line number from 0, row) of one split as the harness would see it; empty when the folder lacks the file."""
     folder, files = LOCAL[path]
-    base = data / folder
     if path == "parity/flores_in":
         direction, language = str(name).split("/")
-        rows = read_rows(base / language / f"{files[split]}.jsonl")
-        if direction == "en_xx":
-            rows = [{**row, "source": row["target"], "target": row["source"], "translation_direction": "enxx"} for row in rows]
-        return list(enumerate(rows))
+        return list(enumerate(flores_rows(data, direction, language, files[split])))
+    base = data / folder
     file = base / f"{files[split]}.jsonl"
     if not file.exists():
         return []
     numbered = list(enumerate(read_rows(file)))
     return [(n, row) for n, row in numbered if row["subject"] == name] if folder == "mmlu" else numbered
+
+
+def flores_rows(data: Path, direction: str, language: str, stem: str) -> list[Row]:
+    """Rows of one language in the wanted direction: the task's own folder, else the one that serves both."""
+    folders = (data / f"flores_in_{direction}", data / "flores_in")
+    file = next((path for folder in folders if (path := folder / language / f"{stem}.jsonl").exists()), None)
+    if file is None:
+        raise SystemExit(f"no {language}/{stem}.jsonl in {folders[0]} or {folders[1]}")
+    wanted = direction.replace("_", "")
+    turned = {"translation_direction": wanted}
+    return [
+        row if row["translation_direction"] == wanted else {**row, "source": row["target"], "target": row["source"], **turned}
+        for row in read_rows(file)
+    ]
 
 
 def patch_load_dataset(data: Path) -> None:
