@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import struct
@@ -22,6 +23,7 @@ from typing import Any
 
 from evalkit.errors import ModelError
 
+log = logging.getLogger("evalkit")
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
 CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 
@@ -123,7 +125,10 @@ def _convert(file: Path, folder: Path) -> None:
     """Dequantise to float32 safetensors; appears under its final name only when whole."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
+    log.warning("converting %s once into %s (some seconds a hundred million weights)", file.name, folder.parent)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".converting-"))
     try:
@@ -204,7 +209,9 @@ def load_weights(checkpoint: Checkpoint, dtype: str, device: str, peft: str | No
     """
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # the run has a bar of its own
     try:
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint.path,
