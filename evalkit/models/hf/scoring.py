@@ -1,4 +1,4 @@
-"""Log-likelihoods by the plan: every distinct prefix once, logits only where they are asked for.
+"""Log-likelihoods by the plan: long shared prefixes once, logits only where they are asked for.
 
 Two paths give the same numbers. The tree path runs packs through `TreeAttention`; the plain path
 runs right-padded batches through the model as it is. At start the tree path is checked against the
