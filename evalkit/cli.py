@@ -12,9 +12,11 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.commands import COMMANDS
 from evalkit.errors import ConfigError, EvalkitError, did_you_mean
 from evalkit.resources import conf_dir
 
@@ -73,22 +75,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     try:
-        from evalkit import commands
-
-        known = {
-            "run": _run,
-            "ls": commands.ls,
-            "show": commands.show,
-            "score": commands.score,
-            "report": commands.report,
-            "data": commands.data,
-        }
+        known = ["run", *COMMANDS]
         if words[0] not in known:
             raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], known)}; commands: {', '.join(known)}")
         if words[0] != "run" and {"-h", "--help"} & set(words):
             print(HELP, end="")
             return 0
-        return known[words[0]](words[1:])
+        return _run(words[1:]) if words[0] == "run" else _command(words[0])(words[1:])
     except KeyboardInterrupt:
         print("interrupted: every finished answer is saved; run the same command again to continue", file=sys.stderr)
         return 130
@@ -103,6 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return mendable.exit_code
 
 
+def _command(name: str) -> Callable[[list[str]], int]:
+    module, _, function = COMMANDS[name].partition(":")
+    return getattr(import_module(f"evalkit.commands.{module}"), function)
+
+
 def _run(words: list[str]) -> int:
     import hydra
 
@@ -114,10 +112,10 @@ def _run(words: list[str]) -> int:
     main_process, failed = os.getpid(), [0]
 
     def job(config: Any) -> None:
-        from evalkit import commands
+        from evalkit.commands.run import run_job
 
         try:
-            commands.run_job(build(config))
+            run_job(build(config))
         except Exception as error:
             # Another process (a launcher's worker) must see the job fail; here one line says it all,
             # and a sweep goes on with its next job.
@@ -292,6 +290,6 @@ def _mendable(error: BaseException | None) -> EvalkitError | None:
         return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
-    from evalkit.commands import explain
+    from evalkit.commands.words import explain
 
     return ConfigError(explain(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit import folder as folders
-from evalkit.commands import read_jsonl
+from evalkit.commands.words import read_jsonl
 from evalkit.errors import ConfigError, DataError
 from evalkit.results import RunResult, to_json
 from evalkit.runner import prepare

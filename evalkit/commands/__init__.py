@@ -1,0 +1,12 @@
+"""What each command does once its words are read; prints for people. One file a command."""
+
+from __future__ import annotations
+
+# The command line finds a command here: its name, and `module:function` that takes the words after it.
+COMMANDS = {
+    "ls": "ls:ls",
+    "show": "show:show",
+    "score": "score:score",
+    "report": "report:report",
+    "data": "data:data",
+}

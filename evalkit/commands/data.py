@@ -1,0 +1,23 @@
+"""`evalkit data`: rows for machines without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evalkit.commands.words import options
+from evalkit.errors import ConfigError
+
+
+def data(words: list[str]) -> int:
+    """`evalkit data pull suite=… data.root=DIR`: mirror every row the tasks need."""
+    from evalkit.cli import build, compose
+    from evalkit.data.pull import pull
+
+    if not words or words[0] != "pull":
+        raise ConfigError("evalkit data: the only action is pull, as in: evalkit data pull suite=krutrim2_english data.root=DIR")
+    words, taken = options(words[1:], "data.root")
+    if "data.root" not in taken:
+        raise ConfigError("evalkit data pull needs data.root=DIR, the folder to write to")
+    parts = build(compose(words))
+    pull(list(parts.tasks.values()), parts.source, Path(taken["data.root"]))
+    return 0

@@ -1,0 +1,57 @@
+"""`evalkit show`: what a model would be asked, without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalkit.commands.words import integer, options
+
+
+def show(words: list[str]) -> int:
+    """`evalkit show task=mmlu n=2`: what a model would be asked, without one."""
+    from evalkit.cli import build, compose
+    from evalkit.runner import prepare
+
+    words, taken = options(words, "n")
+    parts = build(compose(words))
+    count = integer("n", taken.get("n", "2"))
+    for task in parts.tasks.values():
+        prepared = prepare(task, parts.source, count, parts.config["chat"])
+        print(f"{task.name}: {task.num_fewshot} shots, headline {task.headline}; rows: {prepared.evidence.source}")
+        for note in prepared.evidence.notes:
+            print(f"  note: {note}")
+        for doc, request in zip(prepared.evidence.docs, prepared.requests, strict=True):
+            shots = ", ".join(shot.id for shot in prepared.shots[doc.id]) or "none"
+            print(f"\n── {doc.id}  target: {doc.target!r}  shots: {shots}")
+            _show_request(request)
+        print()
+    return 0
+
+
+def _show_request(request: Any) -> None:
+    from evalkit.runner import request_json
+
+    shown = request_json(request)
+    if "prompt" in shown:
+        _show_prompt(shown["prompt"])
+        print(f"   [generates] {request.params}" + (f" × {request.num_samples} samples" if request.num_samples > 1 else ""))
+        return
+    contexts = [context for context, _ in shown["pairs"]]
+    if all(context == contexts[0] for context in contexts):
+        _show_prompt(contexts[0])
+        for index, (_, continuation) in enumerate(shown["pairs"]):
+            print(f"   [continuation {index}] {continuation!r}")
+        return
+    for index, (context, continuation) in enumerate(shown["pairs"]):
+        print(f"   [pair {index}] context:")
+        _show_prompt(context)
+        print(f"   [pair {index}] continuation: {continuation!r}")
+
+
+def _show_prompt(prompt: str | list[dict[str, str]]) -> None:
+    if isinstance(prompt, str):
+        print("\n".join(f"   │ {line}" for line in prompt.split("\n")))
+        return
+    for turn in prompt:
+        print(f"   [{turn['role']}]")
+        _show_prompt(turn["content"])
