@@ -15,11 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from os.path import commonprefix
-from pathlib import Path
 from typing import Any
-
-from evalkit.errors import DataError
-from evalkit.folder import SAMPLES
 
 SIZE = 200  # samples a block: small enough to unpack unnoticed, large enough to compress well
 PREVIEW = 120  # letters of a prediction or target shown in the list
@@ -46,29 +42,10 @@ class Blocks:
         return name
 
 
-def read_samples(folder: Path) -> Iterator[tuple[str, list[Sample]]]:
-    """(task, its samples) in the order of a run directory's `samples.jsonl`.
-
-    Raises:
-        DataError: a line that is no sample, with its number.
-    """
-    path = folder / SAMPLES
-    if not path.exists():
-        return
-    with path.open(encoding="utf-8") as handle:
-        samples = (_parsed(path, number, text) for number, text in enumerate(handle, 1))
-        for task, of_task in groupby(samples, key=lambda sample: str(sample["task"])):
-            yield task, list(of_task)
-
-
-def _parsed(path: Path, number: int, text: str) -> Sample:
-    try:
-        sample = json.loads(text)
-        if not {"task", "doc", "scores"} <= sample.keys():
-            raise ValueError("fields task, doc and scores are missing")
-    except (ValueError, AttributeError) as error:
-        raise DataError(f"{path}:{number} is no sample ({error}); run `evalkit score` on its folder to rebuild it") from error
-    return dict(sample)
+def by_task(samples: Iterable[Sample]) -> Iterator[tuple[str, list[Sample]]]:
+    """(task, its samples), in the order of the run."""
+    for task, of_task in groupby(samples, key=lambda sample: str(sample["task"])):
+        yield task, list(of_task)
 
 
 def index(samples: Sequence[Sample], headline: str, blocks: Blocks, limit: int | None) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.folder import write_atomic
-from evalkit.report.page.blocks import SIZE, Blocks, index, read_samples
+from evalkit.report.page.blocks import SIZE, Blocks, by_task, index
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
 from evalkit.results import RunResult
+from evalkit.saved import SavedRun
 
 MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
 SCRIPTS = ("page.js", "tables.js", "samples.js")
@@ -40,7 +41,7 @@ class Written:
 
 
 def write_page(
-    report: Report, runs: Sequence[RunResult], path: Path, pictures: Sequence[Picture] = (), max_bytes: int = MAX_BYTES
+    report: Report, runs: Sequence[SavedRun], path: Path, pictures: Sequence[Picture] = (), max_bytes: int = MAX_BYTES
 ) -> Written:
     """Write the page whole or not at all. Equal reports and samples give equal bytes.
 
@@ -51,8 +52,8 @@ def write_page(
         DataError: a damaged `samples.jsonl`.
         JournalError: the file cannot be written.
     """
-    titles = names(runs)
-    found = [(title, run, list(read_samples(run.path)) if run.path else []) for title, run in zip(titles, runs, strict=True)]
+    titles = names([run.result for run in runs])
+    found = [(title, run.result, list(by_task(run.samples()))) for title, run in zip(titles, runs, strict=True)]
     longest = max((len(samples) for _, _, tasks in found for _, samples in tasks), default=0)
     fixed = sum(len(picture.svg.encode()) for picture in pictures) + 200_000
     limit = longest

@@ -11,6 +11,7 @@ import pytest
 from evalkit.report import build, load_card
 from evalkit.report.page import Picture, write_page
 from evalkit.results import RunResult
+from evalkit.saved import load_run
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +21,12 @@ def page(browser: Any, make_run: Callable[..., RunResult], tmp_path: Path) -> An
     """Two runs that differ on two documents, opened from disk."""
     runs = [make_run("base", [True, True, False, False]), make_run("tuned", [True, False, True, False])]
     path = tmp_path / "report.html"
-    write_page(build(runs, load_card()), runs, path, [Picture("Dot", '<svg viewBox="0 0 9 9"><circle r="3"/></svg>')])
+    write_page(
+        build(runs, load_card()),
+        [load_run(run.path) for run in runs if run.path],
+        path,
+        [Picture("Dot", '<svg viewBox="0 0 9 9"><circle r="3"/></svg>')],
+    )
     open_page(browser, path)
     yield browser
     severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
@@ -196,8 +202,9 @@ def test_twenty_thousand_samples_stay_small_and_draw_few_rows(browser: Any, make
             {"task": "sky", "doc": f"test/{i}", "row": i, "pairs": pairs, "target": 0, "responses": [given], "scores": {"acc": score}}
         )
     run = make_run("many", [True], many)
+    assert run.path
     path = tmp_path / "many.html"
-    written = write_page(build([run], load_card()), [run], path)
+    written = write_page(build([run], load_card()), [load_run(run.path)], path)
     assert (written.samples, written.left_out) == (20_000, 0)
     assert path.stat().st_size == written.bytes < 20_000_000
     open_page(browser, path, "#sample/0/sky/test%2F19999")

@@ -17,12 +17,13 @@ from evalkit.report import build, load_card
 from evalkit.report.page import write_page
 from evalkit.report.page.blocks import SIZE, Blocks, index
 from evalkit.results import RunResult
+from evalkit.saved import load_run
 
 Maker = Callable[..., RunResult]
 
 
 def write(path: Path, *runs: RunResult, max_bytes: int = 20_000_000) -> Any:
-    return write_page(build(runs, load_card()), runs, path, max_bytes=max_bytes)
+    return write_page(build(runs, load_card()), [load_run(run.path) for run in runs if run.path], path, max_bytes=max_bytes)
 
 
 def stored(page: str, name: str) -> Any:
@@ -85,8 +86,8 @@ def test_a_damaged_line_is_named(make_run: Maker, tmp_path: Path) -> None:
     run = make_run("a", [True])
     assert run.path
     with (run.path / "samples.jsonl").open("a", encoding="utf-8") as handle:
-        handle.write('{"task": "sky"}\n')
-    with pytest.raises(DataError, match=r"samples.jsonl:8 is no sample"):
+        handle.write('{"task": "sky\n')
+    with pytest.raises(DataError, match=r"samples.jsonl:8 is damaged"):
         write(tmp_path / "1.html", run)
 
 
