@@ -101,7 +101,7 @@ def from_json(text: str, *, path: Path | None = None) -> RunResult:
     try:
         tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
         return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} lacks a field ({error}); run `evalkit score` on its folder to rebuild it") from error
 
 
@@ -114,4 +114,6 @@ def _summary(raw: Mapping[str, Any]) -> Summary:
 def _task(raw: Mapping[str, Any]) -> TaskResult:
     summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
     categories = {metric: {name: _summary(s) for name, s in by.items()} for metric, by in raw["categories"].items()}
+    if raw["headline"] not in summaries:
+        raise KeyError(f"summary of {raw['headline']}")
     return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "notes": tuple(raw["notes"])})

@@ -147,6 +147,8 @@ class Summary:
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
         groups: the same metric per subject or language, by name.
         macro: unweighted mean over `groups`; None without groups.
+        corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
+            the score (`chrf`); empty for a mean of sample values.
     """
 
     metric: str
@@ -160,3 +162,4 @@ class Summary:
     higher_is_better: bool = True
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
+    corpus: str = ""
