@@ -19,6 +19,7 @@ from evalkit.errors import ConfigError
 from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
 from evalkit.journal import read as read_journal
+from evalkit.metrics.base import ChecksDocs
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult, TaskResult, to_json
@@ -49,6 +50,10 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None) ->
     loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
     docs = limit_docs(loaded.docs, limit)
+    for metric in task.metrics:
+        if isinstance(metric, ChecksDocs):
+            for doc in docs:
+                metric.check(doc)
     as_chat = bool(task.chat if task.chat is not None else chat)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()

@@ -230,7 +230,7 @@ def test_pulled_rows_give_the_same_scores(evalkit: Evalkit, tmp_path: Path) -> N
 
 def test_a_model_without_a_template_asked_to_chat(evalkit: Evalkit, tiny: Callable[..., Path], tmp_path: Path) -> None:
     said = evalkit("run", "task=gsm8k", "data=samples", "model=hf", f"model.path={tiny()}", "chat=true")
-    assert said.code == 4 and "hf has no chat template, and task gsm8k is asked to chat; use chat=false" in said.error
+    assert said.code == 4 and "hf has no chat template, and task gsm8k is asked to chat; use tasks.gsm8k.chat=false" in said.error
     assert not (tmp_path / "results").exists()
 
 

@@ -31,6 +31,15 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksDocs(Protocol):
+    """A metric that can tell before any model is asked that a document cannot be scored."""
+
+    def check(self, doc: Doc) -> None:
+        """Raises DataError naming the document and what to mend."""
+        ...
+
+
 def usable(responses: Sequence[Response]) -> list[Response]:
     """The responses that are answers; an error is none."""
     return [r for r in responses if r.status != "error"]

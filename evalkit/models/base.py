@@ -95,7 +95,8 @@ def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
         if isinstance(request, GenerateRequest) and not able.generate:
             raise ModelError(f"{model.name} cannot generate, which task {request.task} needs; use a log-likelihood form of it")
         if any(_is_chat(p) for p in prompts) and not able.chat:
-            raise ModelError(f"{model.name} has no chat template, and task {request.task} is asked to chat; use chat=false or a chat model")
+            asked = f"task {request.task} is asked to chat"
+            raise ModelError(f"{model.name} has no chat template, and {asked}; use tasks.{request.task}.chat=false or a chat model")
 
 
 def _is_chat(prompt: str | tuple[Message, ...]) -> bool:
