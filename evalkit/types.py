@@ -147,6 +147,7 @@ class Summary:
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
         groups: the same metric per subject or language, by name.
         macro: unweighted mean over `groups`; None without groups.
+        note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
     metric: str
@@ -160,3 +161,4 @@ class Summary:
     higher_is_better: bool = True
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
+    note: str = ""
