@@ -149,6 +149,7 @@ class Summary:
         macro: unweighted mean over `groups`; None without groups.
         corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
             the score (`chrf`); empty for a mean of sample values.
+        note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
     metric: str
@@ -163,3 +164,4 @@ class Summary:
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
     corpus: str = ""
+    note: str = ""
