@@ -20,7 +20,7 @@ class TaskResult:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
         n_total: documents the loaded split holds; coverage is measured / n_total.
-        counts: documents per remark: truncated, length, empty, error, invalid.
+        counts: documents per remark: truncated, length, empty, refused, filtered, error, invalid.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.

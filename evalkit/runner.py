@@ -15,7 +15,7 @@ from typing import Any
 from evalkit import folder as folders
 from evalkit import manifest
 from evalkit.data import Loaded, Source, draw, limit_docs, load
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, ModelError
 from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
 from evalkit.journal import read as read_journal
@@ -127,6 +127,8 @@ def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress:
                 progress.advance(finished)
     finally:
         progress.stop()
+    if failed and not any(item.key in journal.answers for item in items):
+        raise ModelError(f"every one of {len(failed)} requests failed, so nothing was measured; the first: {next(iter(failed.values()))}")
     if failed:
         log.warning(
             "%d of %d requests failed and are not scored (first: %s); the same command asks them again",

@@ -81,7 +81,8 @@ Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
 # empty: nothing but white space came back. error: no answer; never stored, never scored.
-Status = Literal["ok", "length", "empty", "error"]
+# refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
+Status = Literal["ok", "length", "empty", "refused", "filtered", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class SampleScore:
         stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
         prediction: what was extracted, for people and for the sample page; None when unparsable.
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
-            `empty`, `length`, `truncated`, `error`.
+            `empty`, `length`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
     """
 
