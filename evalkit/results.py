@@ -25,6 +25,7 @@ class TaskResult:
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
+        baselines: metric name -> baseline name -> what answers without a model score on the same documents.
     """
 
     task: str
@@ -40,6 +41,7 @@ class TaskResult:
     rows_sha256: str = ""
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
+    baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
 
     @property
     def score(self) -> Summary:
@@ -113,5 +115,11 @@ def _summary(raw: Mapping[str, Any]) -> Summary:
 
 def _task(raw: Mapping[str, Any]) -> TaskResult:
     summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
-    categories = {metric: {name: _summary(s) for name, s in by.items()} for metric, by in raw["categories"].items()}
-    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "notes": tuple(raw["notes"])})
+    categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
+    return TaskResult(
+        **{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])}
+    )
+
+
+def _by_metric(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Summary]]:
+    return {metric: {name: _summary(summary) for name, summary in by.items()} for metric, by in raw.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from evalkit.data import DataSpec
 from evalkit.errors import ConfigError
-from evalkit.metrics import Metric
+from evalkit.metrics import Baseline, Metric
 from evalkit.prompts import PromptFormatter
 
 
@@ -41,6 +41,7 @@ class Task:
         version: raised whenever a score could change; part of every comparison.
         chat: None leaves the choice to the run; True/False fixes it for this task.
         notes: lines for under the table: why this protocol, what is assumed.
+        baselines: answers without a model, scored by every metric and printed beside the score.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Task:
     chat: bool | None = None
     notes: Sequence[str] = ()
     description: str = ""
+    baselines: Sequence[Baseline] = ()
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]

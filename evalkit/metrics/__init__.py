@@ -2,9 +2,23 @@
 
 from evalkit.metrics.accuracy import Accuracy
 from evalkit.metrics.base import Metric
+from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines, score_documents
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 
-__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "Metric", "RegexExtract"]
+__all__ = [
+    "Accuracy",
+    "Baseline",
+    "ChrF",
+    "CopyInput",
+    "EmptyAnswer",
+    "EvaluateMetric",
+    "ExactMatch",
+    "Metric",
+    "RegexExtract",
+    "ShuffledReferences",
+    "score_baselines",
+    "score_documents",
+]

@@ -41,6 +41,9 @@ def _measures(entry: Entry, notes: Footnotes) -> list[tuple[str, list[Cell]]]:
         for category in dict.fromkeys(name for _, r in entry.measured for name in r.categories.get(metric, {})):
             cells = _cells(entry, lambda r, m=metric, c=category: r.categories.get(m, {}).get(c), notes)  # type: ignore[misc]
             lines.append((f"{metric}, {category}", cells))
+        for name in dict.fromkeys(name for _, r in entry.measured for name in r.baselines.get(metric, {})):
+            cells = _cells(entry, lambda r, m=metric, b=name: r.baselines.get(m, {}).get(b), notes)  # type: ignore[misc]
+            lines.append((f"{metric}, no model: {name}", cells))
     return lines
 
 

@@ -26,11 +26,11 @@ COLUMNS = (
 def to_frame(results: Sequence[RunResult], card: Card) -> pandas.DataFrame:
     """Scores in full precision, one row a model, benchmark, metric and level.
 
-    `level` is `all` (the score itself), `macro` (unweighted mean over groups), `category` or `group`
-    (named in `group`: a language or subject). n_docs, n_total, coverage and the answer counts belong
-    to the whole benchmark and are given at level `all`. A `card: MODEL` column holds the published
-    number beside the headline at level `all`; `card_notes` what the card prints beside or instead of
-    a number. Missing is None, never 0.
+    `level` is `all` (the score itself), `macro` (unweighted mean over groups), `category`, `baseline` (an answer
+    without a model) or `group`; these three are named in `group`, a group being a language or subject. n_docs, n_total,
+    coverage and the answer counts belong to the whole benchmark and are given at level `all`. A `card: MODEL` column
+    holds the published number beside the headline at level `all`; `card_notes` what the card prints beside or instead
+    of a number. Missing is None, never 0.
 
     Raises:
         nothing; no runs give an empty frame with all columns.
@@ -76,6 +76,8 @@ def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str
         yield {**common, "level": "macro", "value": summary.macro}
     for name, part in task.categories.get(metric, {}).items():
         yield {**common, **_score(part), "level": "category", "group": name}
+    for name, part in task.baselines.get(metric, {}).items():
+        yield {**common, **_score(part), "level": "baseline", "group": name}
     for name, part in summary.groups.items():
         yield {**common, **_score(part), "level": "group", "group": name}
 
