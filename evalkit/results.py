@@ -19,12 +19,13 @@ class TaskResult:
     Attributes:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
-        n_total: documents the loaded split holds; coverage is measured / n_total.
+        n_total: documents the loaded split holds; coverage is (measured or set apart) / n_total.
         counts: documents per remark: truncated, length, empty, error, invalid.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
+        card_row: name of the published row this is another form of; empty when it is the row of its own name, or none.
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
     """
 
@@ -42,6 +43,7 @@ class TaskResult:
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
+    card_row: str = ""
 
     @property
     def score(self) -> Summary:
@@ -50,7 +52,7 @@ class TaskResult:
     @property
     def coverage(self) -> float:
         """Share of the loaded split that was measured, in [0, 1]."""
-        return self.score.n / self.n_total if self.n_total else 0.0
+        return (self.score.n + self.score.n_apart) / self.n_total if self.n_total else 0.0
 
 
 @dataclass(frozen=True)

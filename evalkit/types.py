@@ -147,6 +147,9 @@ class Summary:
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
         groups: the same metric per subject or language, by name.
         macro: unweighted mean over `groups`; None without groups.
+        weighted: the mean over documents, when `value` is the macro mean instead (a task's `average: macro`).
+        n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
+            wrong, and no gap in coverage.
     """
 
     metric: str
@@ -160,3 +163,5 @@ class Summary:
     higher_is_better: bool = True
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
+    weighted: float | None = None
+    n_apart: int = 0

@@ -7,7 +7,7 @@ the right language. A task lists them under `baselines`; every metric of the tas
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,12 +92,21 @@ def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, S
     return [metric.score(doc, answers.get(doc.id, ())) for doc in docs]
 
 
-def score_baselines(baselines: Sequence[Baseline], metrics: Sequence[Metric], docs: Sequence[Doc]) -> dict[str, dict[str, Summary]]:
-    """Metric name -> baseline name -> its summary over the same documents as the model's."""
+def score_baselines(
+    baselines: Sequence[Baseline],
+    metrics: Sequence[Metric],
+    docs: Sequence[Doc],
+    summarize: Callable[[Metric, Sequence[SampleScore]], Summary] = lambda metric, scores: metric.summarize(scores),
+) -> dict[str, dict[str, Summary]]:
+    """Metric name -> baseline name -> its summary over the same documents as the model's, summarised in the same way.
+
+    Raises:
+        ConfigError: two baselines of one name.
+    """
     given = {baseline.name: responses(baseline, docs) for baseline in baselines}
     if len(given) != len(baselines):
         raise ConfigError(f"two baselines share a name: {', '.join(b.name for b in baselines)}; set name: on one of them")
     return {
-        metric.name: {name: metric.summarize(score_documents(metric, docs, answers)) for name, answers in given.items()}
+        metric.name: {name: summarize(metric, score_documents(metric, docs, answers)) for name, answers in given.items()}
         for metric in (metrics if baselines else ())
     }

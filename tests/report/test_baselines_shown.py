@@ -22,6 +22,6 @@ def test_a_baseline_has_a_row_of_its_own_and_survives_the_file() -> None:
     measures = build([run], load_card()).measures
     assert measures is not None
     found = {row[1].text: row[3].text for row in measures.rows}
-    assert found["exact_match"].startswith("1.0000") and found["exact_match, no model: copy of the input"].startswith("0.2500")
+    assert found["exact_match"].startswith("1.000 ") and found["exact_match, no model: copy of the input"].startswith("0.250 ")
     frame = to_frame([run], load_card())
     assert list(frame[frame["level"] == "baseline"]["value"]) == [0.25]
