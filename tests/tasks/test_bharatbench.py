@@ -59,7 +59,7 @@ def test_a_right_row_is_read(task: str) -> None:
         ("multi_turn", {"messages": [{"role": "user"}]}, "field 'messages.content': None is not a text"),
         ("multi_turn", {"messages": "क"}, "field 'messages': 'क' is not a list of turns"),
         ("multi_turn_comprehension", {"passage": None}, "field 'passage': None"),
-        ("multi_turn_translation", {"target_language": "xx"}, "field 'target_language': 'xx' is not a known language code; write one of as"),
+        ("multi_turn_translation", {"target_language": "xx"}, "field 'target_language': 'xx' is not a known language code"),
         ("text_classification", {"label": "घ"}, "field 'label': 'घ' is not one of the labels; write one of ख, ग"),
         ("text_classification", {"labels": ["ख", "ख"]}, "two or more different texts"),
         ("ner", {"entities": [{"text": "मोहन", "type": "PER"}]}, "field 'entities.text': 'मोहन' is not in the sentence"),
