@@ -150,6 +150,7 @@ class Summary:
         weighted: the mean over documents, when `value` is the macro mean instead (a task's `average: macro`).
         n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
             wrong, and no gap in coverage.
+        note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
     metric: str
@@ -165,3 +166,4 @@ class Summary:
     macro: float | None = None
     weighted: float | None = None
     n_apart: int = 0
+    note: str = ""

@@ -1,8 +1,9 @@
 """Metrics: what a model answered → one score a document → one score a benchmark, with its uncertainty."""
 
 from evalkit.metrics.accuracy import Accuracy
-from evalkit.metrics.base import Metric, macro_average
-from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines, score_documents
+from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
+from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
+from evalkit.metrics.bertscore import BertScore
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
@@ -15,6 +16,8 @@ from evalkit.metrics.subset import InvalidRate, Subset
 __all__ = [
     "Accuracy",
     "Baseline",
+    "BatchMetric",
+    "BertScore",
     "ChrF",
     "CopyInput",
     "EmptyAnswer",

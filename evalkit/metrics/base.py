@@ -31,6 +31,21 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchMetric(Metric, Protocol):
+    """A metric that is cheaper over all documents at once: an encoder's batches, a pool of sandboxes."""
+
+    def score_all(self, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+        """What `score` says of each document, in order; `answers` are responses by document id."""
+        ...
+
+
+def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+    """One verdict a document, in order; a metric that has `score_all` gets them all at once."""
+    score_all = getattr(metric, "score_all", None)
+    return score_all(docs, answers) if score_all else [metric.score(doc, answers.get(doc.id, ())) for doc in docs]
+
+
 def usable(responses: Sequence[Response]) -> list[Response]:
     """The responses that are answers; an error is none."""
     return [r for r in responses if r.status != "error"]
@@ -135,22 +150,34 @@ def mean_summary(
     """A mean over documents, whole and by group; `bounds` is the range of a value, which intervals do not leave."""
 
     def one(part: Sequence[SampleScore]) -> Summary:
-        measured = [s for s in part if s.value is not None]
-        values = [s.value for s in measured if s.value is not None]
-        stderr, ci, method = uncertainty(values, cluster_labels(measured), bounds)
-        return Summary(
-            metric=name,
-            value=stats.mean(values) if values else None,
-            stderr=stderr,
-            ci=ci,
-            n=len(values),
-            n_not_measured=len(part) - len(values),
-            n_invalid=count_invalid(measured),
-            signature="|".join([name, *signature, f"ci:{method}", VERSION]),
-            higher_is_better=higher_is_better,
-        )
+        return mean_of(name, part, signature, higher_is_better=higher_is_better, bounds=bounds)
 
     return with_groups(one(scores), scores, one)
+
+
+def mean_of(
+    name: str,
+    scores: Sequence[SampleScore],
+    signature: Sequence[str],
+    *,
+    higher_is_better: bool = True,
+    bounds: tuple[float, float] | None = UNIT,
+) -> Summary:
+    """A mean over documents as one whole, without a breakdown."""
+    measured = [s for s in scores if s.value is not None]
+    values = [s.value for s in measured if s.value is not None]
+    stderr, ci, method = uncertainty(values, cluster_labels(measured), bounds)
+    return Summary(
+        metric=name,
+        value=stats.mean(values) if values else None,
+        stderr=stderr,
+        ci=ci,
+        n=len(values),
+        n_not_measured=len(scores) - len(values),
+        n_invalid=count_invalid(measured),
+        signature="|".join([name, *signature, f"ci:{method}", VERSION]),
+        higher_is_better=higher_is_better,
+    )
 
 
 def count_invalid(measured: Sequence[SampleScore]) -> int:

@@ -7,12 +7,12 @@ the right language. A task lists them under `baselines`; every metric of the tas
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import Metric
+from evalkit.metrics.base import Metric, score_documents
 from evalkit.metrics.exact_match import gold_texts
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -85,11 +85,6 @@ def responses(baseline: Baseline, docs: Sequence[Doc]) -> dict[str, list[Respons
 
 def _response(baseline: Baseline, text: str | None) -> list[Response]:
     return [] if text is None else [Response(f"baseline {baseline.name}", "ok" if text.strip() else "empty", text=text)]
-
-
-def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
-    """One metric on every document, in order: the one place where a metric may be given all documents at once."""
-    return [metric.score(doc, answers.get(doc.id, ())) for doc in docs]
 
 
 def score_baselines(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import Metric, mean_summary
+from evalkit.metrics.base import Metric, mean_summary, score_documents
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 APART = "apart"
@@ -50,9 +50,17 @@ class Subset:
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """The inner metric's verdict; value None and flag `apart` where it does not count."""
-        if not self.about(doc):
+        return self.score_all([doc], {doc.id: responses})[0]
+
+    def score_all(self, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+        """`score` of every document, in order; the inner metric gets those that count all at once."""
+        counted = [doc for doc in docs if self.about(doc)]
+        inner = {score.doc_id: score for score in score_documents(self.metric, counted, answers)}
+        return [self._one(doc, inner.get(doc.id)) for doc in docs]
+
+    def _one(self, doc: Doc, inner: SampleScore | None) -> SampleScore:
+        if inner is None:
             return _apart(SampleScore(doc.id, None, cluster=doc.cluster, group=doc.group, language=doc.language))
-        inner = self.metric.score(doc, responses)
         return _apart(inner) if self.valid_only and "invalid" in inner.flags else inner
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:

@@ -89,6 +89,8 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
         remarks.append(f"{numbers.count(summary.n_apart)} documents set apart, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
+    if summary and summary.note:
+        remarks.append(summary.note)
     return Cell(numbers.measured(summary), notes.mark("; ".join(remarks)))
 
 
