@@ -150,6 +150,9 @@ class Summary:
         macro: unweighted mean over `groups`; None without groups.
         corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
             the score (`chrf`); empty for a mean of sample values.
+        weighted: the mean over documents, when `value` is the macro mean instead (a task's `average: macro`).
+        n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
+            wrong, and no gap in coverage.
         note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
@@ -165,4 +168,6 @@ class Summary:
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
     corpus: str = ""
+    weighted: float | None = None
+    n_apart: int = 0
     note: str = ""

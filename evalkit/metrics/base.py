@@ -118,6 +118,28 @@ def with_groups(whole: Summary, scores: Sequence[SampleScore], one: Callable[[Se
     return replace(whole, groups=groups, macro=stats.mean(values) if values else None)
 
 
+def macro_average(summary: Summary) -> Summary:
+    """The summary with the unweighted mean over its groups as its value; the mean over documents moves to `weighted`.
+
+    stderr: sqrt(sum of the groups' squared stderrs) / k (Student's t with the smallest group's n - 1 for the interval);
+    None, as the interval is, where a group has none. A summary without groups stays as it is.
+    """
+    groups = list(summary.groups.values())
+    if summary.macro is None or any(group.value is None for group in groups):
+        return summary
+    stderrs = [group.stderr for group in groups if group.stderr is not None]
+    stderr = stats.macro_stderr(stderrs) if len(stderrs) == len(groups) else None
+    ci = summary.ci  # where no language varies, a stderr of 0 would claim certainty: the interval over documents does not
+    if stderr is None:
+        ci = None
+    elif stderr:
+        unit = all(group.ci and group.ci[0] >= 0 and group.ci[1] <= 1 for group in groups)
+        ci = _within(stats.t_interval(summary.macro, stderr, min(g.n for g in groups) - 1), UNIT if unit else None)
+    return replace(
+        summary, value=summary.macro, weighted=summary.value, stderr=stderr, ci=ci, signature=f"{summary.signature}|average:macro"
+    )
+
+
 def cluster_labels(scores: Sequence[SampleScore]) -> list[object] | None:
     """One label a score, or None when treating the scores as independent is right.
 

@@ -35,12 +35,18 @@ def _measures(entry: Entry, notes: Footnotes) -> list[tuple[str, list[Cell]]]:
         lines.append((metric, _cells(entry, lambda r, m=metric: r.summaries.get(m), notes)))  # type: ignore[misc]
         macros = [_macro(result, metric) for result in entry.results]
         over = next((len(r.summaries[metric].groups) for _, r in entry.measured if metric in r.summaries and r.summaries[metric].groups), 0)
-        if any(macros):
-            kind = "languages" if _by_language(entry, metric) else "groups"
+        kind = "languages" if _by_language(entry, metric) else "groups"
+        if any(weighted := [_weighted(result, metric) for result in entry.results]):
+            lines[-1] = (f"{metric}, macro over {over} {kind}", lines[-1][1])
+            lines.append((f"{metric}, weighted by size", [Cell(""), *(Cell(text) for text in weighted)]))
+        elif any(macros):
             lines.append((f"{metric}, macro over {over} {kind}", [Cell(""), *(Cell(text) for text in macros)]))
         for category in dict.fromkeys(name for _, r in entry.measured for name in r.categories.get(metric, {})):
             cells = _cells(entry, lambda r, m=metric, c=category: r.categories.get(m, {}).get(c), notes)  # type: ignore[misc]
             lines.append((f"{metric}, {category}", cells))
+        for name in dict.fromkeys(name for _, r in entry.measured for name in r.baselines.get(metric, {})):
+            cells = _cells(entry, lambda r, m=metric, b=name: r.baselines.get(m, {}).get(b), notes)  # type: ignore[misc]
+            lines.append((f"{metric}, no model: {name}", cells))
     return lines
 
 
@@ -52,6 +58,11 @@ def _metrics(entry: Entry) -> list[str]:
 def _macro(result: TaskResult | None, metric: str) -> str:
     summary = result.summaries.get(metric) if result else None
     return numbers.score(summary.macro) if summary and summary.macro is not None else ""
+
+
+def _weighted(result: TaskResult | None, metric: str) -> str:
+    summary = result.summaries.get(metric) if result else None
+    return numbers.score(summary.weighted) if summary and summary.weighted is not None else ""
 
 
 def _by_language(entry: Entry, metric: str) -> bool:
@@ -74,6 +85,8 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
     remarks = []
     if summary and summary.n_invalid:
         remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
+    if summary and summary.n_apart:
+        remarks.append(f"{numbers.count(summary.n_apart)} documents set apart, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
     if summary and summary.note:
