@@ -184,3 +184,22 @@ def test_failed_is_not_measured_and_empty_is_wrong() -> None:
         assert metric.summarize([failed]).value is None
     with pytest.raises(ConfigError, match="level='word' is unknown"):
         IFEval(level="word")  # type: ignore[arg-type]
+
+
+def test_a_row_that_cannot_be_checked_is_refused_before_the_model_is_asked() -> None:
+    from evalkit.data import DataSpec
+    from evalkit.data.spec import Rows
+    from evalkit.prompts import Completion
+    from evalkit.runner import prepare
+    from evalkit.task import Task
+
+    class Source:
+        def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
+            asked = {"instruction_id_list": ["startend:quotation"], "kwargs": [{}]}
+            return Rows([{"key": 7, "prompt": "p", **asked}, {"key": 8, "prompt": "q", **asked, "instruction_id_list": ["startend:quote"]}], "x")
+
+    spec = DataSpec("x", "train", "evalkit.tasks.ifeval.to_doc")
+    task = Task("ifeval", spec, Completion("{prompt}"), [IFEval()], "prompt_level_strict_acc")
+    with pytest.raises(DataError, match=r"document train/1: unknown instruction 'startend:quote'; did you mean startend:quotation"):
+        prepare(task, Source(), None, None)
+    assert len(prepare(task, Source(), 1, None).requests) == 1
