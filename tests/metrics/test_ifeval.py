@@ -196,7 +196,9 @@ def test_a_row_that_cannot_be_checked_is_refused_before_the_model_is_asked() -> 
     class Source:
         def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
             asked = {"instruction_id_list": ["startend:quotation"], "kwargs": [{}]}
-            return Rows([{"key": 7, "prompt": "p", **asked}, {"key": 8, "prompt": "q", **asked, "instruction_id_list": ["startend:quote"]}], "x")
+            return Rows(
+                [{"key": 7, "prompt": "p", **asked}, {"key": 8, "prompt": "q", **asked, "instruction_id_list": ["startend:quote"]}], "x"
+            )
 
     spec = DataSpec("x", "train", "evalkit.tasks.ifeval.to_doc")
     task = Task("ifeval", spec, Completion("{prompt}"), [IFEval()], "prompt_level_strict_acc")
