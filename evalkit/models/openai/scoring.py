@@ -122,7 +122,7 @@ async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, 
         sums.append(math.fsum(value for value in values if value is not None))
         greedy.append(all(best))
         tokens += len(values)
-    longest = max(one.used.prompt or len(one.logprobs) for one in scored)
+    longest = max(starts)
     return Response(
         item.key, "ok", tuple(sums), tuple(greedy), context_tokens=longest, output_tokens=tokens, truncated_tokens=item.truncated_tokens
     )
