@@ -86,6 +86,9 @@ def task_names() -> list[str]:
     return sorted(file.stem for file in (conf_dir() / "task").glob("*.yaml"))
 
 
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
 @pytest.mark.parametrize("task", task_names())
 def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     said = evalkit("show", f"task={task}", "n=2", "data=samples")
@@ -95,7 +98,7 @@ def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     chat = evalkit("show", f"task={task}", "n=1", "data=samples", "chat=true")
     assert chat.code == 0, chat.err
     # A form that is scored as plain text by its protocol (`chat: false`) stays so.
-    plain = yaml.safe_load((conf_dir() / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
+    plain = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
     assert ("[user]" in chat.out) is not plain
 
 
@@ -307,8 +310,10 @@ def test_report_redraws_one_and_many(evalkit: Evalkit, tmp_path: Path) -> None:
 
 
 def broken(evalkit: Evalkit, tmp_path: Path, name: str) -> str:
+    whole = (tmp_path / "b" / name).read_bytes()
     (tmp_path / "b" / name).write_text("{")
     said = evalkit("score" if name == "config.json" else "report", "b")
+    (tmp_path / "b" / name).write_bytes(whole)
     assert said.code in (2, 3)
     return said.error
 
