@@ -1,10 +1,10 @@
 """Metrics: what a model answered → one score a document → one score a benchmark, with its uncertainty."""
 
-from evalkit.metrics.accuracy import Accuracy
+from evalkit.metrics.accuracy import Accuracy, TrueMass
 from evalkit.metrics.base import Metric
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 
-__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "Metric", "RegexExtract"]
+__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "Metric", "RegexExtract", "TrueMass"]
