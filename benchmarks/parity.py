@@ -61,9 +61,8 @@ def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
         with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
             subjects = len({json.loads(line)["subject"] for line in lines})
         return Request(task, 4 * subjects, subjects)
-    sizes = {"hellaswag": 200, "winogrande": 200, "gsm8k": 40, "nq_open": 40}
-    tokens = {"gsm8k": 512, "nq_open": 256}
-    return Request(task, sizes[task], max_new_tokens=tokens.get(task))
+    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256}
+    return Request(task, 40 if task in tokens else 200, max_new_tokens=tokens.get(task))
 
 
 def requests(args: argparse.Namespace) -> list[Request]:

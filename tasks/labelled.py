@@ -1,4 +1,5 @@
-"""Questions whose choices carry labels: ARC (Clark et al., 2018), OpenBookQA (Mihaylov et al., 2018), CommonsenseQA (Talmor et al., 2019)."""
+"""Questions whose choices carry labels: ARC (Clark et al., 2018), OpenBookQA (Mihaylov et al., 2018), CommonsenseQA
+(Talmor et al., 2019)."""
 
 from __future__ import annotations
 

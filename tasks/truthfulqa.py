@@ -12,10 +12,10 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """One document for both of the benchmark's scores: its choices are every text either of them lists, each once.
 
     `mc1` and `mc2` say, in the order of the row, which choices belong to the score and whether each is true:
-    `[[index, 0 or 1], …]`. The target is every true choice, mc1's first. None for a row without choices.
+    `[[index, 0 or 1], …]`. The target is every true choice. None for a row without choices.
     """
     places: dict[str, int] = {}
-    lists = {name: _listed(name, row[f"{name}_targets"], places) for name in ("mc1", "mc2")}
+    lists = {name: _listed(name, row[f"{name}_targets"], places) for name in ("mc2", "mc1")}
     if not places:
         return None
     true = tuple(dict.fromkeys(index for listed in lists.values() for index, label in listed if label))

@@ -26,7 +26,7 @@ def resolve(setting: str, dotted: str) -> Callable[..., Any]:
         raise ConfigError(f"{setting}={dotted!r} cannot be imported ({error}); give module.path.function") from error
     if not callable(function):
         raise ConfigError(f"{setting}={dotted!r} is a {type(function).__name__}; give the path of a function")
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _plain(value: Any) -> Any:

@@ -56,7 +56,8 @@ class Accuracy:
 
 
 def choose(doc: Doc, response: Response, normalize: str | None, among: Sequence[int] | None = None) -> int | None:
-    """Index of the best choice (of those in `among`, in their order), the first of equals; None when a log-likelihood is not a number (nothing measured)."""
+    """Index of the best choice (of those in `among`, in their order), the first of equals; None when a log-likelihood is not
+    a number (nothing measured)."""
     lls = response.loglikelihoods
     if not lls:
         raise DataError(f"document {doc.id}: the response has no log-likelihoods; an accuracy needs a multiple-choice prompt")
