@@ -72,9 +72,7 @@ def rows_sha256(rows: Iterable[Row]) -> str:
     return digest.hexdigest()
 
 
-def _pool(
-    task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc
-) -> tuple[list[_Part], tuple[str, ...]]:
+def _pool(task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc) -> tuple[list[_Part], tuple[str, ...]]:
     """The few-shot split, or ([], why) when shots have to come from the evaluated split."""
     split = spec.fewshot_split
     if split is None or split == spec.split:
