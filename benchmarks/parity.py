@@ -187,6 +187,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-new-tokens", type=int, help="for every generation task, on both sides")
     parser.add_argument("--json", help="write the comparison with every difference")
     parser.add_argument("--markdown", help="write the table of docs/parity.md between its markers")
+    parser.add_argument("--table", metavar="NAME", help="with --markdown: the table of this name, for another model")
     parser.add_argument("--peer-python", help="an interpreter that has lm_eval; default: one made in the user's cache")
     parser.add_argument("--work", help="where dumps are kept; default: the user's cache")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -212,7 +213,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = {"harness": HARNESS, "tolerance": parity.TOLERANCE, "tasks": [{"request": asdict(r), **c.as_json()} for r, c in results]}
         Path(args.json).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if args.markdown:
-        parity_page.update(Path(args.markdown), [(r.max_new_tokens, c) for r, c in results])
+        parity_page.update(Path(args.markdown), [(r.max_new_tokens, c) for r, c in results], args.table)
     return 0 if all(c.ok for _, c in results) else 1
 
 

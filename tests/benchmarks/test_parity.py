@@ -152,6 +152,13 @@ def test_the_page_is_rewritten_between_its_markers(modules: Any, tmp_path: Path)
     text = file.read_text(encoding="utf-8")
     assert text.startswith("# Before\n") and text.endswith("\nafter\n") and "old" not in text
     assert "| hellaswag | acc_norm | 0.0000 | 0.0000 | - |" in text
+    earlier = "| hellaswag | 1 |\n| mmlu | 228 | kept |\n\n| hellaswag | acc | old |\n| mmlu | acc | kept too |\n"
+    named = page.BEGIN_NAMED.format("other")
+    file.write_text(f"{page.BEGIN}\nfirst\n{page.END}\n{named}\n{earlier}{page.END}\nafter\n", encoding="utf-8")
+    page.update(file, [(None, result)], "other")
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(f"{page.BEGIN}\nfirst\n") and "old" not in text
+    assert text.index("| hellaswag | 1 |") < text.index("| mmlu | 228 | kept |") < text.index("| hellaswag | acc ") < text.index("kept too")
     file.write_text("no markers", encoding="utf-8")
     with pytest.raises(SystemExit, match="lacks the line"):
         page.update(file, [(None, result)])
