@@ -85,6 +85,21 @@ def test_mmlu_cloze_scores_the_text_of_the_answers() -> None:
     assert request.pairs[0] == (f"Question: {doc.fields['question']}\nAnswer:", f" {doc.choices[0]}")
 
 
+def test_commonsense_qa_cloze_scores_the_text_after_the_bare_question() -> None:
+    made = task("commonsense_qa_cloze")
+    doc = load("commonsense_qa_cloze", made.data, SamplesSource(), (), want_shots=False).docs[0]
+    request = made.prompt.render("commonsense_qa_cloze", doc, (), chat=False)
+    assert request.pairs[0] == ("Where would you keep a spare umbrella at work?", " desk drawer")
+    assert (made.headline, len(request.pairs)) == ("acc_norm", 5)
+
+
+def test_the_english_suite_has_the_cards_rows_in_the_cards_order() -> None:
+    named = raw("suite", "krutrim2_english")["defaults"][0]["override /task"]
+    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
+        rows = dict.fromkeys(row["task_name"] for row in csv.DictReader(file) if row["table"] == "english_code_math")
+    assert named == [name for name in rows if name in TASKS], "every row of the card that has a task, in its order"
+
+
 def test_flores_released_names_the_code_of_the_wrong_side() -> None:
     for name, code in (("flores_in_en_xx_released", "en"), ("flores_in_xx_en_released", "hi")):
         made = task(name)
