@@ -20,7 +20,7 @@ class TaskResult:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
         n_total: documents the loaded split holds; coverage is (measured or set apart) / n_total.
-        counts: documents per remark: truncated, length, empty, error, invalid.
+        counts: documents per remark: truncated, length, empty, refused, filtered, error, invalid.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
@@ -105,7 +105,7 @@ def from_json(text: str, *, path: Path | None = None) -> RunResult:
     try:
         tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
         return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} lacks a field ({error}); run `evalkit score` on its folder to rebuild it") from error
 
 
@@ -117,6 +117,8 @@ def _summary(raw: Mapping[str, Any]) -> Summary:
 
 def _task(raw: Mapping[str, Any]) -> TaskResult:
     summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
+    if raw["headline"] not in summaries:
+        raise KeyError(f"summary of {raw['headline']}")
     categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
     return TaskResult(
         **{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])}

@@ -15,10 +15,11 @@ from typing import Any
 from evalkit import folder as folders
 from evalkit import manifest
 from evalkit.data import Loaded, Source, draw, limit_docs, load
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, ModelError
 from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
 from evalkit.journal import read as read_journal
+from evalkit.metrics.base import ChecksDocs
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult, TaskResult, to_json
@@ -50,6 +51,10 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, te
     loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
     docs = limit_docs(loaded.docs, limit)
+    for metric in task.metrics:
+        if isinstance(metric, ChecksDocs):
+            for doc in docs:
+                metric.check(doc)
     as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
@@ -128,6 +133,8 @@ def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress:
                 progress.advance(finished)
     finally:
         progress.stop()
+    if failed and not any(item.key in journal.answers for item in items):
+        raise ModelError(f"every one of {len(failed)} requests failed, so nothing was measured; the first: {next(iter(failed.values()))}")
     if failed:
         log.warning(
             "%d of %d requests failed and are not scored (first: %s); the same command asks them again",

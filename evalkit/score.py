@@ -100,6 +100,7 @@ def sample_line(
         "row": row,
         **({"language": doc.language} if doc.language else {}),
         **({"group": doc.group} if doc.group else {}),
+        **({"cluster": doc.cluster} if doc.cluster is not None else {}),
         **request,
         "target": doc.target,
         "responses": [_plain(response) for response in responses],
@@ -108,8 +109,11 @@ def sample_line(
 
 
 def scores_json(scores: Mapping[str, SampleScore]) -> dict[str, Any]:
-    """Each metric's verdict on one document, as `samples.jsonl` has it."""
-    return {name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags)} for name, s in scores.items()}
+    """Each metric's verdict on one document, as `samples.jsonl` has it; `stats` is there for corpus metrics alone."""
+    return {
+        name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags), **({"stats": s.stats} if s.stats else {})}
+        for name, s in scores.items()
+    }
 
 
 def _plain(response: Response) -> dict[str, Any]:

@@ -160,7 +160,8 @@ BAD = {
     "data without root": (["run", "task=mmlu", "model=fake", "data=local"], 2, "data=local needs a folder: add data.root=DIR"),
     "model path": (["run", "task=mmlu", "data=samples", "model=hf", "model.path=/no/such"], 4, "model.path=/no/such does not exist"),
     "no model path": (["run", "task=mmlu", "data=samples", "model=hf"], 4, "model.path is not set"),
-    "closed model": (["run", "task=mmlu", "data=samples", "model=gpt_4o"], 4, "cannot be run"),
+    "chat cannot score": (["run", "task=mmlu", "data=samples", "model=gpt_4o"], 4, "gpt_4o has no prompt log-probabilities"),
+    "hosted without a name": (["run", "task=mmlu", "data=samples", "model=openai"], 2, "model.name is not set"),
     "report on nothing": (["report"], 2, "needs at least one run directory"),
     "report on no run": (["report", "nowhere"], 2, "nowhere is not a run directory"),
     "score nothing": (["score"], 2, "needs a run directory, or task=NAME responses=FILE"),
@@ -230,7 +231,7 @@ def test_pulled_rows_give_the_same_scores(evalkit: Evalkit, tmp_path: Path) -> N
 
 def test_a_model_without_a_template_asked_to_chat(evalkit: Evalkit, tiny: Callable[..., Path], tmp_path: Path) -> None:
     said = evalkit("run", "task=gsm8k", "data=samples", "model=hf", f"model.path={tiny()}", "chat=true")
-    assert said.code == 4 and "hf has no chat template, and task gsm8k is asked to chat; use chat=false" in said.error
+    assert said.code == 4 and "hf has no chat template, and task gsm8k is asked to chat; use tasks.gsm8k.chat=false" in said.error
     assert not (tmp_path / "results").exists()
 
 

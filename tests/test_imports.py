@@ -34,6 +34,7 @@ RANKS = {
     "score": 4,
     "folder": 5,
     "runner": 6,
+    "saved": 6,
     "compare": 7,
     "report": 7,
     "cli": 8,

@@ -9,6 +9,7 @@ from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
+from evalkit.metrics.ifeval import IFEval
 from evalkit.metrics.labels import LabelMatch
 from evalkit.metrics.squad import Squad
 from evalkit.metrics.subset import InvalidRate, Subset
@@ -24,6 +25,7 @@ __all__ = [
     "EntityMatch",
     "EvaluateMetric",
     "ExactMatch",
+    "IFEval",
     "InvalidRate",
     "LabelMatch",
     "Metric",

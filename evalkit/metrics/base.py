@@ -32,6 +32,15 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class ChecksDocs(Protocol):
+    """A metric that can tell before any model is asked that a document cannot be scored."""
+
+    def check(self, doc: Doc) -> None:
+        """Raises DataError naming the document and what to mend."""
+        ...
+
+
+@runtime_checkable
 class BatchMetric(Metric, Protocol):
     """A metric that is cheaper over all documents at once: an encoder's batches, a pool of sandboxes."""
 
@@ -52,11 +61,13 @@ def usable(responses: Sequence[Response]) -> list[Response]:
 
 
 def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[str, ...]:
-    """Remarks about a document's responses, each once: invalid, empty, length, truncated, error."""
+    """Remarks about a document's responses, each once: invalid, empty, length, refused, filtered, truncated, error."""
     remarks = {
         "invalid": invalid,
         "empty": any(r.status == "empty" for r in responses),
         "length": any(r.status == "length" for r in responses),
+        "refused": any(r.status == "refused" for r in responses),
+        "filtered": any(r.status == "filtered" for r in responses),
         "truncated": any(r.truncated_tokens > 0 for r in responses),
         "error": not responses or any(r.status == "error" for r in responses),
     }

@@ -95,15 +95,18 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
 
 
 def breakdowns(entries: Sequence[Entry], titles: Sequence[str]) -> tuple[Table, ...]:
-    """A table a benchmark with languages or subjects: the headline a run, or every metric when there is one run."""
-    return tuple(_breakdown(entry, titles) for entry in entries if _group_names(entry, entry.first.headline))
+    """A table a benchmark with languages or subjects: one metric a run, or every metric when there is one run.
+
+    The metric is the headline, or the first that has groups where the headline has none (IFEval's kinds of instructions).
+    """
+    heads = ((entry, next((m for m in _metrics(entry) if _group_names(entry, m)), None)) for entry in entries)
+    return tuple(_breakdown(entry, head, titles) for entry, head in heads if head)
 
 
-def _breakdown(entry: Entry, titles: Sequence[str]) -> Table:
-    head = entry.first.headline
+def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
     groups = _group_names(entry, head)
     kind = "Language" if _by_language(entry, head) else "Group"
-    secondary = [m for m in _metrics(entry)[1:] if len(titles) == 1 and entry.first.summaries[m].groups]
+    secondary = [m for m in _metrics(entry) if m != head and len(titles) == 1 and entry.first.summaries[m].groups]
     # Two intervals beside each other for 57 subjects help nobody: in a long table the headline stands alone.
     shown = [head, *(secondary if len(groups) < _COMPACT_FROM else [])]
     columns = [Column(kind, "left", key=True), Column("n")]
@@ -111,7 +114,7 @@ def _breakdown(entry: Entry, titles: Sequence[str]) -> Table:
     rows = []
     notes = Footnotes()
     for group in groups:
-        cells = _cells(entry, lambda r, g=group: r.score.groups.get(g), notes)  # type: ignore[misc]
+        cells = _cells(entry, lambda r, g=group: r.summaries[head].groups.get(g) if head in r.summaries else None, notes)  # type: ignore[misc]
         extra = [_scored(entry.first.summaries[m].groups.get(group), notes) for m in shown[1:]]
         rows.append((Cell(group), *cells, *extra))
     title = f"{entry.label}: {head} by {kind.lower()}" + (f" ({SAMPLE_ROWS})" if entry.first.sample_rows else "")
