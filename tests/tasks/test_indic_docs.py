@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from evalkit.data import Loaded, LocalSource, SamplesSource, load
-from evalkit.errors import DataError
+from evalkit.errors import ConfigError, DataError
 from evalkit.tasks import crosssum_in, indic_copa, indic_qa, indic_sentiment, indic_xnli, indic_xparaphrase
 from evalkit.types import Response
 
@@ -140,3 +140,14 @@ def test_samples_are_enough_and_say_which_languages_they_lack(name: str) -> None
     loaded = load(name, task.data, SamplesSource(), task.languages, want_shots=task.num_fewshot > 0)
     assert len(loaded.docs) >= 12 and len({doc.language for doc in loaded.docs}) >= 4
     assert loaded.sample_rows and (name.startswith("in22") or "left out" in loaded.notes[0])
+
+
+def test_a_suite_in_some_languages_leaves_out_what_a_task_lacks(caplog: pytest.LogCaptureFixture) -> None:
+    from evalkit.cli import build, compose
+
+    parts = build(compose(["task=[indic_xparaphrase,indic_xnli]", "languages=[hi,ta]", "data=samples"]))
+    assert {name: list(task.languages) for name, task in parts.tasks.items()} == {"indic_xparaphrase": ["hi"], "indic_xnli": ["hi", "ta"]}
+    assert "task indic_xparaphrase has no language ta and is measured without" in caplog.text
+    for languages in ("[ta]", "[hi,xx]"):
+        with pytest.raises(ConfigError, match=r"task indic_xparaphrase has no language (ta|xx); it has as, bn"):
+            build(compose(["task=[indic_xparaphrase,indic_xnli]", f"languages={languages}", "data=samples"]))
