@@ -148,6 +148,12 @@ class Summary:
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
         groups: the same metric per subject or language, by name.
         macro: unweighted mean over `groups`; None without groups.
+        corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
+            the score (`chrf`); empty for a mean of sample values.
+        weighted: the mean over documents, when `value` is the macro mean instead (a task's `average: macro`).
+        n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
+            wrong, and no gap in coverage.
+        note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
     metric: str
@@ -161,3 +167,7 @@ class Summary:
     higher_is_better: bool = True
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
+    corpus: str = ""
+    weighted: float | None = None
+    n_apart: int = 0
+    note: str = ""

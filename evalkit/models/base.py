@@ -112,7 +112,7 @@ def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
         if not scores and not able.generate:
             raise ModelError(f"{model.name} cannot generate, which task {task} needs; use a log-likelihood form of it")
         if any(_is_chat(p) for p in prompts) and not able.chat:
-            mend = "use chat=false or a chat model" + advice
+            mend = f"use tasks.{task}.chat=false or a chat model" + advice
             raise ModelError(f"{model.name} has no chat template, and task {task} is asked to chat; {mend}")
 
 

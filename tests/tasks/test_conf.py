@@ -17,13 +17,16 @@ from evalkit.data import SamplesSource, load
 from evalkit.errors import ModelError
 from evalkit.models.missing import MissingModel
 from evalkit.task import Task
-from evalkit.tasks.flores_in import LANGUAGES
+from evalkit.tasks.languages import LANGUAGES
 from evalkit.types import GenerateRequest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASKS = sorted(p.stem for p in (CONF / "task").glob("*.yaml"))
 MODELS = sorted(p.stem for p in (CONF / "model").glob("*.yaml"))
 SUITES = sorted(p.stem for p in (CONF / "suite").glob("*.yaml"))
+
+# No commit of these is known to be the published one: the branch's is resolved and noted when rows are read.
+UNPINNED = ("indic_xparaphrase", "indic_xparaphrase_logprob", "crosssum_in", "in22_en_xx", "in22_xx_en")
 
 
 def raw(group: str, name: str) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def test_task_file(name: str) -> None:
     assert made.name == name
     description = raw("task", name)["description"]
     assert description == made.description and "\n" not in description
-    assert made.data.revision and len(made.data.revision) == 40
+    assert len(made.data.revision or "") == 40 or made.data.private or name in UNPINNED
     assert made.notes, "a task says why its protocol is what it is"
     assert set(made.languages) <= set(LANGUAGES)
 
@@ -58,7 +61,9 @@ def test_task_renders_every_sample_row_without_leaking_the_answer(name: str) -> 
             request = made.prompt.render(name, doc, shown, chat)
             if isinstance(request, GenerateRequest):
                 text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
-                assert not text.endswith((" ", "\n")) and str(doc.target) not in text.rsplit("\n\n", 1)[-1]
+                assert not text.endswith((" ", "\n"))
+                gold = str(doc.target)
+                assert len(gold) == 1 or gold not in text.rsplit("\n\n", 1)[-1]  # one letter or digit is in any text
             else:
                 assert len(request.pairs) == len(doc.choices)
                 assert len(set(request.pairs)) == len(doc.choices)
