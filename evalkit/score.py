@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalkit.metrics import score_baselines, score_documents
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Response, SampleScore, Summary
@@ -39,8 +40,8 @@ def score_task(
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
     """
-    scores = {m.name: [m.score(doc, answers.get(doc.id, ())) for doc in evidence.docs] for m in task.metrics}
-    summaries = {m.name: m.summarize(scores[m.name]) for m in task.metrics}
+    scores = {m.name: score_documents(m, evidence.docs, answers) for m in task.metrics}
+    summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
         headline=task.headline,
@@ -55,6 +56,8 @@ def score_task(
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
         notes=(*task.notes, *evidence.notes),
+        baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
+        card_row=task.card_row,
     )
     return result, scores
 
@@ -97,6 +100,7 @@ def sample_line(
         "row": row,
         **({"language": doc.language} if doc.language else {}),
         **({"group": doc.group} if doc.group else {}),
+        **({"cluster": doc.cluster} if doc.cluster is not None else {}),
         **request,
         "target": doc.target,
         "responses": [_plain(response) for response in responses],
@@ -105,8 +109,11 @@ def sample_line(
 
 
 def scores_json(scores: Mapping[str, SampleScore]) -> dict[str, Any]:
-    """Each metric's verdict on one document, as `samples.jsonl` has it."""
-    return {name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags)} for name, s in scores.items()}
+    """Each metric's verdict on one document, as `samples.jsonl` has it; `stats` is there for corpus metrics alone."""
+    return {
+        name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags), **({"stats": s.stats} if s.stats else {})}
+        for name, s in scores.items()
+    }
 
 
 def _plain(response: Response) -> dict[str, Any]:

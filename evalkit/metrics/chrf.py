@@ -11,6 +11,7 @@ from evalkit import stats
 from evalkit.errors import ConfigError
 from evalkit.metrics.base import cluster_labels, sample, usable, with_groups
 from evalkit.metrics.exact_match import gold_texts
+from evalkit.stats.corpus import CHRF_BETA, chrf
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
 
 CHAR_ORDER = 6
-BETA = 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ChrF:
     def _sacrebleu(self) -> CHRF:
         from sacrebleu.metrics.chrf import CHRF
 
-        return CHRF(char_order=CHAR_ORDER, word_order=self.word_order, beta=BETA)
+        return CHRF(char_order=CHAR_ORDER, word_order=self.word_order, beta=CHRF_BETA)
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """The first usable response against the first reference, or the best of all (sacrebleu's choice for several)."""
@@ -93,6 +93,7 @@ class ChrF:
             n_not_measured=len(scores) - len(measured),
             signature=self._signature(ci is not None, labels is not None),
             higher_is_better=self.higher_is_better,
+            corpus="chrf",
         )
 
     def _corpus(self, segments: Sequence[tuple[float, ...]]) -> float:
@@ -122,23 +123,5 @@ class ChrF:
 
 
 def f_scores(totals: NDArray[Any]) -> NDArray[Any]:
-    """chrF in [0, 100], shape (r,), of summed statistics, shape (r, 3 * orders).
-
-    The same steps in the same single precision as sacrebleu scores its resamples in, so that its interval is met to
-    the last bit: precision and recall averaged over the orders that both sides have, then one F with beta 2.
-    """
-    import numpy as np
-
-    counts = totals.astype(np.float32).reshape(len(totals), -1, 3)
-    precision, recall, effective = (np.zeros(len(totals), dtype=np.float32) for _ in range(3))
-    for hypothesis, reference, match in counts.transpose(1, 2, 0):
-        both = (hypothesis > 0) & (reference > 0)
-        precision += np.where(both, match / np.maximum(hypothesis, 1), 0)
-        recall += np.where(both, match / np.maximum(reference, 1), 0)
-        effective += both
-    precision /= np.maximum(effective, 1)
-    recall /= np.maximum(effective, 1)
-    factor = BETA**2
-    denominator = factor * precision + recall
-    scores = (1 + factor) * precision * recall / np.where(denominator > 0, denominator, 1)
-    return np.asarray(100 * scores, dtype=np.float32)
+    """chrF in [0, 100] of summed statistics: shape (r,) from (r, 3 * orders), in sacrebleu's single precision."""
+    return 100 * chrf(totals)

@@ -1,0 +1,128 @@
+"""The samples of runs in blocks that a page unpacks one at a time.
+
+A block is JSON, deflated, in base64. What was asked and what was answered are blocks of their own: runs that asked the
+same share the former. Prompts are front-coded (letters shared with the prompt before, then the rest), because few-shot
+prompts of one subject begin alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from os.path import commonprefix
+from typing import Any
+
+SIZE = 200  # samples a block: small enough to unpack unnoticed, large enough to compress well
+PREVIEW = 120  # letters of a prediction or target shown in the list
+
+Sample = Mapping[str, Any]
+
+
+@dataclass
+class Blocks:
+    """Blocks by the hash of their content; `bytes` is what they take inside the page."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.texts.values()))
+
+    def add(self, value: Any) -> str:
+        """Store a value once and return the name of its block."""
+        raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        name = hashlib.blake2b(raw, digest_size=8).hexdigest()
+        if name not in self.texts:
+            self.texts[name] = base64.b64encode(zlib.compress(raw, 9)).decode()
+        return name
+
+
+def by_task(samples: Iterable[Sample]) -> Iterator[tuple[str, list[Sample]]]:
+    """(task, its samples), in the order of the run."""
+    for task, of_task in groupby(samples, key=lambda sample: str(sample["task"])):
+        yield task, list(of_task)
+
+
+def index(samples: Sequence[Sample], headline: str, blocks: Blocks, limit: int | None) -> dict[str, Any]:
+    """What the list of samples shows and filters by, one column a thing, with the names of the blocks behind it.
+
+    Args:
+        limit: samples of the task to keep; None for all of them.
+    """
+    kept = samples[:limit]
+    parts = [kept[start : start + SIZE] for start in range(0, len(kept), SIZE)]
+    scores = [sample["scores"].get(headline) or {} for sample in kept]
+    answers = [sample.get("responses") or [] for sample in kept]
+    return {
+        "headline": headline,
+        "total": len(samples),
+        "doc": [sample["doc"] for sample in kept],
+        "value": [score.get("value") for score in scores],
+        "prediction": [_preview(score.get("prediction")) for score in scores],
+        "target": [_preview(sample.get("target")) for sample in kept],
+        "flags": [
+            sorted({*score.get("flags", ()), *(r["status"] for r in given if r["status"] != "ok")})
+            for score, given in zip(scores, answers, strict=True)
+        ],
+        "language": _column(sample.get("language") for sample in kept),
+        "group": _column(sample.get("group") for sample in kept),
+        "read": [max((r.get("context_tokens", 0) for r in given), default=0) for given in answers],
+        "written": [sum(r.get("output_tokens", 0) for r in given) for given in answers],
+        "size": SIZE,
+        "asked": [blocks.add(_asked(part)) for part in parts],
+        "answered": [blocks.add([{"responses": s.get("responses") or [], "scores": s["scores"]} for s in part]) for part in parts],
+    }
+
+
+def _asked(part: Iterable[Sample]) -> list[dict[str, Any]]:
+    before = ""
+    asked = []
+    for sample in part:
+        prompts, before = _front_coded(_prompts(sample), before)
+        asked.append({"prompts": prompts, "ends": [end for _, end in sample.get("pairs") or []], "target": sample.get("target")})
+    return asked
+
+
+def _prompts(sample: Sample) -> list[str]:
+    """Every distinct context of a sample; a single one that all continuations share is stored once."""
+    if "prompt" in sample:
+        return [_text(sample["prompt"])]
+    contexts = [_text(context) for context, _ in sample.get("pairs") or []]
+    return contexts[:1] if len(set(contexts)) == 1 else contexts
+
+
+def _front_coded(prompts: Sequence[str], before: str) -> tuple[list[tuple[int, str]], str]:
+    coded = []
+    for prompt in prompts:
+        # Counted in UTF-16 units, the browser's letters.
+        shared = len(commonprefix([before, prompt]))  # noqa: RUF071 (of letters, which is what it does)
+        coded.append((len(prompt[:shared].encode("utf-16-le", "surrogatepass")) // 2, prompt[shared:]))
+        before = prompt
+    return coded, before
+
+
+def _text(prompt: Any) -> str:
+    """A prompt as people read it: plain text, or the turns of a conversation under their roles."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n\n".join(f"[{turn['role']}]\n{turn['content']}" for turn in prompt)
+
+
+def _preview(value: Any) -> str | None:
+    if value is None:
+        return None
+    text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
+    return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
+
+
+def _column(values: Iterable[str | None]) -> dict[str, Any] | None:
+    """A column of few distinct names as numbers; None when no sample has one."""
+    listed = list(values)
+    known = sorted({value for value in listed if value is not None})
+    place = {value: number for number, value in enumerate(known)}
+    return {"names": known, "of": [place[value] if value is not None else -1 for value in listed]} if known else None

@@ -1,0 +1,147 @@
+"""From a report and its runs to the text of one HTML file."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from evalkit.folder import write_atomic
+from evalkit.report.page.blocks import SIZE, Blocks, by_task, index
+from evalkit.report.rows import names
+from evalkit.report.table import Cell, Report, Table
+from evalkit.results import RunResult
+from evalkit.saved import SavedRun
+
+MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
+SCRIPTS = ("page.js", "tables.js", "samples.js")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A plot as SVG text, and what it shows in words."""
+
+    title: str
+    svg: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a page holds: its file, its size, samples inside and samples left out to stay under the limit."""
+
+    path: Path
+    bytes: int
+    samples: int
+    left_out: int
+
+
+def write_page(
+    report: Report, runs: Sequence[SavedRun], path: Path, pictures: Sequence[Picture] = (), max_bytes: int = MAX_BYTES
+) -> Written:
+    """Write the page whole or not at all. Equal reports and samples give equal bytes.
+
+    Args:
+        max_bytes: where all samples would make the file larger, every task keeps its first ones only, and the page says so.
+
+    Raises:
+        DataError: a damaged `samples.jsonl`.
+        JournalError: the file cannot be written.
+    """
+    titles = names([run.result for run in runs])
+    found = [(title, run.result, list(by_task(run.samples()))) for title, run in zip(titles, runs, strict=True)]
+    longest = max((len(samples) for _, _, tasks in found for _, samples in tasks), default=0)
+    fixed = sum(len(picture.svg.encode()) for picture in pictures) + 200_000
+    limit = longest
+    while True:
+        blocks = Blocks()
+        listed = [_run(title, run, tasks, blocks, limit) for title, run, tasks in found]
+        light = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+        size = len(light.encode("utf-8", "surrogatepass")) + blocks.bytes + fixed
+        if size <= max_bytes or limit <= SIZE:
+            break
+        # Blocks are whole, and a task with few samples keeps them all: aim a little below the proportion.
+        limit = max(SIZE, int(limit * 0.95 * max_bytes / size) // SIZE * SIZE)
+    text = _html(report, light, blocks, pictures)
+    write_atomic(path, text)
+    shown = sum(len(task["doc"]) for run in listed for task in run["tasks"].values())
+    total = sum(task["total"] for run in listed for task in run["tasks"].values())
+    return Written(path, len(text.encode("utf-8", "backslashreplace")), shown, total - shown)
+
+
+def _run(title: str, run: RunResult, tasks: Sequence[tuple[str, Any]], blocks: Blocks, limit: int) -> dict[str, Any]:
+    listed = {}
+    for task, samples in tasks:
+        headline = run.tasks[task].headline if task in run.tasks else next(iter(samples[0]["scores"]), "")
+        listed[task] = index(samples, headline, blocks, limit)
+    return {"title": title, "tasks": listed}
+
+
+def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture]) -> str:
+    own = files("evalkit.report.page")
+    shell = own.joinpath("page.html").read_text(encoding="utf-8")
+    script = "\n".join(own.joinpath(name).read_text(encoding="utf-8") for name in SCRIPTS)
+    stored = "\n".join(f'<script type="text/plain" id="block-{name}">{text}</script>' for name, text in blocks.texts.items())
+    parts = {
+        "title": html.escape(report.title),
+        "style": own.joinpath("style.css").read_text(encoding="utf-8"),
+        "warnings": "".join(f'<p class="warning" role="note">{html.escape(line)}</p>' for line in report.warnings),
+        "tables": "".join(map(_table, report.comparison)),
+        "legend": _items(report.legend),
+        "more": "".join(map(_table, (*((report.measures,) if report.measures else ()), *report.breakdowns))),
+        "details": "".join(
+            f"<details><summary>{html.escape(detail.label)}</summary><ul>{_items(detail.lines)}</ul></details>" for detail in report.details
+        ),
+        "pictures": "".join(map(_picture, pictures)),
+        "blocks": stored,
+        "index": _inert(light),
+        "script": script,
+    }
+    pieces = shell.split("{{")
+    return pieces[0] + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces[1:]))
+
+
+def _inert(text: str) -> str:
+    """JSON that cannot end the script element it stands in."""
+    return text.replace("<", "\\u003c")
+
+
+def _items(lines: Sequence[str]) -> str:
+    return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+
+
+def _picture(picture: Picture) -> str:
+    about = f"<figcaption>{html.escape(picture.about or picture.title)}</figcaption>"
+    return f'<figure aria-label="{html.escape(picture.title)}">{picture.svg}{about}</figure>'
+
+
+def _table(table: Table) -> str:
+    head = "".join(
+        f'<th scope="col" class="{column.align}{" ours" if column.ours else ""}{" published" if column.published else ""}">'
+        f'<button type="button">{html.escape(column.title)}</button></th>'
+        for column in table.columns
+    )
+    rows = "".join("<tr>" + "".join(_cell(cell, i, table) for i, cell in enumerate(row)) + "</tr>" for row in table.rows)
+    marks = "".join(f"<li><sup>{html.escape(mark)}</sup> {html.escape(text)}</li>" for mark, text in table.footnotes)
+    return (
+        f'<section class="table"><header><h3>{html.escape(table.title)}</h3>'
+        f'<input type="search" placeholder="Filter rows" aria-label="Filter the rows of {html.escape(table.title)}"></header>'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        + (f'<ul class="footnotes">{marks}</ul>' if marks else "")
+        + "</section>"
+    )
+
+
+def _cell(cell: Cell, place: int, table: Table) -> str:
+    column = table.columns[place]
+    texts = dict(table.footnotes)
+    marks = "".join(f'<sup title="{html.escape(texts.get(mark, ""))}">{html.escape(mark)}</sup>' for mark in cell.marks)
+    below = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
+    classes = f"{column.align}{' ours' if column.ours else ''}{' published' if column.published else ''}"
+    tag = "th" if place == 0 else "td"
+    scope = ' scope="row"' if place == 0 else ""
+    return f'<{tag}{scope} class="{classes}">{html.escape(cell.text)}{marks}{below}</{tag}>'

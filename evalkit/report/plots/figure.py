@@ -1,0 +1,88 @@
+"""One look for every picture, and its bytes free of dates and chance."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalkit.folder import write_atomic
+
+# Told apart by people who see colours differently (Okabe and Ito, 2008), and by shape.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A7A7A", "#000000")
+SHAPES = ("o", "s", "^", "D", "v", "P", "X", "*")
+STYLE = {
+    "figure.constrained_layout.use": True,
+    "font.size": 10,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e7eb",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawn picture: file name without its ending, title, what it shows in a sentence."""
+
+    name: str
+    title: str
+    about: str
+    svg: str
+    png: bytes
+
+    def save(self, folder: Path) -> list[Path]:
+        """Write NAME.svg and NAME.png; returns both paths.
+
+        Raises:
+            JournalError: the folder cannot be written.
+        """
+        svg, png = folder / f"{self.name}.svg", folder / f"{self.name}.png"
+        write_atomic(svg, self.svg)
+        write_bytes(png, self.png)
+        return [svg, png]
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+@contextmanager
+def styled(name: str) -> Iterator[Any]:
+    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page apart."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        yield Figure
+
+
+def finished(name: str, title: str, about: str, figure: Any) -> Plot:
+    """The picture of a figure drawn inside `styled(name)`."""
+    svg, png = io.StringIO(), io.BytesIO()
+    figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
+    return Plot(name, title, about, _inline(svg.getvalue(), name), png.getvalue())
+
+
+def _inline(svg: str, name: str) -> str:
+    """Without the XML prologue, and with ids of its own, so that pictures can stand in one HTML page."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    ids = set(re.findall(r'\bid="([^"]+)"', svg))
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', lambda m: m[1] + (f"{name}-{m[2]}" if m[2] in ids else m[2]), svg)

@@ -1,0 +1,27 @@
+"""Reading runs back from disk, lazily and fast: what compare, report and every page build on.
+
+    from evalkit.saved import load_run
+
+    run = load_run(Path("results/runs/mine"))     # scores.json and manifest.json; a damaged folder is one DataError
+    run.result                                    # RunResult: scores, counts, coverage, notes; run.result.manifest is filled
+    run.card_columns                              # the model card's columns this model fills, as in ("Krutrim-2-12B",)
+
+    for sample in run.samples("mmlu"):            # whole lines of samples.jsonl as dicts, read as they are asked for
+        sample["prompt" if "prompt" in sample else "pairs"], sample["responses"], sample["scores"], sample["target"]
+
+    columns = run.columns["mmlu"]                 # the numbers alone, as arrays; read once, about 2 s for 600,000 samples
+    columns.docs, columns.languages, columns.groups, columns.clusters      # one entry a document, in file order
+    columns.metrics["acc"].values                 # float64, NaN = not measured (never 0)
+    columns.metrics["acc"].invalid                # bool: nothing could be extracted
+    columns.metrics["chrf_pp"].stats              # (n, k) sufficient statistics of a corpus metric, else None
+    run.sample_at(columns.offsets[17])            # the whole line of one document, by its place in the file
+
+A run that is still measuring has no scores.json: `load_run` raises `Unfinished`, and whoever can build
+tasks (the command line) hands over scores of what has been answered: `load_run(folder, rescore=...)`;
+such a run has no samples to read yet (`has_samples` is False).
+"""
+
+from evalkit.saved.columns import MetricColumn, TaskColumns
+from evalkit.saved.reading import SavedRun, Unfinished, load_run
+
+__all__ = ["MetricColumn", "SavedRun", "TaskColumns", "Unfinished", "load_run"]

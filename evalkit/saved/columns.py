@@ -1,0 +1,165 @@
+"""The numbers of `samples.jsonl` as arrays, one block a task; texts are skipped, not parsed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from evalkit.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_NOTHING = msgspec.Raw(b"")
+
+
+class _Score(msgspec.Struct):
+    value: float | None = None
+    flags: tuple[str, ...] = ()
+    stats: tuple[float, ...] = ()
+
+
+class _Line(msgspec.Struct):
+    """The fields of a sample's line that statistics need; msgspec skips over the others."""
+
+    task: str
+    doc: str
+    scores: dict[str, _Score]
+    language: str | None = None
+    group: str | None = None
+    cluster: str | None = None
+    prompt: msgspec.Raw = _NOTHING
+    pairs: msgspec.Raw = _NOTHING
+
+
+@dataclass(frozen=True)
+class MetricColumn:
+    """One metric over a task's documents.
+
+    Attributes:
+        values: float64, shape (n,); NaN = not measured.
+        invalid: bool, shape (n,): nothing could be extracted.
+        stats: float64, shape (n, k): sufficient statistics of a corpus metric (zeros where not measured), else None.
+    """
+
+    values: NDArray[np.float64]
+    invalid: NDArray[np.bool_]
+    stats: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class TaskColumns:
+    """One task's documents in file order.
+
+    Attributes:
+        offsets: byte offset of each document's line in `samples.jsonl`, for `SavedRun.sample_at`.
+        asked: a hash of each rendered request; equal within one process exactly when the texts are.
+    """
+
+    task: str
+    docs: tuple[str, ...]
+    languages: tuple[str | None, ...]
+    groups: tuple[str | None, ...]
+    clusters: tuple[str | None, ...]
+    offsets: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    metrics: Mapping[str, MetricColumn]
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Index by document id."""
+        return {doc: i for i, doc in enumerate(self.docs)}
+
+
+@dataclass
+class _Open:
+    """A task's columns while its lines are read."""
+
+    docs: list[str] = field(default_factory=list)
+    languages: list[str | None] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
+    clusters: list[str | None] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    scores: list[dict[str, _Score]] = field(default_factory=list)
+
+    def add(self, line: _Line, offset: int) -> None:
+        self.docs.append(line.doc)
+        self.languages.append(line.language)
+        self.groups.append(line.group)
+        self.clusters.append(line.cluster)
+        self.offsets.append(offset)
+        self.asked.append(hash((bytes(line.prompt), bytes(line.pairs))))
+        self.scores.append(line.scores)
+
+    def closed(self, task: str) -> TaskColumns:
+        import numpy as np
+
+        names = dict.fromkeys(name for scores in self.scores for name in scores)
+        metrics = {name: _metric([scores.get(name) for scores in self.scores]) for name in names}
+        return TaskColumns(
+            task=task,
+            docs=tuple(self.docs),
+            languages=tuple(self.languages),
+            groups=tuple(self.groups),
+            clusters=tuple(self.clusters),
+            offsets=np.array(self.offsets, dtype=np.int64),
+            asked=np.array(self.asked, dtype=np.int64),
+            metrics=metrics,
+        )
+
+
+def _metric(scores: list[_Score | None]) -> MetricColumn:
+    import numpy as np
+
+    values = np.array([np.nan if s is None or s.value is None else s.value for s in scores])
+    invalid = np.array([s is not None and "invalid" in s.flags for s in scores], dtype=bool)
+    width = max((len(s.stats) for s in scores if s is not None), default=0)
+    if not width:
+        return MetricColumn(values, invalid)
+    blank = (0.0,) * width
+    return MetricColumn(values, invalid, np.array([s.stats if s is not None and s.stats else blank for s in scores]))
+
+
+def read_columns(path: Path) -> dict[str, TaskColumns]:
+    """Every task of a `samples.jsonl`, in order of first appearance.
+
+    Raises:
+        DataError: a line that is not a sample, with its number; or a document twice.
+    """
+    decode = msgspec.json.Decoder(_Line).decode
+    found: dict[str, _Open] = {}
+    offset = 0
+    with path.open("rb") as handle:
+        for number, text in enumerate(handle, 1):
+            try:
+                line = decode(text)
+            except msgspec.MsgspecError as error:
+                line = _leniently(text, f"{path}:{number}", error)
+            found.setdefault(line.task, _Open()).add(line, offset)
+            offset += len(text)
+    columns = {task: opened.closed(task) for task, opened in found.items()}
+    for task, closed in columns.items():
+        if len(closed.place) != len(closed.docs):
+            raise DataError(f"{path} holds a document of {task} twice; run `evalkit run` again to rebuild it (answers are kept)")
+    return columns
+
+
+def _leniently(text: bytes, where: str, error: Exception) -> _Line:
+    """What msgspec refuses and JSON allows: a model's lone surrogate, written as an escape."""
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        asked = {name: msgspec.Raw(json.dumps(raw.pop(name)).encode()) for name in ("prompt", "pairs") if name in raw}
+        line = msgspec.convert({name: raw[name] for name in _Line.__struct_fields__ if name in raw}, _Line, strict=True)
+        for name, value in asked.items():
+            setattr(line, name, value)
+        return line
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise DataError(f"{where} is damaged ({error}); run the same `evalkit run` again to rebuild it (answers are kept)") from error

@@ -1,0 +1,56 @@
+"""Uncertainty: standard errors, intervals, paired tests, many tests at once, power. Every formula names its source.
+
+`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus` and `paired` import numpy when called.
+"""
+
+from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
+from evalkit.stats.corpus import CORPUS, Corpora
+from evalkit.stats.intervals import (
+    LEVEL,
+    Interval,
+    clustered_stderr,
+    macro_stderr,
+    mean,
+    pooled_stderr,
+    stderr_of_mean,
+    t_interval,
+    wilson,
+)
+from evalkit.stats.paired import (
+    bootstrap_difference,
+    corpus_permutation,
+    matched_difference,
+    mcnemar_exact,
+    sign_flip,
+)
+from evalkit.stats.power import detectable
+from evalkit.stats.several import holm
+from evalkit.stats.student import t_cdf, t_quantile
+
+__all__ = [
+    "CORPUS",
+    "LEVEL",
+    "Corpora",
+    "Interval",
+    "bootstrap_clusters",
+    "bootstrap_difference",
+    "bootstrap_interval",
+    "bootstrap_strata",
+    "bootstrap_totals",
+    "clustered_stderr",
+    "corpus_permutation",
+    "detectable",
+    "holm",
+    "macro_stderr",
+    "matched_difference",
+    "mcnemar_exact",
+    "mean",
+    "pooled_stderr",
+    "resample_weights",
+    "sign_flip",
+    "stderr_of_mean",
+    "t_cdf",
+    "t_interval",
+    "t_quantile",
+    "wilson",
+]

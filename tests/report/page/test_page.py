@@ -1,0 +1,98 @@
+"""What is in the file, without a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.errors import DataError
+from evalkit.report import build, load_card
+from evalkit.report.page import write_page
+from evalkit.report.page.blocks import SIZE, Blocks, index
+from evalkit.results import RunResult
+from evalkit.saved import load_run
+
+Maker = Callable[..., RunResult]
+
+
+def write(path: Path, *runs: RunResult, max_bytes: int = 20_000_000) -> Any:
+    return write_page(build(runs, load_card()), [load_run(run.path) for run in runs if run.path], path, max_bytes=max_bytes)
+
+
+def stored(page: str, name: str) -> Any:
+    found = re.search(f'id="block-{name}">([^<]*)<', page)
+    assert found
+    return json.loads(zlib.decompress(base64.b64decode(found[1])))
+
+
+def test_equal_runs_give_equal_bytes(make_run: Maker, tmp_path: Path) -> None:
+    run = make_run("a", [True, False])
+    write(tmp_path / "1.html", run)
+    write(tmp_path / "2.html", run)
+    assert (tmp_path / "1.html").read_bytes() == (tmp_path / "2.html").read_bytes()
+
+
+def test_nothing_points_outside(make_run: Maker, tmp_path: Path) -> None:
+    write(tmp_path / "1.html", make_run("a", [True, False]))
+    page = (tmp_path / "1.html").read_text(encoding="utf-8")
+    assert not re.search(r"(src|href)=\"(?!#)", page) and "@import" not in page and "url(" not in page
+    assert "default-src 'none'" in page
+
+
+def test_runs_that_asked_the_same_share_what_was_asked(make_run: Maker, tmp_path: Path) -> None:
+    write(tmp_path / "1.html", make_run("a", [True, False]), make_run("b", [False, False]))
+    found = re.search(r'id="index">(.*?)</script>', (tmp_path / "1.html").read_text(encoding="utf-8"))
+    assert found
+    a, b = (run["tasks"]["sky"] for run in json.loads(found[1]))
+    assert a["asked"] == b["asked"] and a["answered"] != b["answered"]
+
+
+def test_prompts_come_back_from_their_fronts(make_run: Maker, tmp_path: Path) -> None:
+    prompts = ["shots 😀\nQ: one", "shots 😀\nQ: two", "shots 😁", "", "shots 😁"]
+    samples = [{"task": "t", "doc": str(i), "prompt": p, "responses": [], "scores": {}, "target": "x"} for i, p in enumerate(prompts)]
+    blocks = Blocks()
+    columns = index(samples, "em", blocks, None)
+    asked = json.loads(zlib.decompress(base64.b64decode(blocks.texts[columns["asked"][0]])))
+    before, back = b"", []
+    for sample in asked:
+        ((shared, rest),) = sample["prompts"]
+        before = before[: 2 * shared] + rest.encode("utf-16-le")
+        back.append(before.decode("utf-16-le"))
+    assert back == prompts
+
+
+def test_too_many_samples_are_left_out_and_counted(make_run: Maker, tmp_path: Path) -> None:
+    import random
+
+    noise = random.Random(0)
+    text = lambda: "".join(noise.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=400))  # noqa: E731
+    samples = [
+        {"task": "speech", "doc": str(i), "prompt": text(), "target": "x", "responses": [], "scores": {"em": {"value": None}}}
+        for i in range(5 * SIZE)
+    ]
+    written = write(tmp_path / "1.html", make_run("a", [True], samples), max_bytes=550_000)
+    assert 0 < written.samples < 5 * SIZE and written.samples + written.left_out == 5 * SIZE
+    assert (tmp_path / "1.html").stat().st_size <= 550_000
+
+
+def test_a_damaged_line_is_named(make_run: Maker, tmp_path: Path) -> None:
+    run = make_run("a", [True])
+    assert run.path
+    with (run.path / "samples.jsonl").open("a", encoding="utf-8") as handle:
+        handle.write('{"task": "sky\n')
+    with pytest.raises(DataError, match=r"samples.jsonl:8 is damaged"):
+        write(tmp_path / "1.html", run)
+
+
+def test_no_samples_is_a_page_of_tables(make_run: Maker, tmp_path: Path) -> None:
+    run = make_run("a", [True])
+    assert run.path
+    (run.path / "samples.jsonl").unlink()
+    assert write(tmp_path / "1.html", run).samples == 0
