@@ -198,7 +198,7 @@ def test_a_row_without_its_field(evalkit: Evalkit, tmp_path: Path) -> None:
     row = {"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e", "f", "g"], "label": "0"}
     write_jsonl(tmp_path / "rows/hellaswag/validation.jsonl", [row, {k: v for k, v in row.items() if k != "endings"}])
     said = evalkit("run", "task=hellaswag", "model=fake", "data=local", "data.root=rows")
-    assert said.code == 3 and "endings" in said.error and "hellaswag" in said.error and "1" in said.error
+    assert said.code == 3 and "endings" in said.error and "hellaswag" in said.error and "validation.jsonl:2:" in said.error
 
 
 def test_bad_rows_and_files(evalkit: Evalkit, tmp_path: Path) -> None:
