@@ -11,6 +11,9 @@ from collections.abc import Sequence
 # Devanagari block); U+06D4 is Urdu's full stop.
 SENTENCE_ENDS = "\u0964\u0965\u06d4"
 
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+# TriviaQA's scorer puts a blank in the place of punctuation, NQ-open's nothing.
+_BLANK_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2019\u00b4`", " "))
 _NO_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -47,3 +50,16 @@ def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_c
     if ignore_case:
         text = text.lower()
     return text.translate(_NO_ASCII_PUNCTUATION) if ignore_punctuation else text
+
+
+def triviaqa_answer(text: str) -> str:
+    """An answer as TriviaQA's own scorer compares it (Joshi et al., 2017): lower case, then blanks for underscores,
+    punctuation (ASCII, curly single quotes, accents standing alone) and English articles, runs of white space closed."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_BLANK_PUNCTUATION)).split())
+
+
+def nq_open_answer(text: str) -> str:
+    """An answer as NQ-open's authors compare it (Lee et al., 2019): canonical decomposition, lower case, ASCII punctuation
+    deleted, English articles blanked, runs of white space closed."""
+    bare = unicodedata.normalize("NFD", text).lower().translate(_NO_ASCII_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())

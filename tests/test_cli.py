@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import yaml
 
 CHAT = "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
 SMALL = ["task=hellaswag", "model=fake", "data=samples"]
@@ -53,9 +54,9 @@ def test_run_prints_the_table_and_leaves_a_whole_folder(evalkit: Evalkit, tmp_pa
     assert not [name for name in names if name.startswith(".") or name.endswith(".tmp")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
     scores = json.loads((only_run(tmp_path) / "scores.json").read_text())
-    assert scores["complete"] and scores["tasks"]["hellaswag"]["n_docs"] == 8
+    assert scores["complete"] and scores["tasks"]["hellaswag"]["n_docs"] == 12
     rows = [json.loads(line) for line in (only_run(tmp_path) / "samples.jsonl").read_text().splitlines()]
-    assert [row["row"] for row in rows] == list(range(8)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
+    assert [row["row"] for row in rows] == list(range(12)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
 
 
 def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
@@ -85,6 +86,9 @@ def task_names() -> list[str]:
     return sorted(file.stem for file in (conf_dir() / "task").glob("*.yaml"))
 
 
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
 @pytest.mark.parametrize("task", task_names())
 def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     said = evalkit("show", f"task={task}", "n=2", "data=samples")
@@ -92,7 +96,10 @@ def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     assert said.out.startswith(f"{task}: ") and said.out.count("── ") == 2 and "sample rows, not the benchmark" in said.out
     assert ("[continuation 0]" in said.out) or ("[generates]" in said.out) or ("[pair 1] continuation" in said.out)
     chat = evalkit("show", f"task={task}", "n=1", "data=samples", "chat=true")
-    assert chat.code == 0 and "[user]" in chat.out
+    assert chat.code == 0, chat.err
+    # A form that is scored as plain text by its protocol (`chat: false`) stays so.
+    plain = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
+    assert ("[user]" in chat.out) is not plain
 
 
 def test_hydras_own_flags(evalkit: Evalkit) -> None:
@@ -198,7 +205,7 @@ def test_a_row_without_its_field(evalkit: Evalkit, tmp_path: Path) -> None:
     row = {"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e", "f", "g"], "label": "0"}
     write_jsonl(tmp_path / "rows/hellaswag/validation.jsonl", [row, {k: v for k, v in row.items() if k != "endings"}])
     said = evalkit("run", "task=hellaswag", "model=fake", "data=local", "data.root=rows")
-    assert said.code == 3 and "endings" in said.error and "hellaswag" in said.error and "validation.jsonl:2:" in said.error
+    assert said.code == 3 and "endings" in said.error and "validation.jsonl:2" in said.error
 
 
 def test_bad_rows_and_files(evalkit: Evalkit, tmp_path: Path) -> None:
@@ -292,15 +299,21 @@ def test_report_redraws_one_and_many(evalkit: Evalkit, tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()}
     again = evalkit("report", "a")
     assert again.code == 0 and again.out == first.out
-    assert {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()} == before
+    after = {str(file.relative_to(tmp_path / "a")): file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()}
+    assert {name: after[name] for name in before} == before
+    assert {"report.html", "plots/intervals-1.svg", "plots/intervals-1.png"} <= after.keys() - before.keys()
+    evalkit("report", "a")
+    assert {str(file.relative_to(tmp_path / "a")): file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()} == after
     both = evalkit("report", "a", "b", "out=both")
     assert both.code == 0 and "fake" in both.out and "other" in both.out and any((tmp_path / "both").iterdir())
     assert "is damaged" in broken(evalkit, tmp_path, "config.json") and "scores.json" in broken(evalkit, tmp_path, "scores.json")
 
 
 def broken(evalkit: Evalkit, tmp_path: Path, name: str) -> str:
+    whole = (tmp_path / "b" / name).read_bytes()
     (tmp_path / "b" / name).write_text("{")
     said = evalkit("score" if name == "config.json" else "report", "b")
+    (tmp_path / "b" / name).write_bytes(whole)
     assert said.code in (2, 3)
     return said.error
 
@@ -352,7 +365,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         assert said.code == 0, said.err
         scores = json.loads((tmp_path / name / "scores.json").read_text())
         summary = scores["tasks"]["gsm8k"]["summaries"]["flexible_extract"]
-        assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 5, 1) and abs(summary["value"] - 2 / 3) < 1e-12
+        assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 9, 1) and abs(summary["value"] - 2 / 3) < 1e-12
         assert scores["model"] == "theirs" and scores["complete"]  # nothing to continue: the five are counted
         outputs.append(said.out)
     assert outputs[0] == outputs[1]
@@ -372,7 +385,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"response": "a"}', ":2: expected"),
         ("7", ":2: expected"),
         ('{"id": 0, "response": "a"}', ":2: document 0 was answered on an earlier line"),
-        ('{"id": 8, "response": "a"}', ":2: row index 8 is out of range"),
+        ('{"id": 12, "response": "a"}', ":2: row index 12 is out of range"),
         ('{"id": -1, "response": "a"}', ":2: no document has the id -1"),
         ('{"id": "dev/1", "response": "a"}', ":2: no document has the id 'dev/1'"),
         ('{"id": true, "response": "a"}', ":2: no document has the id True"),
@@ -396,7 +409,7 @@ def test_answers_that_cannot_be_scored(evalkit: Evalkit, tmp_path: Path) -> None
     assert "answers to one task; 2 were chosen" in evalkit("score", "task=[gsm8k,mmlu]", f"responses={file}", "data=samples").error
     assert "no task was chosen" in evalkit("score", f"responses={file}", "data=samples").error
     file.write_text("")
-    assert "answers none of the 8 documents" in evalkit("score", "task=gsm8k", f"responses={file}", "data=samples").error
+    assert "answers none of the 12 documents" in evalkit("score", "task=gsm8k", f"responses={file}", "data=samples").error
 
 
 # ---- a real process ----

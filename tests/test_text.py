@@ -2,10 +2,11 @@ import string
 import sys
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.text import ascii_digits, indic_answer, nfc, normalize_answer, strip_sentence_end
+from evalkit.text import ascii_digits, indic_answer, nfc, normalize_answer, nq_open_answer, strip_sentence_end, triviaqa_answer
 
 DIGITS = st.sampled_from([c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) == "Nd"])
 
@@ -59,3 +60,20 @@ def test_patterns_go_first_and_in_order() -> None:
     assert normalize_answer("abc", ignore_patterns=["b", "ac"]) == ""
     assert normalize_answer("abc", ignore_patterns=["ac", "b"]) == "ac"
     assert normalize_answer("है।", ignore_punctuation=True) == "है।"  # a danda is not ASCII punctuation
+
+
+@pytest.mark.parametrize(
+    ("text", "trivia", "nq"),
+    [
+        ("The Café_Müller!", "café müller", "cafe\u0301mu\u0308ller"),  # an underscore is punctuation to one, a blank to the other
+        ("U.S. Navy", "u s navy", "us navy"),
+        ("Rock \u2018n\u2019 roll", "rock n roll", "rock \u2018n\u2019 roll"),
+        (" An  apple a day ", "apple day", "apple day"),
+        ("theatre an'd", "theatre d", "theatre and"),  # whole words only, once punctuation is gone
+        ("1,000", "1 000", "1000"),
+        ("the", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_answers_as_the_benchmarks_own_scorers_compare_them(text: str, trivia: str, nq: str) -> None:
+    assert (triviaqa_answer(text), nq_open_answer(text)) == (trivia, nq)

@@ -1,6 +1,6 @@
 """Metrics: what a model answered → one score a document → one score a benchmark, with its uncertainty."""
 
-from evalkit.metrics.accuracy import Accuracy
+from evalkit.metrics.accuracy import Accuracy, TrueMass
 from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
 from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
 from evalkit.metrics.bertscore import BertScore
@@ -33,6 +33,7 @@ __all__ = [
     "ShuffledReferences",
     "Squad",
     "Subset",
+    "TrueMass",
     "macro_average",
     "score_baselines",
     "score_documents",

@@ -112,7 +112,7 @@ def test_a_dead_address_is_noticed_soon() -> None:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
     started = time.monotonic()
-    with pytest.raises(ModelError, match="requests in a row failed, the last one: http://127.0.0.1:.* cannot be reached"):
+    with pytest.raises(ModelError, match=r"requests in a row failed, the last one: http://127.0.0.1:.* cannot be reached"):
         ask(hosted(url, traffic={"retries": 50}), 100)
     assert time.monotonic() - started < 10
 
