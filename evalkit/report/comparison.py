@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from evalkit.report import numbers
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.published import Card, CardTable, PublishedCell
-from evalkit.report.rows import SAMPLE_ROWS, Entry, Section, names, sections
+from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.results import RunResult, TaskResult
+from evalkit.saved import SAMPLE_ROWS
 
 _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
