@@ -69,6 +69,13 @@ class RunResult:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
+    @property
+    def card_columns(self) -> tuple[str, ...]:
+        """The columns of the model card that this model fills (`model.card_name` of its configuration); often none."""
+        model = (self.manifest.get("config") or {}).get("model") or {}
+        name = model.get("card_name") if isinstance(model, Mapping) else None
+        return tuple(name) if isinstance(name, list) else (str(name),) if name else ()
+
 
 SCHEMA_VERSION = 1
 
