@@ -35,7 +35,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit show task=mmlu n=2                                rendered prompts, shots and targets; loads no model
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
-  evalkit report RUN...                                     redraw the tables  [out=DIR]
+  evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
 

@@ -18,7 +18,7 @@ from evalkit.types import Doc
 
 CONFIG, PLAN, SAMPLES, SCORES, MANIFEST = "config.json", "plan.jsonl", "samples.jsonl", "scores.json", "manifest.json"
 # Settings that change speed or place, never an answer: they stay out of the run directory's name.
-THROUGHPUT = frozenset({"device", "batch_tokens", "results_dir", "run_dir", "progress"})
+THROUGHPUT = frozenset({"device", "batch_tokens", "results_dir", "run_dir", "progress", "traffic", "api_key_env", "price", "max_cost"})
 
 
 def run_dir(results_dir: Path, label: str, config: Mapping[str, Any]) -> Path:

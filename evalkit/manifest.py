@@ -26,6 +26,7 @@ PACKAGES = (
     "numpy",
     "hydra-core",
     "peft",
+    "openai",
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from evalkit.models.base import WorkItem
+from evalkit.types import GenerateRequest, Prompt, Request
 
 EVERY_S = 15.0
 NAMES = {"loglikelihood": "scoring", "generate": "generating"}
@@ -38,10 +39,21 @@ class Silent:
 
 def work(item: WorkItem) -> int:
     """Tokens a request costs, roughly: what the estimate of the remaining time is based on."""
+    if item.request is not None:
+        return _characters(item.request) // 4 + (item.params.max_new_tokens if item.params else 1)
     if item.kind == "generate":
         return len(item.prompt_ids) + (item.params.max_new_tokens if item.params else 0)
     # The pairs of an item mostly share their context, which is then read once.
     return max(len(context) for context, _ in item.pairs) + sum(len(target) for _, target in item.pairs)
+
+
+def _characters(request: Request) -> int:
+    def of(prompt: Prompt) -> int:
+        return len(prompt) if isinstance(prompt, str) else sum(len(turn.content) for turn in prompt)
+
+    if isinstance(request, GenerateRequest):
+        return of(request.prompt)
+    return sum(of(context) + len(continuation) for context, continuation in request.pairs)
 
 
 class Lines:

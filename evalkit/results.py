@@ -19,12 +19,14 @@ class TaskResult:
     Attributes:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
-        n_total: documents the loaded split holds; coverage is measured / n_total.
-        counts: documents per remark: truncated, length, empty, error, invalid.
+        n_total: documents the loaded split holds; coverage is (measured or set apart) / n_total.
+        counts: documents per remark: truncated, length, empty, refused, filtered, error, invalid.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
+        card_row: name of the published row this is another form of; empty when it is the row of its own name, or none.
+        baselines: metric name -> baseline name -> what answers without a model score on the same documents.
     """
 
     task: str
@@ -40,6 +42,8 @@ class TaskResult:
     rows_sha256: str = ""
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
+    baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
+    card_row: str = ""
 
     @property
     def score(self) -> Summary:
@@ -48,7 +52,7 @@ class TaskResult:
     @property
     def coverage(self) -> float:
         """Share of the loaded split that was measured, in [0, 1]."""
-        return self.score.n / self.n_total if self.n_total else 0.0
+        return (self.score.n + self.score.n_apart) / self.n_total if self.n_total else 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,13 @@ def _summary(raw: Mapping[str, Any]) -> Summary:
 
 def _task(raw: Mapping[str, Any]) -> TaskResult:
     summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
-    categories = {metric: {name: _summary(s) for name, s in by.items()} for metric, by in raw["categories"].items()}
     if raw["headline"] not in summaries:
         raise KeyError(f"summary of {raw['headline']}")
-    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "notes": tuple(raw["notes"])})
+    categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
+    return TaskResult(
+        **{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])}
+    )
+
+
+def _by_metric(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Summary]]:
+    return {metric: {name: _summary(summary) for name, summary in by.items()} for metric, by in raw.items()}

@@ -15,7 +15,7 @@ from typing import Any
 from evalkit import folder as folders
 from evalkit import manifest
 from evalkit.data import Loaded, Source, draw, limit_docs, load
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, ModelError
 from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
 from evalkit.journal import read as read_journal
@@ -41,11 +41,12 @@ class Prepared:
     loaded: Loaded
 
 
-def prepare(task: Task, source: Source, limit: int | None, chat: bool | None) -> Prepared:
+def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False) -> Prepared:
     """Load documents, draw shots over all of them, then limit, then render.
 
     Args:
         chat: the run's wish; the task's own `chat` wins when it has one. None means plain text.
+        template: whether the model has a chat template, for tasks that ask for it where there is one.
     """
     loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
@@ -54,11 +55,11 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None) ->
         if isinstance(metric, ChecksDocs):
             for doc in docs:
                 metric.check(doc)
-    as_chat = bool(task.chat if task.chat is not None else chat)
+    as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
-    template = ("prompted through the model's chat template",) if as_chat else ()
-    evidence = Evidence(docs, len(loaded.docs), loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *template))
+    way = ("prompted through the model's chat template",) if as_chat else ()
+    evidence = Evidence(docs, len(loaded.docs), loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
     return Prepared(task, evidence, shots, requests, loaded)
 
 
@@ -86,7 +87,7 @@ def run(
     progress = progress or Silent()
     clock = _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat) for task in tasks]
+        prepared = [prepare(task, source, limit, chat, _has_template(model, task)) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     with Journal(folder) as journal:
@@ -110,6 +111,11 @@ def run(
     return RunResult(result.model, result.tasks, result.complete, about, folder)
 
 
+def _has_template(model: Model, task: Task) -> bool:
+    """Asked only where it decides something: a back end may have to load a tokenizer to know."""
+    return task.chat == "auto" and model.capabilities.chat
+
+
 def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress: Progress) -> int:
     """Ask what is missing, journalling every batch as it finishes; returns the number of new answers."""
     left: dict[str, WorkItem] = {item.key: item for item in items if item.key not in journal.answers}
@@ -127,6 +133,8 @@ def _answer(model: Model, items: Sequence[WorkItem], journal: Journal, progress:
                 progress.advance(finished)
     finally:
         progress.stop()
+    if failed and not any(item.key in journal.answers for item in items):
+        raise ModelError(f"every one of {len(failed)} requests failed, so nothing was measured; the first: {next(iter(failed.values()))}")
     if failed:
         log.warning(
             "%d of %d requests failed and are not scored (first: %s); the same command asks them again",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalkit.metrics import score_baselines, score_documents
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Response, SampleScore, Summary
@@ -39,8 +40,8 @@ def score_task(
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
     """
-    scores = {m.name: [m.score(doc, answers.get(doc.id, ())) for doc in evidence.docs] for m in task.metrics}
-    summaries = {m.name: m.summarize(scores[m.name]) for m in task.metrics}
+    scores = {m.name: score_documents(m, evidence.docs, answers) for m in task.metrics}
+    summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
         headline=task.headline,
@@ -55,6 +56,8 @@ def score_task(
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
         notes=(*task.notes, *evidence.notes),
+        baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
+        card_row=task.card_row,
     )
     return result, scores
 

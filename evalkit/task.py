@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from evalkit.data import DataSpec
 from evalkit.errors import ConfigError
-from evalkit.metrics import Metric
+from evalkit.metrics import Baseline, Metric, macro_average
 from evalkit.prompts import PromptFormatter
+from evalkit.types import SampleScore, Summary
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,13 @@ class Task:
         groups: category -> names of subjects, for a second level of averages (MMLU).
         languages: ISO codes; empty for a benchmark with one language.
         version: raised whenever a score could change; part of every comparison.
-        chat: None leaves the choice to the run; True/False fixes it for this task.
+        chat: None leaves the choice to the run (plain text, unless it says otherwise); True/False fixes it for this task;
+            `auto` leaves it to the run and, where that says nothing, to the model: its chat template if it has one.
         notes: lines for under the table: why this protocol, what is assumed.
+        average: over languages (or subjects): `size` is the mean over documents, `macro` the unweighted mean of the
+            languages' scores. The other one is printed beside it.
+        card_row: the published row this task measures, when it is not the one of its own name: another form of it.
+        baselines: answers without a model, scored by every metric and printed beside the score.
     """
 
     name: str
@@ -53,9 +60,12 @@ class Task:
     languages: Sequence[str] = ()
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     version: int = 1
-    chat: bool | None = None
+    chat: bool | Literal["auto"] | None = None
     notes: Sequence[str] = ()
     description: str = ""
+    baselines: Sequence[Baseline] = ()
+    average: Literal["size", "macro"] = "size"
+    card_row: str = ""
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]
@@ -63,5 +73,20 @@ class Task:
             raise ConfigError(f"task {self.name}: headline {self.headline!r} is not one of its metrics: {', '.join(names)}")
         if len(set(names)) != len(names):
             raise ConfigError(f"task {self.name}: two metrics share a name: {', '.join(names)}; set name: on one of them")
+        if self.chat not in (None, True, False, "auto"):
+            raise ConfigError(f"task {self.name}: chat={self.chat!r} is unknown; use true, false, auto or null")
+        if self.average not in ("size", "macro"):
+            raise ConfigError(f"task {self.name}: average={self.average!r} is unknown; use size or macro")
         if not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
             raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot!r} is not a whole number of 0 or more")
+
+    def as_chat(self, wish: bool | None, template: bool) -> bool:
+        """Whether to prompt through the chat template: the task's own word, the run's `wish`, then whether there is one."""
+        if isinstance(self.chat, bool):
+            return self.chat
+        return wish if wish is not None else self.chat == "auto" and template
+
+    def summarize(self, metric: Metric, scores: Sequence[SampleScore]) -> Summary:
+        """The metric's summary, averaged over languages as this task does it."""
+        summary = metric.summarize(scores)
+        return macro_average(summary) if self.average == "macro" else summary

@@ -81,7 +81,8 @@ Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
 # empty: nothing but white space came back. error: no answer; never stored, never scored.
-Status = Literal["ok", "length", "empty", "error"]
+# refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
+Status = Literal["ok", "length", "empty", "refused", "filtered", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class SampleScore:
         stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
         prediction: what was extracted, for people and for the sample page; None when unparsable.
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
-            `empty`, `length`, `truncated`, `error`.
+            `empty`, `length`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
     """
 
@@ -149,6 +150,10 @@ class Summary:
         macro: unweighted mean over `groups`; None without groups.
         corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
             the score (`chrf`); empty for a mean of sample values.
+        weighted: the mean over documents, when `value` is the macro mean instead (a task's `average: macro`).
+        n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
+            wrong, and no gap in coverage.
+        note: what a reader must know before trusting the number, or why there is none; printed below the table.
     """
 
     metric: str
@@ -163,3 +168,6 @@ class Summary:
     groups: Mapping[str, Summary] = field(default_factory=dict)
     macro: float | None = None
     corpus: str = ""
+    weighted: float | None = None
+    n_apart: int = 0
+    note: str = ""

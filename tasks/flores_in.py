@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from evalkit.types import Doc
 
-LANGUAGES = {
-    "as": "Assamese",
-    "bn": "Bengali",
-    "en": "English",
-    "gu": "Gujarati",
-    "hi": "Hindi",
-    "kn": "Kannada",
-    "ml": "Malayalam",
-    "mr": "Marathi",
-    "or": "Odia",
-    "pa": "Punjabi",
-    "ta": "Tamil",
-    "te": "Telugu",
-    "ur": "Urdu",
-}
+from .digest import digest
+from .languages import LANGUAGES
 
 
 def to_doc_en_xx(row: Mapping[str, Any]) -> Doc:
@@ -57,5 +43,4 @@ def _doc(row: Mapping[str, Any], direction: str) -> Doc:
         "source_language": LANGUAGES.get(codes[0], codes[0]),
         "target_language": LANGUAGES.get(codes[1], codes[1]),
     }
-    cluster = hashlib.sha256(english.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return Doc(id="", fields=fields, target=target, cluster=cluster, language=row["lang"])
+    return Doc(id="", fields=fields, target=target, cluster=digest(english), language=row["lang"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+import yaml
 
 CHAT = "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant] "
 SMALL = ["task=hellaswag", "model=fake", "data=samples"]
@@ -85,6 +86,9 @@ def task_names() -> list[str]:
     return sorted(file.stem for file in (conf_dir() / "task").glob("*.yaml"))
 
 
+CONF = Path(__file__).resolve().parents[1] / "conf"
+
+
 @pytest.mark.parametrize("task", task_names())
 def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     said = evalkit("show", f"task={task}", "n=2", "data=samples")
@@ -92,7 +96,10 @@ def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
     assert said.out.startswith(f"{task}: ") and said.out.count("── ") == 2 and "sample rows, not the benchmark" in said.out
     assert ("[continuation 0]" in said.out) or ("[generates]" in said.out) or ("[pair 1] continuation" in said.out)
     chat = evalkit("show", f"task={task}", "n=1", "data=samples", "chat=true")
-    assert chat.code == 0 and "[user]" in chat.out
+    assert chat.code == 0, chat.err
+    # A form that is scored as plain text by its protocol (`chat: false`) stays so.
+    plain = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
+    assert ("[user]" in chat.out) is not plain
 
 
 def test_hydras_own_flags(evalkit: Evalkit) -> None:
@@ -160,7 +167,8 @@ BAD = {
     "data without root": (["run", "task=mmlu", "model=fake", "data=local"], 2, "data=local needs a folder: add data.root=DIR"),
     "model path": (["run", "task=mmlu", "data=samples", "model=hf", "model.path=/no/such"], 4, "model.path=/no/such does not exist"),
     "no model path": (["run", "task=mmlu", "data=samples", "model=hf"], 4, "model.path is not set"),
-    "closed model": (["run", "task=mmlu", "data=samples", "model=gpt_4o"], 4, "cannot be run"),
+    "chat cannot score": (["run", "task=mmlu", "data=samples", "model=gpt_4o"], 4, "gpt_4o has no prompt log-probabilities"),
+    "hosted without a name": (["run", "task=mmlu", "data=samples", "model=openai"], 2, "model.name is not set"),
     "report on nothing": (["report"], 2, "needs at least one run directory"),
     "report on no run": (["report", "nowhere"], 2, "nowhere is not a run directory"),
     "score nothing": (["score"], 2, "needs a run directory, or task=NAME responses=FILE"),
@@ -197,7 +205,7 @@ def test_a_row_without_its_field(evalkit: Evalkit, tmp_path: Path) -> None:
     row = {"activity_label": "a", "ctx_a": "b", "ctx_b": "c", "endings": ["d", "e", "f", "g"], "label": "0"}
     write_jsonl(tmp_path / "rows/hellaswag/validation.jsonl", [row, {k: v for k, v in row.items() if k != "endings"}])
     said = evalkit("run", "task=hellaswag", "model=fake", "data=local", "data.root=rows")
-    assert said.code == 3 and "endings" in said.error and "hellaswag" in said.error and "1" in said.error
+    assert said.code == 3 and "endings" in said.error and "validation.jsonl:2" in said.error
 
 
 def test_bad_rows_and_files(evalkit: Evalkit, tmp_path: Path) -> None:
@@ -291,15 +299,21 @@ def test_report_redraws_one_and_many(evalkit: Evalkit, tmp_path: Path) -> None:
     before = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()}
     again = evalkit("report", "a")
     assert again.code == 0 and again.out == first.out
-    assert {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()} == before
+    after = {str(file.relative_to(tmp_path / "a")): file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()}
+    assert {name: after[name] for name in before} == before
+    assert {"report.html", "plots/intervals-1.svg", "plots/intervals-1.png"} <= after.keys() - before.keys()
+    evalkit("report", "a")
+    assert {str(file.relative_to(tmp_path / "a")): file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()} == after
     both = evalkit("report", "a", "b", "out=both")
     assert both.code == 0 and "fake" in both.out and "other" in both.out and any((tmp_path / "both").iterdir())
     assert "is damaged" in broken(evalkit, tmp_path, "config.json") and "scores.json" in broken(evalkit, tmp_path, "scores.json")
 
 
 def broken(evalkit: Evalkit, tmp_path: Path, name: str) -> str:
+    whole = (tmp_path / "b" / name).read_bytes()
     (tmp_path / "b" / name).write_text("{")
     said = evalkit("score" if name == "config.json" else "report", "b")
+    (tmp_path / "b" / name).write_bytes(whole)
     assert said.code in (2, 3)
     return said.error
 

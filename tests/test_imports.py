@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "transformers", "datasets", "pandas", "matplotlib", "evaluate", "sacrebleu", "pyarrow")
+HEAVY = ("torch", "transformers", "datasets", "pandas", "matplotlib", "evaluate", "sacrebleu", "pyarrow", "bert_score")
 
 # A module imports only from rooms of a lower rank, or from its own room.
 RANKS = {

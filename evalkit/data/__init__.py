@@ -7,7 +7,7 @@ from evalkit.data.load import load, rows_sha256
 from evalkit.data.local import LocalSource
 from evalkit.data.samples import SamplesSource
 from evalkit.data.select import limit_docs
-from evalkit.data.spec import DataSpec, Loaded, Rows, Source, SplitNotCarried
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Rows, Source, SplitNotCarried
 from evalkit.data.wheel import WheelSource
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "DataSpec",
     "HubSource",
     "HubUnreachable",
+    "LanguageNotCarried",
     "Loaded",
     "LocalSource",
     "Rows",

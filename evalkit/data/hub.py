@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from evalkit.data import net
-from evalkit.data.jsonl import read_jsonl
+from evalkit.data.rawfile import read_raw
 from evalkit.data.spec import DataSpec, Row, Rows
 from evalkit.errors import DataError
 
@@ -27,7 +25,7 @@ class HubUnreachable(DataError):
 
 @dataclass(frozen=True)
 class HubSource:
-    """Reads a hub data set with `datasets`, or its raw JSON files when the task names them in `data.files`."""
+    """Reads a hub data set with `datasets`, or its raw files (JSON, JSON lines, TSV, parquet) when the task names them in `data.files`."""
 
     # What the hub said once holds for the run: the commit of an unpinned branch, and whether it answers.
     _shas: dict[tuple[str, str | None], str] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -38,6 +36,8 @@ class HubSource:
         HubUnreachable: no network (or HF_HUB_OFFLINE) and nothing cached.
         DataError: gated, unknown data set, revision, configuration, split or file.
         """
+        if spec.private:
+            raise DataError(f"task {task}: {spec.path} {spec.private}")
         if not cached(spec, split, language) and not self._reachable():
             why = "HF_HUB_OFFLINE is set" if net.offline() else f"{net.endpoint()} does not answer"
             raise HubUnreachable(f"task {task}: {spec.path} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
@@ -132,24 +132,7 @@ def _from_file(task: str, spec: DataSpec, split: str, language: str | None, sha:
     if split not in spec.files:
         raise DataError(f"task {task}: data.files has no split {split!r}; it has {', '.join(spec.files)}")
     path = Path(hf_hub_download(spec.path, _fill(spec.files[split], language), repo_type="dataset", revision=sha))
-    if ".jsonl" in path.suffixes:
-        return read_jsonl(path)
-    return _records(task, path, spec.records)
-
-
-def _records(task: str, path: Path, key: str | None) -> list[Row]:
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"task {task}: {path} is not valid JSON ({error}); delete it from the cache and read it again") from error
-    if key is not None:
-        if not isinstance(content, dict) or key not in content:
-            has = ", ".join(content) if isinstance(content, dict) else f"a {type(content).__name__}"
-            raise DataError(f"task {task}: {path.name} has no {key!r}; it has: {has}; set data.records")
-        content = content[key]
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise DataError(f"task {task}: {path.name} is not a list of objects; set data.records to the key of that list")
-    return content
+    return read_raw(task, path, spec.records, tuple(spec.columns))
 
 
 def explain(error: BaseException, task: str, spec: DataSpec, split: str, language: str | None) -> DataError:

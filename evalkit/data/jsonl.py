@@ -18,6 +18,11 @@ def read_jsonl(path: Path) -> list[Row]:
     Raises:
         DataError: the file cannot be read, or a line is not a JSON object; names `file:line`.
     """
+    return [row for _, row in numbered_jsonl(path)]
+
+
+def numbered_jsonl(path: Path) -> list[tuple[int, Row]]:
+    """(line number from 1, row) of every object; otherwise as `read_jsonl`."""
     try:
         with _open(path) as lines:
             return list(_objects(path, lines))
@@ -36,7 +41,7 @@ def _open(path: Path) -> IO[str]:
     return path.open(encoding="utf-8")
 
 
-def _objects(path: Path, lines: IO[str]) -> Iterator[Row]:
+def _objects(path: Path, lines: IO[str]) -> Iterator[tuple[int, Row]]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -46,4 +51,4 @@ def _objects(path: Path, lines: IO[str]) -> Iterator[Row]:
             raise DataError(f"{path}:{number}: not valid JSON ({error.msg} at column {error.colno}); mend or remove that line") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}:{number}: a {type(row).__name__}, not a JSON object; every line must be one row")
-        yield row
+        yield number, row

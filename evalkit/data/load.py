@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalkit.data.spec import DataSpec, Loaded, Row, Rows, Source, SplitNotCarried
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried
 from evalkit.errors import ConfigError, DataError, EvalkitError
 from evalkit.types import Doc
 
@@ -39,7 +39,7 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     """
     to_doc = _resolve(spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
-    parts = [_read(task_name, spec, source, spec.split, code, to_doc) for code in codes]
+    parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)
     docs = tuple(doc for part in parts for doc in part.docs)
     if not docs:
         raise DataError(f"task {task_name}: {_where(parts)} has no row that can be scored; check data.split and data.to_doc={spec.to_doc}")
@@ -57,7 +57,7 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         revision=next((part.read.revision for part in every if part.read.revision), None),
         sample_rows=any(part.read.sample_rows for part in every),
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
-        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *notes])),
+        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *absent, *notes])),
     )
 
 
@@ -82,6 +82,28 @@ def _resolve(dotted: str) -> ToDoc:
     return function
 
 
+def _evaluated(
+    task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc
+) -> tuple[list[_Part], tuple[str | None, ...], tuple[str, ...]]:
+    """(the evaluated split of every language there is, those languages, a line about the others).
+
+    Raises:
+        DataError: also when no language is there.
+    """
+    parts, absent = [], []
+    missing: LanguageNotCarried | None = None
+    for code in codes:
+        try:
+            parts.append(_read(task, spec, source, spec.split, code, to_doc))
+        except LanguageNotCarried as error:
+            absent.append(str(code))
+            missing = missing or error
+    if missing and not parts:
+        raise missing
+    note = (f"languages without rows here, left out: {', '.join(absent)}",) if absent else ()
+    return parts, tuple(part.language for part in parts), note
+
+
 def _pool(
     task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc
 ) -> tuple[list[_Part], tuple[str, ...]]:
@@ -101,28 +123,54 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
     if not read.rows:
         raise DataError(f"task {task}: {read.where} is empty; expected rows of {spec.path} split {split}")
     prefix = f"{language}/{split}" if language else split
-    docs = []
+    docs, errors = [], []
     for index, row in enumerate(read.rows):
-        doc = _convert(task, spec, read.where, index, row, to_doc)
+        at = read.places[index] if read.places else f"{read.where}, row {index}"
+        try:
+            doc = _convert(task, spec, at, _with_language(task, spec, at, row, language), to_doc)
+        except DataError as error:
+            errors.append((str(error), at))
+            continue
         if doc is not None:
             docs.append(replace(doc, id=doc.id or f"{prefix}/{index}", language=doc.language or language))
+    if errors:
+        raise DataError(errors[0][0] + _more([at for _, at in errors[1:]]))
     return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
 
 
-def _convert(task: str, spec: DataSpec, where: str, index: int, row: Row, to_doc: ToDoc) -> Doc | None:
+def _more(places: Sequence[str]) -> str:
+    """Where else rows are wrong, so that a file can be mended in one go."""
+    if not places:
+        return ""
+    shown = ", ".join(place.rpartition(":")[2].rpartition(" ")[2] for place in places[:10])
+    return f" ({len(places)} more rows are wrong: {shown}{', …' if len(places) > 10 else ''})"
+
+
+def _with_language(task: str, spec: DataSpec, at: str, row: Row, language: str | None) -> Row:
+    field = spec.language_field
+    if field is None or language is None:
+        return row
+    if row.get(field) not in (None, language):
+        raise DataError(f"task {task}: {at}: field {field!r}: {row[field]!r} among the rows of {language!r}; mend the row or move it")
+    return {**row, field: language}
+
+
+def _convert(task: str, spec: DataSpec, at: str, row: Row, to_doc: ToDoc) -> Doc | None:
     present = ", ".join(row) if row else "none"
     for name in spec.required:
         if name not in row:
-            raise DataError(f"task {task}: {where}, row {index}: no field {name!r}; the row has: {present}")
+            raise DataError(f"task {task}: {at}: no field {name!r}; the row has: {present}")
     try:
         return to_doc(row)
     except EvalkitError:
         raise
     except KeyError as error:
-        raise DataError(f"task {task}: {where}, row {index}: no field {error}; the row has: {present}") from error
-    except Exception as error:  # a benchmark's own code: any failure is about this row
+        raise DataError(f"task {task}: {at}: no field {error}; the row has: {present}") from error
+    except ValueError as error:  # a benchmark's own code says what is wrong with a row
+        raise DataError(f"task {task}: {at}: {error} ({spec.to_doc})") from error
+    except Exception as error:  # any other failure of it is about this row too
         why = f"{spec.to_doc} failed: {type(error).__name__}: {error}"
-        raise DataError(f"task {task}: {where}, row {index}: {why}; the row has: {present}") from error
+        raise DataError(f"task {task}: {at}: {why}; the row has: {present}") from error
 
 
 def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit.data import mirror
-from evalkit.data.jsonl import read_jsonl
-from evalkit.data.spec import DataSpec, Rows, SplitNotCarried
+from evalkit.data.jsonl import numbered_jsonl
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Row, Rows, SplitNotCarried
 from evalkit.errors import ConfigError, DataError
 
 
@@ -21,6 +21,7 @@ class LocalSource:
         """Raises:
         ConfigError: no root was given.
         DataError: folder or file missing (the message lists what is there), or a line is not a JSON object.
+        LanguageNotCarried: see `find` and `select`.
         SplitNotCarried: the mirror's manifest says that its source lacked this split.
         """
         if not self.root:
@@ -32,17 +33,52 @@ class LocalSource:
             if reason is not None:
                 raise SplitNotCarried(f"the mirror {root} was made without it ({reason})")
         path = find(root, task, spec, split, language)
-        return _as_pulled(manifest.files.get(path.relative_to(root).as_posix()), path)
+        inside = path.is_relative_to(root)
+        read = _as_pulled(manifest.files.get(path.relative_to(root).as_posix()) if inside else None, path)
+        return select(task, spec, path, read, split, language)
 
 
 def _as_pulled(entry: mirror.Entry | None, path: Path) -> Rows:
     """The file's rows with what the mirror's manifest knows about them."""
-    rows, where = read_jsonl(path), f"local mirror {path}"
+    rows, places = read_lines(path)
+    where = f"local mirror {path}"
     if entry is None:
-        return Rows(rows, where)
+        return Rows(rows, where, places=places)
     if mirror.sha256_file(path) != entry.sha256:
-        return Rows(rows, where, sample_rows=entry.sample_rows, notes=(f"{path} was changed after it was pulled from {entry.where}",))
-    return Rows(rows, where=f"{where} ({entry.where})", revision=entry.revision, sample_rows=entry.sample_rows)
+        note = f"{path} was changed after it was pulled from {entry.where}"
+        return Rows(rows, where, sample_rows=entry.sample_rows, notes=(note,), places=places)
+    return Rows(rows, f"{where} ({entry.where})", revision=entry.revision, sample_rows=entry.sample_rows, places=places)
+
+
+def read_lines(path: Path) -> tuple[list[Row], tuple[str, ...]]:
+    """(rows, `file:line` of each)."""
+    numbered = numbered_jsonl(path)
+    return [row for _, row in numbered], tuple(f"{path}:{number}" for number, _ in numbered)
+
+
+def select(task: str, spec: DataSpec, path: Path, read: Rows, split: str, language: str | None) -> Rows:
+    """The rows of one split and language, where a file may hold several (`one_file`); otherwise all of them.
+
+    Raises:
+        DataError: a row names another split than the file it lies in.
+        LanguageNotCarried: the file has none of this language.
+    """
+    if not spec.one_file:
+        return read
+    splits = (None, split, spec.local_stem(split))
+    field = spec.language_field
+    several = language is not None and path.parent.name != language
+    kept = []
+    for row, place in zip(read.rows, read.places, strict=True):
+        if row.get("split") not in splits:
+            if not several and path.stem in splits:
+                raise DataError(f"task {task}: {place}: split {row['split']!r} in a file of split {split!r}; mend the row or move it")
+            continue
+        if not (several and field and row.get(field) not in (None, language)):
+            kept.append((row, place))
+    if not kept and read.rows:
+        raise LanguageNotCarried(f"task {task}: {path} has no row of split {split!r}" + (f" in language {language!r}" if language else ""))
+    return replace(read, rows=[row for row, _ in kept], places=tuple(place for _, place in kept))
 
 
 def find(root: Path, task: str, spec: DataSpec, split: str, language: str | None) -> Path:
@@ -50,16 +86,24 @@ def find(root: Path, task: str, spec: DataSpec, split: str, language: str | None
 
     Raises:
         DataError: there is none; names the path looked for and what exists instead.
+        LanguageNotCarried: there are rows of the task, but the data decide the languages and this is none of them.
     """
+    if spec.one_file and root.is_file():
+        return root
     if not root.is_dir():
         raise DataError(f"data folder {root} does not exist; give data.root=DIR with <task>/<split>.jsonl inside (see `evalkit data pull`)")
     folders = [root / name for name in dict.fromkeys(filter(None, (task, spec.folder)))]
     stems = dict.fromkeys((spec.local_stem(split), split))
     wanted = [folder / (language or "") / f"{stem}.jsonl" for folder in folders for stem in stems]
-    for path in wanted:
+    shared = [*(f / f"{stem}.jsonl" for f in folders for stem in stems), *(f.with_name(f"{f.name}.jsonl") for f in folders)]
+    for path in (*wanted, *(shared if spec.one_file else ())):
         if path.is_file():
             return path
-    raise DataError(f"task {task}: no file {wanted[0]}; {_present(root, folders, language)}")
+    message = f"task {task}: no file {wanted[0]}; {_present(root, folders, language)}"
+    here = [folder for folder in folders if folder.is_dir()]
+    if spec.any_languages and language and here and not any((folder / language).is_dir() for folder in here):
+        raise LanguageNotCarried(message)
+    raise DataError(message)
 
 
 def _present(root: Path, folders: list[Path], language: str | None) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evalkit.data.jsonl import read_jsonl
-from evalkit.data.local import find
+from evalkit.data.local import find, read_lines, select
 from evalkit.data.spec import DataSpec, Rows
 from evalkit.errors import DataError
 
@@ -25,10 +24,13 @@ class SamplesSource:
 
     def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
         """Raises:
-        DataError: no sample rows are shipped for this task, language or split.
+        DataError: no sample rows are shipped for this task or split.
+        LanguageNotCarried: there are some, in other languages.
         """
         root = Path(self.root).expanduser() if self.root else shipped()
-        return Rows(read_jsonl(find(root, task, spec, split, language)), where=WHERE, sample_rows=True)
+        path = find(root, task, replace(spec, any_languages=True), split, language)
+        rows, places = read_lines(path)
+        return select(task, spec, path, Rows(rows, where=WHERE, sample_rows=True, places=places), split, language)
 
 
 def shipped() -> Path:

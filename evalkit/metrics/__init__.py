@@ -1,11 +1,39 @@
 """Metrics: what a model answered → one score a document → one score a benchmark, with its uncertainty."""
 
 from evalkit.metrics.accuracy import Accuracy
-from evalkit.metrics.base import Metric
+from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
+from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
+from evalkit.metrics.bertscore import BertScore
 from evalkit.metrics.chrf import ChrF
+from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 from evalkit.metrics.ifeval import IFEval
+from evalkit.metrics.labels import LabelMatch
+from evalkit.metrics.squad import Squad
+from evalkit.metrics.subset import InvalidRate, Subset
 
-__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "IFEval", "Metric", "RegexExtract"]
+__all__ = [
+    "Accuracy",
+    "Baseline",
+    "BatchMetric",
+    "BertScore",
+    "ChrF",
+    "CopyInput",
+    "EmptyAnswer",
+    "EntityMatch",
+    "EvaluateMetric",
+    "ExactMatch",
+    "IFEval",
+    "InvalidRate",
+    "LabelMatch",
+    "Metric",
+    "RegexExtract",
+    "ShuffledReferences",
+    "Squad",
+    "Subset",
+    "macro_average",
+    "score_baselines",
+    "score_documents",
+]

@@ -40,17 +40,34 @@ class ChecksDocs(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchMetric(Metric, Protocol):
+    """A metric that is cheaper over all documents at once: an encoder's batches, a pool of sandboxes."""
+
+    def score_all(self, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+        """What `score` says of each document, in order; `answers` are responses by document id."""
+        ...
+
+
+def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+    """One verdict a document, in order; a metric that has `score_all` gets them all at once."""
+    score_all = getattr(metric, "score_all", None)
+    return score_all(docs, answers) if score_all else [metric.score(doc, answers.get(doc.id, ())) for doc in docs]
+
+
 def usable(responses: Sequence[Response]) -> list[Response]:
     """The responses that are answers; an error is none."""
     return [r for r in responses if r.status != "error"]
 
 
 def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[str, ...]:
-    """Remarks about a document's responses, each once: invalid, empty, length, truncated, error."""
+    """Remarks about a document's responses, each once: invalid, empty, length, refused, filtered, truncated, error."""
     remarks = {
         "invalid": invalid,
         "empty": any(r.status == "empty" for r in responses),
         "length": any(r.status == "length" for r in responses),
+        "refused": any(r.status == "refused" for r in responses),
+        "filtered": any(r.status == "filtered" for r in responses),
         "truncated": any(r.truncated_tokens > 0 for r in responses),
         "error": not responses or any(r.status == "error" for r in responses),
     }
@@ -101,6 +118,28 @@ def with_groups(whole: Summary, scores: Sequence[SampleScore], one: Callable[[Se
     return replace(whole, groups=groups, macro=stats.mean(values) if values else None)
 
 
+def macro_average(summary: Summary) -> Summary:
+    """The summary with the unweighted mean over its groups as its value; the mean over documents moves to `weighted`.
+
+    stderr: sqrt(sum of the groups' squared stderrs) / k (Student's t with the smallest group's n - 1 for the interval);
+    None, as the interval is, where a group has none. A summary without groups stays as it is.
+    """
+    groups = list(summary.groups.values())
+    if summary.macro is None or any(group.value is None for group in groups):
+        return summary
+    stderrs = [group.stderr for group in groups if group.stderr is not None]
+    stderr = stats.macro_stderr(stderrs) if len(stderrs) == len(groups) else None
+    ci = summary.ci  # where no language varies, a stderr of 0 would claim certainty: the interval over documents does not
+    if stderr is None:
+        ci = None
+    elif stderr:
+        unit = all(group.ci and group.ci[0] >= 0 and group.ci[1] <= 1 for group in groups)
+        ci = _within(stats.t_interval(summary.macro, stderr, min(g.n for g in groups) - 1), UNIT if unit else None)
+    return replace(
+        summary, value=summary.macro, weighted=summary.value, stderr=stderr, ci=ci, signature=f"{summary.signature}|average:macro"
+    )
+
+
 def cluster_labels(scores: Sequence[SampleScore]) -> list[object] | None:
     """One label a score, or None when treating the scores as independent is right.
 
@@ -122,22 +161,34 @@ def mean_summary(
     """A mean over documents, whole and by group; `bounds` is the range of a value, which intervals do not leave."""
 
     def one(part: Sequence[SampleScore]) -> Summary:
-        measured = [s for s in part if s.value is not None]
-        values = [s.value for s in measured if s.value is not None]
-        stderr, ci, method = uncertainty(values, cluster_labels(measured), bounds)
-        return Summary(
-            metric=name,
-            value=stats.mean(values) if values else None,
-            stderr=stderr,
-            ci=ci,
-            n=len(values),
-            n_not_measured=len(part) - len(values),
-            n_invalid=count_invalid(measured),
-            signature="|".join([name, *signature, f"ci:{method}", VERSION]),
-            higher_is_better=higher_is_better,
-        )
+        return mean_of(name, part, signature, higher_is_better=higher_is_better, bounds=bounds)
 
     return with_groups(one(scores), scores, one)
+
+
+def mean_of(
+    name: str,
+    scores: Sequence[SampleScore],
+    signature: Sequence[str],
+    *,
+    higher_is_better: bool = True,
+    bounds: tuple[float, float] | None = UNIT,
+) -> Summary:
+    """A mean over documents as one whole, without a breakdown."""
+    measured = [s for s in scores if s.value is not None]
+    values = [s.value for s in measured if s.value is not None]
+    stderr, ci, method = uncertainty(values, cluster_labels(measured), bounds)
+    return Summary(
+        metric=name,
+        value=stats.mean(values) if values else None,
+        stderr=stderr,
+        ci=ci,
+        n=len(values),
+        n_not_measured=len(scores) - len(values),
+        n_invalid=count_invalid(measured),
+        signature="|".join([name, *signature, f"ci:{method}", VERSION]),
+        higher_is_better=higher_is_better,
+    )
 
 
 def count_invalid(measured: Sequence[SampleScore]) -> int:

@@ -11,18 +11,24 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from evalkit.errors import ModelError
-from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message, Request, Response
+from evalkit.resources import conf_dir
+from evalkit.types import GenerationParams, LoglikelihoodRequest, Message, Request, Response
 
 TokenIds = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a back end can do; checked before any weight is loaded."""
+    """What a back end can do; checked before any weight is loaded or any request is sent.
+
+    Attributes:
+        advice: how this model could be made to do what it lacks; ends the error when something is missing.
+    """
 
     loglikelihood: bool
     generate: bool
     chat: bool
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class WorkItem:
         pairs: (context ids, continuation ids), for log-likelihoods; every context has at least one token.
         prompt_ids: for generation.
         truncated_tokens: context tokens dropped on the left to fit the model.
+        request: what was rendered, for a back end whose server turns text into tokens; ids are then empty.
     """
 
     key: str
@@ -45,6 +52,7 @@ class WorkItem:
     prompt_ids: TokenIds = ()
     params: GenerationParams | None = None
     truncated_tokens: int = 0
+    request: Request | None = None
 
 
 class Model(Protocol):
@@ -81,6 +89,12 @@ def params_key(params: GenerationParams, sample: int) -> str:
     return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample])
 
 
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
+    """The text before the first occurrence of any stop."""
+    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return text[: min(ends)] if ends else text
+
+
 def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
     """Refuse, before anything is loaded or sent, what the model cannot do.
 
@@ -88,15 +102,24 @@ def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
         ModelError: naming the task, the missing ability and a task form that would work.
     """
     able = model.capabilities
+    advice = f"; {able.advice}" if able.advice else ""
     for request in requests:
+        scores, task = isinstance(request, LoglikelihoodRequest), request.task
         prompts = [c for c, _ in request.pairs] if isinstance(request, LoglikelihoodRequest) else [request.prompt]
-        if isinstance(request, LoglikelihoodRequest) and not able.loglikelihood:
-            raise ModelError(f"{model.name} has no prompt log-probabilities, which task {request.task} needs; use a generated form of it")
-        if isinstance(request, GenerateRequest) and not able.generate:
-            raise ModelError(f"{model.name} cannot generate, which task {request.task} needs; use a log-likelihood form of it")
+        if scores and not able.loglikelihood:
+            mend = _generated_form(task) + advice
+            raise ModelError(f"{model.name} has no prompt log-probabilities, which task {task} needs; {mend}")
+        if not scores and not able.generate:
+            raise ModelError(f"{model.name} cannot generate, which task {task} needs; use a log-likelihood form of it")
         if any(_is_chat(p) for p in prompts) and not able.chat:
-            asked = f"task {request.task} is asked to chat"
-            raise ModelError(f"{model.name} has no chat template, and {asked}; use tasks.{request.task}.chat=false or a chat model")
+            mend = f"use tasks.{task}.chat=false or a chat model" + advice
+            raise ModelError(f"{model.name} has no chat template, and task {task} is asked to chat; {mend}")
+
+
+def _generated_form(task: str) -> str:
+    """The forms of a task that generate are named after it: `NAME_gen…`."""
+    forms = sorted(file.stem for file in (conf_dir() / "task").glob(f"{task}_gen*.yaml"))
+    return f"use task={forms[0]}" if forms else "use a generated form of it, or a task that generates (gsm8k, nq_open)"
 
 
 def _is_chat(prompt: str | tuple[Message, ...]) -> bool:

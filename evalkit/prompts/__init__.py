@@ -2,6 +2,7 @@
 
 from evalkit.prompts.base import PromptFormatter
 from evalkit.prompts.completion import Completion
+from evalkit.prompts.conversation import Conversation
 from evalkit.prompts.multiple_choice import MultipleChoice, PartialEvaluation
 
-__all__ = ["Completion", "MultipleChoice", "PartialEvaluation", "PromptFormatter"]
+__all__ = ["Completion", "Conversation", "MultipleChoice", "PartialEvaluation", "PromptFormatter"]

@@ -17,6 +17,8 @@ _REMARKS = {
     "truncated": "{} cut on the left (longer than the model reads)",
     "length": "{} stopped at the token limit",
     "empty": "{} empty",
+    "refused": "{} refused by the model",
+    "filtered": "{} stopped by a content filter",
 }
 
 

@@ -36,12 +36,18 @@ def _measures(entry: Entry, notes: Footnotes) -> list[tuple[str, list[Cell]]]:
         lines.append((metric, _cells(entry, lambda r, m=metric: r.summaries.get(m), notes)))  # type: ignore[misc]
         macros = [_macro(result, metric) for result in entry.results]
         over = next((len(r.summaries[metric].groups) for _, r in entry.measured if metric in r.summaries and r.summaries[metric].groups), 0)
-        if any(macros):
-            kind = "languages" if _by_language(entry, metric) else "groups"
+        kind = "languages" if _by_language(entry, metric) else "groups"
+        if any(weighted := [_weighted(result, metric) for result in entry.results]):
+            lines[-1] = (f"{metric}, macro over {over} {kind}", lines[-1][1])
+            lines.append((f"{metric}, weighted by size", [Cell(""), *(Cell(text) for text in weighted)]))
+        elif any(macros):
             lines.append((f"{metric}, macro over {over} {kind}", [Cell(""), *(Cell(text) for text in macros)]))
         for category in dict.fromkeys(name for _, r in entry.measured for name in r.categories.get(metric, {})):
             cells = _cells(entry, lambda r, m=metric, c=category: r.categories.get(m, {}).get(c), notes)  # type: ignore[misc]
             lines.append((f"{metric}, {category}", cells))
+        for name in dict.fromkeys(name for _, r in entry.measured for name in r.baselines.get(metric, {})):
+            cells = _cells(entry, lambda r, m=metric, b=name: r.baselines.get(m, {}).get(b), notes)  # type: ignore[misc]
+            lines.append((f"{metric}, no model: {name}", cells))
     return lines
 
 
@@ -53,6 +59,11 @@ def _metrics(entry: Entry) -> list[str]:
 def _macro(result: TaskResult | None, metric: str) -> str:
     summary = result.summaries.get(metric) if result else None
     return numbers.score(summary.macro) if summary and summary.macro is not None else ""
+
+
+def _weighted(result: TaskResult | None, metric: str) -> str:
+    summary = result.summaries.get(metric) if result else None
+    return numbers.score(summary.weighted) if summary and summary.weighted is not None else ""
 
 
 def _by_language(entry: Entry, metric: str) -> bool:
@@ -75,21 +86,28 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
     remarks = []
     if summary and summary.n_invalid:
         remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
+    if summary and summary.n_apart:
+        remarks.append(f"{numbers.count(summary.n_apart)} documents set apart, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
+    if summary and summary.note:
+        remarks.append(summary.note)
     return Cell(numbers.measured(summary), notes.mark("; ".join(remarks)))
 
 
 def breakdowns(entries: Sequence[Entry], titles: Sequence[str]) -> tuple[Table, ...]:
-    """A table a benchmark with languages or subjects: the headline a run, or every metric when there is one run."""
-    return tuple(_breakdown(entry, titles) for entry in entries if _group_names(entry, entry.first.headline))
+    """A table a benchmark with languages or subjects: one metric a run, or every metric when there is one run.
+
+    The metric is the headline, or the first that has groups where the headline has none (IFEval's kinds of instructions).
+    """
+    heads = ((entry, next((m for m in _metrics(entry) if _group_names(entry, m)), None)) for entry in entries)
+    return tuple(_breakdown(entry, head, titles) for entry, head in heads if head)
 
 
-def _breakdown(entry: Entry, titles: Sequence[str]) -> Table:
-    head = entry.first.headline
+def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
     groups = _group_names(entry, head)
     kind = "Language" if _by_language(entry, head) else "Group"
-    secondary = [m for m in _metrics(entry)[1:] if len(titles) == 1 and entry.first.summaries[m].groups]
+    secondary = [m for m in _metrics(entry) if m != head and len(titles) == 1 and entry.first.summaries[m].groups]
     # Two intervals beside each other for 57 subjects help nobody: in a long table the headline stands alone.
     shown = [head, *(secondary if len(groups) < _COMPACT_FROM else [])]
     columns = [Column(kind, "left", key=True), Column("n")]
@@ -97,7 +115,7 @@ def _breakdown(entry: Entry, titles: Sequence[str]) -> Table:
     rows = []
     notes = Footnotes()
     for group in groups:
-        cells = _cells(entry, lambda r, g=group: r.score.groups.get(g), notes)  # type: ignore[misc]
+        cells = _cells(entry, lambda r, g=group: r.summaries[head].groups.get(g) if head in r.summaries else None, notes)  # type: ignore[misc]
         extra = [_scored(entry.first.summaries[m].groups.get(group), notes) for m in shown[1:]]
         rows.append((Cell(group), *cells, *extra))
     title = f"{entry.label}: {head} by {kind.lower()}" + (f" ({SAMPLE_ROWS})" if entry.first.sample_rows else "")

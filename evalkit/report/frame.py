@@ -26,11 +26,12 @@ COLUMNS = (
 def to_frame(results: Sequence[RunResult], card: Card) -> pandas.DataFrame:
     """Scores in full precision, one row a model, benchmark, metric and level.
 
-    `level` is `all` (the score itself), `macro` (unweighted mean over groups), `category` or `group`
-    (named in `group`: a language or subject). n_docs, n_total, coverage and the answer counts belong
-    to the whole benchmark and are given at level `all`. A `card: MODEL` column holds the published
-    number beside the headline at level `all`; `card_notes` what the card prints beside or instead of
-    a number. Missing is None, never 0.
+    `level` is `all` (the score itself), `macro` (unweighted mean over groups), `weighted` (over documents, when the score
+    itself is the macro mean), `category`, `baseline` (an answer
+    without a model) or `group`; these three are named in `group`, a group being a language or subject. n_docs, n_total,
+    coverage and the answer counts belong to the whole benchmark and are given at level `all`. A `card: MODEL` column
+    holds the published number beside the headline at level `all`; `card_notes` what the card prints beside or instead
+    of a number. Missing is None, never 0.
 
     Raises:
         nothing; no runs give an empty frame with all columns.
@@ -46,7 +47,7 @@ def to_frame(results: Sequence[RunResult], card: Card) -> pandas.DataFrame:
 def _rows(results: Sequence[RunResult], card: Card) -> Iterator[dict[str, Any]]:
     order = {row.task: i for i, row in enumerate(row for table in card.tables for row in table.rows)}
     for model, run in zip(names(results), results, strict=True):
-        for task in sorted(run.tasks.values(), key=lambda task: order.get(task.task, len(order))):
+        for task in sorted(run.tasks.values(), key=lambda task: order.get(task.card_row or task.task, len(order))):
             for metric in dict.fromkeys([task.headline, *task.summaries]):
                 for row in _metric_rows(task, metric, card):
                     yield {"model": model, "complete": run.complete, **row}
@@ -54,7 +55,7 @@ def _rows(results: Sequence[RunResult], card: Card) -> Iterator[dict[str, Any]]:
 
 def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str, Any]]:
     summary = task.summaries[metric]
-    found = card.find(task.task)
+    found = card.row_of(task)
     headline = metric == task.headline
     common: dict[str, Any] = {
         "table": found[0].key if found else "",
@@ -69,13 +70,18 @@ def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str
         "rows_sha256": task.rows_sha256,
         "sample_rows": task.sample_rows,
     }
-    whole = {"n_docs": task.n_docs, "n_total": task.n_total, "coverage": summary.n / task.n_total if task.n_total else None}
+    covered = (summary.n + summary.n_apart) / task.n_total if task.n_total else None
+    whole = {"n_docs": task.n_docs, "n_total": task.n_total, "coverage": covered}
     counts = {name: task.counts.get(name, 0) for name in COUNTS}
     yield {**common, **_score(summary), "level": "all", **whole, **counts, **(_published(found[1]) if found and headline else {})}
+    if summary.weighted is not None:
+        yield {**common, "level": "weighted", "value": summary.weighted}
     if summary.macro is not None:
         yield {**common, "level": "macro", "value": summary.macro}
     for name, part in task.categories.get(metric, {}).items():
         yield {**common, **_score(part), "level": "category", "group": name}
+    for name, part in task.baselines.get(metric, {}).items():
+        yield {**common, **_score(part), "level": "baseline", "group": name}
     for name, part in summary.groups.items():
         yield {**common, **_score(part), "level": "group", "group": name}
 

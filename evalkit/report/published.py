@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.resources import published_dir
+from evalkit.results import TaskResult
 
 COLUMNS = ("table", "benchmark", "task_name", "metric", "num_fewshot", "model", "score", "cell_note")
 DEFAULT_CARD = "krutrim2"
@@ -76,6 +77,10 @@ class Card:
     def find(self, task: str) -> tuple[CardTable, CardRow] | None:
         """The table and row of a task, None when the card does not have it."""
         return next(((table, row) for table in self.tables for row in table.rows if row.task == task), None)
+
+    def row_of(self, result: TaskResult) -> tuple[CardTable, CardRow] | None:
+        """The table and row a result belongs in: its own, or the one it is another form of."""
+        return self.find(result.card_row or result.task)
 
     def cells(self) -> Iterator[tuple[CardTable, CardRow, PublishedCell]]:
         """Every published cell, in the card's reading order."""

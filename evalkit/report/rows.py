@@ -58,12 +58,18 @@ def sections(runs: Sequence[RunResult], card: Card) -> tuple[Section, ...]:
     found: list[Section] = []
     titles = names(runs)
     for table in card.tables:
-        entries = tuple(entry for row in table.rows for entry in _entries(row.task, row, runs, titles))
+        entries = tuple(entry for row in table.rows for task in _forms(row, runs) for entry in _entries(task, row, runs, titles))
         if entries:
             found.append(Section(table.title, table, entries))
-    asked = dict.fromkeys(task for run in runs for task in run.tasks)
-    others = tuple(entry for task in asked if card.find(task) is None for entry in _entries(task, None, runs, titles))
+    asked = dict.fromkeys(name for run in runs for name, result in run.tasks.items() if card.row_of(result) is None)
+    others = tuple(entry for task in asked for entry in _entries(task, None, runs, titles))
     return (*found, Section(OTHER, None, others)) if others else tuple(found)
+
+
+def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[str]:
+    """Names of the measured tasks that belong in a row: its own first, then other forms of it as they were asked for."""
+    other = (name for run in runs for name, result in run.tasks.items() if result.card_row == row.task)
+    return list(dict.fromkeys([row.task, *other]))
 
 
 def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
@@ -76,9 +82,10 @@ def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: 
     base = next(iter(by_protocol))
     lead = titles[min(by_protocol[base])]
     label = row.benchmark if row else task
+    form = task.removeprefix(row.task).strip("_").replace("_", " ") if row else ""
     return [
         Entry(
-            label=label + (f" ({tag})" if (tag := _tag(protocol, by_protocol)) else ""),
+            label=label + (f" ({tag})" if (tag := ", ".join(filter(None, (form, _tag(protocol, by_protocol))))) else ""),
             row=row,
             results=tuple(mine.get(i) for i in range(len(runs))),
             differs="" if protocol is base else f"not in one row with {lead}: {'; '.join(protocol.differences(base))}",

@@ -101,15 +101,15 @@ def test_missing_field_names_task_row_and_what_there_is(tmp_path: Path) -> None:
     path = put(tmp_path / "quiz/test.jsonl", row("q0"), {"text": "q1", "answer": "a"})
     with pytest.raises(DataError) as caught:
         read(tmp_path)
-    assert str(caught.value) == f"task quiz: local mirror {path}, row 1: no field 'question'; the row has: text, answer"
+    assert str(caught.value) == f"task quiz: {path}:2: no field 'question'; the row has: text, answer"
     put(path, {"question": "q0", "text": "no answer"})
-    with pytest.raises(DataError, match=r"row 0: no field 'answer'; the row has: question, text"):
+    with pytest.raises(DataError, match=r"test.jsonl:1: no field 'answer'; the row has: question, text"):
         read(tmp_path)
 
 
 def test_a_failing_to_doc_names_the_row(tmp_path: Path) -> None:
     put(tmp_path / "quiz/test.jsonl", row("q0"))
-    with pytest.raises(DataError, match=r"row 0: invented_rows\.broken failed: ZeroDivisionError"):
+    with pytest.raises(DataError, match=r"test.jsonl:1: invented_rows\.broken failed: ZeroDivisionError"):
         read(tmp_path, to_doc="invented_rows.broken")
 
 

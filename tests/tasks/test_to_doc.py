@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.tasks import flores_in, gsm8k, hellaswag, mmlu, nq_open, winogrande
+from evalkit.tasks import flores_in, gsm8k, hellaswag, ifeval, mmlu, nq_open, winogrande
 
 SCENE = {
     "activity_label": "Watering a garden",
@@ -62,3 +62,12 @@ def test_flores_serves_both_directions_from_a_row_of_either() -> None:
         assert into.cluster == out.cluster == other.cluster
     with pytest.raises(ValueError, match="hien"):
         flores_in.to_doc_xx_en({**given, "translation_direction": "hien"})
+
+
+def test_ifeval_null_and_absent_arguments_are_the_same() -> None:
+    row = {"key": 1, "prompt": "p", "instruction_id_list": ["a:b", "c:d"], "kwargs": [{}, {"num_words": 3}]}
+    filled = {**row, "kwargs": [{"num_words": None, "keywords": []}, {"num_words": 3, "keywords": None, "relation": ""}]}
+    assert ifeval.to_doc(row) == ifeval.to_doc(filled) == ifeval.to_doc({**row, "kwargs": [None, {"num_words": 3}]})
+    assert ifeval.to_doc(row).target == ({"id": "a:b", "kwargs": {}}, {"id": "c:d", "kwargs": {"num_words": 3}})
+    with pytest.raises(ValueError, match="2 instruction ids but 1 kwargs"):
+        ifeval.to_doc({**row, "kwargs": [{}]})

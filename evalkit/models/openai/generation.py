@@ -1,0 +1,156 @@
+"""Asking for text: what is sent, and what came back, refusals and filters told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.errors import ConfigError
+from evalkit.models.base import WorkItem, cut_at_stops
+from evalkit.models.openai.client import Route
+from evalkit.models.openai.cost import Used
+from evalkit.models.openai.failures import Failure, Malformed
+from evalkit.models.openai.session import Ask, Session
+from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response, Status
+
+OMITTABLE = ("temperature", "top_p", "seed", "stop", "n")
+LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """Which parameters an endpoint takes; what it does not take is done here or said in the manifest.
+
+    Attributes:
+        limit_name: what the limit of new tokens is called.
+        max_n: samples one request may ask for.
+        max_stops: stops one request may carry; None = any number. All stops are applied here as well.
+        blank_stops: whether a stop may be white space alone.
+        omit: parameters never sent, of temperature, top_p, seed, stop and n.
+        extra_body: sent with every request as it is.
+    """
+
+    limit_name: str = "max_tokens"
+    max_n: int = 8
+    max_stops: int | None = None
+    blank_stops: bool = True
+    omit: Sequence[str] = ()
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.limit_name not in LIMIT_NAMES:
+            raise ConfigError(f"model.dialect.limit_name={self.limit_name!r} is unknown; use {' or '.join(LIMIT_NAMES)}")
+        if isinstance(self.omit, str) or (unknown := [name for name in self.omit if name not in OMITTABLE]):
+            given = self.omit if isinstance(self.omit, str) else ", ".join(map(str, unknown))
+            raise ConfigError(f"model.dialect.omit has {given}; it is a list out of {', '.join(OMITTABLE)}")
+        for name, least in (("max_n", 1), ("max_stops", 0)):
+            value = getattr(self, name)
+            if not (value is None and name == "max_stops") and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+                raise ConfigError(f"model.dialect.{name}={value!r} is no whole number from {least}")
+        if not isinstance(self.extra_body, Mapping):
+            raise ConfigError(f"model.dialect.extra_body={self.extra_body!r} is no mapping of parameters")
+
+    def decoding(self, params: GenerationParams, first_sample: int, n: int) -> dict[str, Any]:
+        """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal."""
+        stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
+        sent: dict[str, Any] = {self.limit_name: params.max_new_tokens, "temperature": params.temperature}
+        if params.temperature > 0:
+            sent |= {"seed": params.seed + first_sample} | ({"top_p": params.top_p} if params.top_p < 1 else {})
+        sent |= ({"stop": stops} if stops else {}) | ({"n": n} if n > 1 else {})
+        return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
+
+
+def as_messages(prompt: Prompt) -> list[dict[str, str]]:
+    """A conversation as it is; a text as one user message."""
+    turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
+    return [{"role": turn.role, "content": turn.content} for turn in turns]
+
+
+def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
+    """Items that differ in nothing but the sample, at most `most` together; the order stays."""
+    groups: list[list[WorkItem]] = []
+    for item in items:
+        last = groups[-1][-1] if groups else None
+        same = last is not None and (last.task, last.doc_id, last.params) == (item.task, item.doc_id, item.params)
+        if same and last and last.request is item.request and last.prompt_ids == item.prompt_ids and len(groups[-1]) < most:
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+async def generate(session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem]) -> list[Response]:
+    """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one."""
+    try:
+        responses = await session.ask(_ask(dialect, route, items), lambda body: _answers(body, route, items))
+    except Failure as failure:
+        if not failure.filtered:
+            raise
+        return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
+    for item in items[len(responses) :]:
+        responses += await generate(session, dialect, route, [item])
+    return responses
+
+
+def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem]) -> Ask:
+    first = items[0]
+    params = first.params or GenerationParams()
+    decoding = dialect.decoding(params, first.sample, len(items))
+    prompt = first.request.prompt if isinstance(first.request, GenerateRequest) else None
+    if prompt is None:
+        payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
+        size = len(first.prompt_ids)
+    elif route == "chat":
+        payload = {"messages": as_messages(prompt)}
+        size = sum(len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
+    else:
+        payload = {"prompt": prompt}
+        size = len(str(prompt).encode(errors="replace"))
+    return Ask(route, payload | decoding, size, params.max_new_tokens * len(items))
+
+
+def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem]) -> list[Response]:
+    """One response a choice; tokens are split evenly where the server only counts them together."""
+    choices = sorted(body["choices"], key=lambda choice: choice.get("index") or 0)
+    if not 1 <= len(choices) <= len(items):
+        raise Malformed(f"{len(choices)} choices where {len(items)} were asked for")
+    used = Used.of(body) or Used()
+    whole, rest = divmod(used.completion, len(choices))
+    responses = []
+    for place, (item, choice) in enumerate(zip(items, choices, strict=False)):
+        text, status = _text(choice, route, (item.params or GenerationParams()).stop)
+        context, tokens = used.prompt or len(item.prompt_ids), whole + (place < rest)
+        responses.append(
+            Response(item.key, status, text=text, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens)
+        )
+    return responses
+
+
+def _text(choice: Mapping[str, Any], route: Route, stops: Sequence[str]) -> tuple[str, Status]:
+    """The answer before its first stop, and what became of it."""
+    finish = str(choice.get("finish_reason") or "")
+    refusal = None
+    if route == "chat":
+        message = choice["message"]
+        refusal = message.get("refusal")
+        full = _content(message.get("content"))
+    else:
+        full = _content(choice["text"])
+    text = cut_at_stops(full, stops)
+    if refusal or finish == "refusal":
+        return text or str(refusal or ""), "refused"
+    if finish.startswith("content_filter"):
+        return text, "filtered"
+    if not text.strip():
+        return text, "empty"
+    return text, "length" if finish in ("length", "max_tokens") and len(text) == len(full) else "ok"
+
+
+def _content(content: Any) -> str:
+    """Text, or the text parts of a list; null is an empty answer."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part.get("type") == "text")
+    raise Malformed(f"content is a {type(content).__name__}, not text")

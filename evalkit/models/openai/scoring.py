@@ -1,0 +1,242 @@
+"""Log-likelihoods out of a server that echoes its prompt: the probe, the alignment, the sums."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalkit.models.base import TokenIds, WorkItem
+from evalkit.models.hf.encoding import move_spaces
+from evalkit.models.openai.cost import Used
+from evalkit.models.openai.failures import Failure
+from evalkit.models.openai.session import Ask, Session, Stop
+from evalkit.types import LoglikelihoodRequest, Response
+
+# They share a beginning, whose log-probabilities then have to agree, and differ in their ends, whose have to differ.
+PROBE = ("The capital of France is Paris, of course.", "The capital of France is seven green bicycles.")
+SLACK = 0.5  # nats: what half precision and other batches move a log-probability, generously
+GREEDY_SLACK = 1e-6
+FORMS = ("echo", "prompt_logprobs")
+Sent = str | TokenIds
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One prompt as the server read it.
+
+    Attributes:
+        tokens: as text; None in the form that has no texts.
+        logprobs: natural logs; None for a first token.
+        best: whether each token was the likeliest one; None where the server does not say.
+        unlisted: prompt tokens the server counts but does not list (a BOS); None when it does not count.
+        covers: the texts join to exactly the prompt.
+    """
+
+    tokens: tuple[str, ...]
+    logprobs: tuple[float | None, ...]
+    best: tuple[bool | None, ...]
+    unlisted: int | None = None
+    covers: bool = False
+    used: Used = field(default_factory=Used)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How this server gives prompt log-probabilities: `form`, and whether it takes several prompts at once."""
+
+    form: str
+    batch: bool
+
+    def describe(self) -> str:
+        how = "echo with logprobs" if self.form == "echo" else "prompt_logprobs"
+        return f"/completions, {how}, {'a document' if self.batch else 'a pair'} a request"
+
+
+async def probe(session: Session, prompts: Sequence[Sent], texts: Sequence[Sequence[str]] | None, extra: Mapping[str, Any]) -> Way:
+    """Find a way that holds on two short lines.
+
+    Args:
+        prompts: PROBE, as text or as token ids.
+        texts: with ids, every token as text, to see that the server read those tokens.
+
+    Raises:
+        Stop: the server cannot score: its answers are missing, constant or inconsistent.
+    """
+    reasons: list[str] = []
+    for form in FORMS if not isinstance(prompts[0], str) else FORMS[:1]:
+        for batch in (True, False):
+            way = Way(form, batch)
+            try:
+                _believable(await read_all(session, way, prompts, extra, retries=2), texts)
+            except Failure as failure:
+                if failure.unreachable:
+                    raise Stop(str(failure)) from None
+                reasons.append(f"{form}: {failure}")
+            else:
+                return way
+    reason = next((r for r in reversed(reasons) if r.startswith("echo")), reasons[-1])
+    raise Stop(
+        f"this server gives no usable log-probabilities of the prompt ({reason}); "
+        "use a task that generates, or a server that has them (vLLM, SGLang, llama-cpp-python with logits_all)"
+    )
+
+
+def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -> None:
+    """Raises Failure when two lines could not have been scored by a language model."""
+    for scored, expected in zip(pair, texts or (None, None), strict=True):
+        known = [value for value in scored.logprobs if value is not None]
+        if len(known) < len(scored.logprobs) - 1 or len(known) < 3:
+            raise Failure(f"values are missing ({len(known)} of {len(scored.logprobs)} tokens have one)")
+        if any(not math.isfinite(value) or value > SLACK for value in known):
+            raise Failure("values are no log-probabilities (positive, infinite or NaN)")
+        if len(set(known)) == 1:
+            raise Failure(f"every token has the same value {known[0]:g}")
+        if expected is not None and scored.tokens and [t.strip() for t in scored.tokens[1:]] != [t.strip() for t in expected[1:]]:
+            raise Failure("the tokens are not those that were sent")
+    one, other = (scored.logprobs for scored in pair)
+    shared = next((i for i, (a, b) in enumerate(zip(pair[0].tokens, pair[1].tokens, strict=False)) if a != b), 0)
+    if any(abs(a - b) > SLACK for a, b in zip(one[:shared], other[:shared], strict=True) if a is not None and b is not None):
+        raise Failure("a beginning that two lines share has different values in each")
+    if sum(v or 0.0 for v in one) == sum(v or 0.0 for v in other):
+        raise Failure("two different lines have the same sum")
+
+
+async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, Any]) -> Response:
+    """All pairs of one document."""
+    if item.pairs:
+        prompts: list[Sent] = [context + target for context, target in item.pairs]
+        scored = await read_all(session, way, prompts, extra)
+        starts = [len(context) for context, _ in item.pairs]
+    else:
+        assert isinstance(item.request, LoglikelihoodRequest)
+        pairs = [move_spaces(str(context), continuation) for context, continuation in item.request.pairs]
+        scored = await read_all(session, way, [context + continuation for context, continuation in pairs], extra)
+        starts = await _starts(session, way, pairs, scored, extra)
+    sums, greedy, tokens = [], [], 0
+    for one, start in zip(scored, starts, strict=True):
+        values, best = one.logprobs[start:], one.best[start:]
+        if not values or any(value is None for value in values):
+            raise Failure("a continuation has no log-probability (an empty context needs model.tokenizer, which knows the BOS token)")
+        sums.append(math.fsum(value for value in values if value is not None))
+        greedy.append(all(best))
+        tokens += len(values)
+    longest = max(starts)
+    return Response(
+        item.key, "ok", tuple(sums), tuple(greedy), context_tokens=longest, output_tokens=tokens, truncated_tokens=item.truncated_tokens
+    )
+
+
+async def _starts(
+    session: Session, way: Way, pairs: Sequence[tuple[str, str]], scored: Sequence[Scored], extra: Mapping[str, Any]
+) -> list[int]:
+    """Where each continuation starts.
+
+    Where a token ends exactly with the context, there. Else (a token lies across, or characters are split over tokens)
+    the context is sent alone and its tokens counted, as the local back ends do.
+    """
+    starts: list[int] = []
+    counted: dict[str, Scored] = {}
+    for (context, continuation), whole in zip(pairs, scored, strict=True):
+        place = _boundary(whole, len(continuation)) if whole.covers else None
+        if place is None and not context:
+            place = 0
+        elif place is None:
+            if context not in counted:
+                counted[context] = (await read_all(session, Way(way.form, False), [context], extra))[0]
+            alone = counted[context]
+            if whole.unlisted is None or alone.unlisted is None or alone.unlisted != whole.unlisted:
+                raise Failure("context and continuation cannot be told apart in the server's tokens; set model.tokenizer")
+            place = len(alone.logprobs)
+        starts.append(place)
+    return starts
+
+
+def _boundary(whole: Scored, length: int) -> int | None:
+    """Index of the token that the last `length` characters start with, None when a token lies across."""
+    for place in range(len(whole.tokens) - 1, -1, -1):
+        length -= len(whole.tokens[place])
+        if length <= 0:
+            return place if length == 0 else None
+    return None
+
+
+async def read_all(
+    session: Session, way: Way, prompts: Sequence[Sent], extra: Mapping[str, Any], retries: int | None = None
+) -> list[Scored]:
+    """Every prompt scored, in one request or in several.
+
+    Raises:
+        Failure: the server refuses, or what it lists cannot be the prompt.
+    """
+    asked = {"echo": True, "logprobs": 1} if way.form == "echo" else {"prompt_logprobs": 1}
+    parts = [list(prompts)] if way.batch else [[prompt] for prompt in prompts]
+    found: list[Scored] = []
+    for part in parts:
+        sent = [prompt if isinstance(prompt, str) else list(prompt) for prompt in part]
+        size = sum(len(prompt.encode(errors="replace")) if isinstance(prompt, str) else len(prompt) for prompt in part)
+        payload = {"prompt": sent if len(sent) > 1 else sent[0], "max_tokens": 1, "temperature": 0.0, **asked, **extra}
+        ask = Ask("completions", payload, size, len(part))
+        found += await session.ask(ask, lambda body, part=part: _scored(body, way.form, part), retries)  # type: ignore[misc]
+    return found
+
+
+def _scored(body: Mapping[str, Any], form: str, prompts: Sequence[Sent]) -> list[Scored]:
+    choices = sorted(body["choices"], key=lambda choice: choice.get("index") or 0)
+    if len(choices) != len(prompts):
+        raise Failure(f"{len(choices)} choices for {len(prompts)} prompts")
+    used = Used.of(body) if len(prompts) == 1 else None
+    read = _echoed if form == "echo" else _prompted
+    return [read(choice, prompt, used) for choice, prompt in zip(choices, prompts, strict=True)]
+
+
+def _echoed(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Scored:
+    """The prompt's part of an echo: everything but the one token that had to be generated."""
+    given = choice.get("logprobs") or {}
+    tokens, logprobs = given.get("tokens"), given.get("token_logprobs")
+    if not isinstance(tokens, list) or not isinstance(logprobs, list) or len(tokens) != len(logprobs):
+        raise Failure("the answer has no list of the prompt's log-probabilities (echo was ignored)")
+    end, covers = _prompt_end(choice, tokens, prompt)
+    tops = given.get("top_logprobs") or [None] * len(tokens)
+    best = tuple(_is_best(value, top) for value, top in zip(logprobs[:end], tops[:end], strict=True))
+    return Scored(tuple(tokens[:end]), tuple(logprobs[:end]), best, used.prompt - end if used else None, covers, used or Used())
+
+
+def _prompt_end(choice: Mapping[str, Any], tokens: Sequence[str], prompt: Sent) -> tuple[int, bool]:
+    """How many of the listed tokens are the prompt's, and whether their texts join to it."""
+    if not isinstance(prompt, str):
+        if len(tokens) not in (len(prompt), len(prompt) + 1):
+            raise Failure(f"{len(tokens)} tokens are listed where {len(prompt)} were sent")
+        return len(prompt), False
+    joined = ""
+    for place, token in enumerate(tokens, 1):
+        joined += token
+        if len(joined) >= len(prompt) and joined.endswith(prompt):
+            return place, True
+    # Characters split over tokens have no texts that join; the generated token is the last one, unless it was an end.
+    text = str(choice.get("text") or "")
+    if not text.startswith(prompt):
+        raise Failure("the echoed text is not the prompt (echo was ignored)")
+    generated = len(text) > len(prompt) or (choice.get("finish_reason") == "length")
+    return len(tokens) - generated, False
+
+
+def _is_best(value: float | None, top: Any) -> bool | None:
+    if value is None or not isinstance(top, Mapping) or not top:
+        return None
+    return value >= max(top.values()) - GREEDY_SLACK
+
+
+def _prompted(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Scored:
+    """vLLM's own list: per prompt token a mapping of token id to log-probability and rank; ids were sent."""
+    listed = choice.get("prompt_logprobs")
+    if not isinstance(listed, list) or len(listed) != len(prompt):
+        raise Failure("the answer has no prompt_logprobs")
+    tokens, logprobs, best = [], [], []
+    for token_id, entry in zip(prompt, listed, strict=True):
+        own = (entry or {}).get(str(token_id))
+        tokens.append(str((own or {}).get("decoded_token", "")))
+        logprobs.append(None if own is None else float(own["logprob"]))
+        best.append(None if own is None else own.get("rank") == 1)
+    return Scored(tuple(tokens), tuple(logprobs), tuple(best), 0, False, used or Used())

@@ -1,0 +1,18 @@
+"""CrossSum-IN: an English article, a summary in an Indian language (IndicGenBench, Singh et al., 2024)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalkit.types import Doc
+
+from .languages import LANGUAGES
+
+
+def to_doc(row: Mapping[str, Any]) -> Doc | None:
+    """`target_language` is the word for the prompt; None for a row without a summary."""
+    if not row["summary"] or not row["summary"].strip():
+        return None
+    fields = {**row, "target_language": LANGUAGES.get(row["lang"], row["lang"])}
+    return Doc(id="", fields=fields, target=row["summary"], cluster=row.get("source_url"))
