@@ -163,7 +163,7 @@ def _task(name: str, base: SavedRun, candidate: SavedRun, settings: Settings) ->
     if reasons:
         return TaskComparison(name, ours.headline, reason="; ".join(reasons))
     columns = [base.columns[name], candidate.columns[name]]
-    found = pairs(columns, ours.headline, ours.score.corpus)
+    found = pairs(columns, ours.score)
     if len(found.docs) < 2:
         return TaskComparison(name, ours.headline, len(found.docs), reason="the runs share fewer than two measured documents")
     other = [doc for doc in found.docs if columns[0].asked[columns[0].place[doc]] != columns[1].asked[columns[1].place[doc]]]
@@ -192,7 +192,7 @@ def _tested(name: str, result: TaskResult, found: Pairs, columns: Sequence[TaskC
         lost, won = int((differences < 0).sum()), int((differences > 0).sum())
         test, p = "McNemar, exact", stats.mcnemar_exact(lost, won)
         stderr, ci = stats.matched_difference(lost, won, len(found.docs), z)
-    elif found.corpus:
+    elif not found.mean:
         test, p = "approximate randomisation", stats.corpus_permutation(base, candidate)
         stderr, ci = stats.bootstrap_difference(base, candidate)
     else:

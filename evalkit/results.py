@@ -127,9 +127,7 @@ def _task(raw: Mapping[str, Any]) -> TaskResult:
     if raw["headline"] not in summaries:
         raise KeyError(f"summary of {raw['headline']}")
     categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
-    return TaskResult(
-        **{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])}
-    )
+    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])})
 
 
 def _by_metric(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Summary]]:

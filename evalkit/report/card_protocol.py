@@ -33,7 +33,9 @@ def load_protocol(card: Card, *, path: Path | None = None) -> CardProtocol:
         raise DataError(f"{path} is malformed ({' '.join(str(error).split())}); restore it from the repository") from error
     tables = {table.key: table for table in card.tables}
     unknown = [task for task in rows if card.find(task) is None]
-    unknown += [f"{key}: {c}" for key, (columns, _) in third_party.items() for c in columns if key not in tables or c not in tables[key].models]
+    unknown += [
+        f"{key}: {c}" for key, (columns, _) in third_party.items() for c in columns if key not in tables or c not in tables[key].models
+    ]
     if unknown:
         raise DataError(f"{path} speaks of {', '.join(unknown)}, which the card does not have; mend the name")
     return protocol

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evalkit.report import numbers
-from evalkit.report.published import Card, CardRow, CardTable, PublishedCell
+from evalkit.report.published import CardRow, CardTable, PublishedCell
 from evalkit.results import TaskResult
 
 Word = Literal["reproduced", "within noise", "differs", "not comparable", "not measured"]
@@ -111,7 +111,7 @@ def _rank(row: CardRow, model: str, measured: Mapping[str, float] | None) -> int
     return 1 + sum(cell.value > value for cell in row.cells if cell.model != model and cell.value is not None)
 
 
-def statements(card: Card, tables: Sequence[CardTable], measured: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
+def statements(tables: Sequence[CardTable], measured: Mapping[str, Mapping[str, float]]) -> tuple[str, ...]:
     """The card's "top 3" counts for every column that was measured (scores by task), as printed and as measured."""
     lines = []
     for table in tables:
