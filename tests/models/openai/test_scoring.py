@@ -173,8 +173,13 @@ def test_prompt_logprobs_are_the_other_way(faulty: Make, tiny: Callable[..., Pat
 
 def test_a_chat_endpoint_says_what_works_before_anything_is_sent(faulty: Make) -> None:
     server = faulty(lambda h: h.say("x"))
-    with pytest.raises(ModelError, match=r"m has no prompt log-probabilities, which task t needs; .*generates .*model.api=completions"):
+    with pytest.raises(
+        ModelError, match=r"m has no prompt log-probabilities, which task t needs; use a task that generates.*model.api=completions"
+    ):
         check_capabilities(hosted(server.url), SCORE)
+    named = LoglikelihoodRequest("indic_copa_logprob", "0", PAIRS[:1])
+    with pytest.raises(ModelError, match="which task indic_copa_logprob needs; use task=indic_copa, which generates; "):
+        check_capabilities(hosted(server.url), [named])
     chat = [GenerateRequest("t", "0", (Message("user", "x"),), GenerationParams())]
     with pytest.raises(ModelError, match=r"m has no chat template, .*; model.api=chat generates"):
         check_capabilities(hosted(server.url, api="completions"), chat)
