@@ -115,6 +115,19 @@ def test_suite_names_tasks_that_exist(name: str) -> None:
     assert set(suite["defaults"][0]["override /task"]) <= set(TASKS)
 
 
+def test_the_cards_suites_are_its_rows_in_its_order() -> None:
+    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(dict.fromkeys((line["table"], line["task_name"]) for line in csv.DictReader(file)))
+    for suite, tables in (
+        ("krutrim2_indic", {"indic"}),
+        ("krutrim2_indic_base", {"indic"}),
+        ("bharatbench", {"bharatbench"}),
+        ("krutrim2", {"english_code_math", "indic", "bharatbench"}),
+    ):
+        named = [task(name).card_row or name for name in raw("suite", suite)["defaults"][0]["override /task"]]
+        assert named == [name for table, name in rows if table in tables and name in TASKS]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_model_file(name: str) -> None:
     model = raw("model", name)
