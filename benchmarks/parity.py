@@ -61,7 +61,7 @@ def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
         with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
             subjects = len({json.loads(line)["subject"] for line in lines})
         return Request(task, 4 * subjects, subjects)
-    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256}
+    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256, "ifeval": 256}
     return Request(task, 40 if task in tokens else 200, max_new_tokens=tokens.get(task))
 
 
@@ -70,7 +70,7 @@ def requests(args: argparse.Namespace) -> list[Request]:
     weights = digest(sorted(Path(args.model).glob("*.safetensors")) + sorted(Path(args.model).glob("*.json")))
     script = digest([HERE / "parity_peer.py"])
     found = []
-    for task in args.tasks or list(parity.METRICS):
+    for task in args.tasks or shipped():
         own, shared = Path(args.data) / task, Path(args.data) / "flores_in"
         folder = shared if task.startswith("flores_in_") and not own.is_dir() else own
         if not folder.is_dir():
@@ -81,6 +81,13 @@ def requests(args: argparse.Namespace) -> list[Request]:
         rows = digest(sorted(f for f in folder.rglob("*.jsonl") if not base.languages or f.parent.name in base.languages))
         found.append(Request(task, limit, base.parts, base.languages, tokens, weights, rows, script))
     return found
+
+
+def shipped() -> list[str]:
+    """The tasks that can be compared and that this evalkit has."""
+    from evalkit.resources import conf_dir
+
+    return [task for task in parity.METRICS if (conf_dir() / "task" / f"{task}.yaml").exists()]
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -27,6 +27,8 @@ METRICS: dict[str, dict[str, tuple[str, str]]] = {
     "gsm8k": {"flexible_extract": ("flexible-extract", "exact_match"), "strict_match": ("strict-match", "exact_match")},
     "arc_challenge": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
     "arc_easy": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
+    # Instruction-level scores have several values a document, so only the prompt's own verdicts are compared.
+    "ifeval": {name: ("none", name) for name in ("prompt_level_strict_acc", "prompt_level_loose_acc")},
     "flores_in_xx_en": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
     "flores_in_en_xx": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
 }
@@ -158,7 +160,7 @@ def _our_sample(task: str, line: Mapping[str, Any]) -> Sample:
         greedy=tuple(response.get("greedy") or ()),
         text=None if "pairs" in line else response.get("text") or "",
         decisions={n: p for n, p in predictions.items() if n not in CONTINUOUS} if task in CHOICE_TASKS else {},
-        extracted={} if task in CHOICE_TASKS else predictions,
+        extracted={n: p for n, p in predictions.items() if METRICS[task][n][1] == "exact_match"},
         values={name: score["value"] for name, score in named.items()},
     )
 

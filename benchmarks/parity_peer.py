@@ -36,6 +36,7 @@ LOCAL: dict[str, tuple[str, dict[str, str]]] = {
     "openai/gsm8k": ("gsm8k", {"train": "train", "test": "test"}),
     "allenai/ai2_arc/ARC-Challenge": ("arc_challenge", _ARC_SPLITS),
     "allenai/ai2_arc/ARC-Easy": ("arc_easy", _ARC_SPLITS),
+    "google/IFEval": ("ifeval", {"train": "train"}),
     "parity/flores_in": ("flores_in", {"dev": "dev", "test": "test"}),
 }
 EVAL_SPLIT = {
@@ -50,10 +51,11 @@ EVAL_SPLIT = {
     "gsm8k": "test",
     "arc_challenge": "test",
     "arc_easy": "test",
+    "ifeval": "train",
     "flores_in": "test",
 }
 SHOTS = {**dict.fromkeys(EVAL_SPLIT, 0), "mmlu": 5, "triviaqa": 5, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
-GENERATES = frozenset({"triviaqa", "nq_open", "gsm8k", "flores_in_xx_en", "flores_in_en_xx"})
+GENERATES = frozenset({"triviaqa", "nq_open", "gsm8k", "ifeval", "flores_in_xx_en", "flores_in_en_xx"})
 # One task of ours that is several of the harness's over the same documents; its name for the score is the filter's here.
 # The first scores every continuation of the others, which then come from the harness's own cache of answers.
 PARTS = {"truthfulqa": {"mc2": "truthfulqa_mc2", "mc1": "truthfulqa_mc1"}}

@@ -36,11 +36,12 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
+  evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
 Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 saved answers, 130 interrupted.
+Exit codes: 2 configuration, 3 data, 4 model, 5 saved answers, 130 interrupted; compare: 10 a regression, 11 cannot compare.
 """
 
 log = logging.getLogger("evalkit")

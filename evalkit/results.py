@@ -73,6 +73,13 @@ class RunResult:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
+    @property
+    def card_columns(self) -> tuple[str, ...]:
+        """The columns of the model card that this model fills (`model.card_name` of its configuration); often none."""
+        model = (self.manifest.get("config") or {}).get("model") or {}
+        name = model.get("card_name") if isinstance(model, Mapping) else None
+        return tuple(name) if isinstance(name, list) else (str(name),) if name else ()
+
 
 SCHEMA_VERSION = 1
 
@@ -120,9 +127,7 @@ def _task(raw: Mapping[str, Any]) -> TaskResult:
     if raw["headline"] not in summaries:
         raise KeyError(f"summary of {raw['headline']}")
     categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
-    return TaskResult(
-        **{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])}
-    )
+    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])})
 
 
 def _by_metric(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Summary]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,46 @@ def save_tiny(folder: Path, seed: int, bos: bool, template: str | None, max_leng
         LlamaConfig(vocab_size=len(fast), max_position_embeddings=max_length, initializer_range=0.5, **ids, **sizes | config)
     )
     model.save_pretrained(folder)
+
+
+class SavedRuns:
+    """Writes run directories as `evalkit run` leaves them, from values alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self, name: str, tasks: Mapping[str, Sequence[float | None]], *, model: str = "", card_name: str | None = None, **more: Any
+    ) -> Path:
+        """`tasks`: value a document. `more`: prompt, clusters, languages, stats, metric, and fields of the result and summary."""
+        from evalkit.metrics.base import mean_summary
+        from evalkit.results import RunResult, TaskResult, to_json
+        from evalkit.types import SampleScore
+
+        metric, stats = more.get("metric", "acc"), more.get("stats")
+        clusters, languages = more.get("clusters"), more.get("languages")
+        results, lines = {}, []
+        for task, values in tasks.items():
+            scores = [
+                SampleScore(f"test/{i}", v, cluster=clusters and clusters[i], language=languages and languages[i])
+                for i, v in enumerate(values)
+            ]
+            summary = replace(mean_summary(metric, scores, ["invented"]), **more.get("summary", {}))
+            fields = {"num_fewshot": 0, "version": 1, "n_docs": len(values), "n_total": len(values), "rows_sha256": "0" * 64}
+            results[task] = TaskResult(task, metric, summaries={metric: summary}, **{**fields, **more.get("result", {})})
+            for i, score in enumerate(scores):
+                verdict = {"value": score.value, "prediction": "x", "flags": [], **({"stats": stats[i]} if stats is not None else {})}
+                labels = {"language": score.language, "cluster": score.cluster}
+                line = {"task": task, "doc": score.doc_id, "row": i, **{k: v for k, v in labels.items() if v}}
+                lines.append({**line, "prompt": more.get("prompt", "?"), "target": "y", "responses": [], "scores": {metric: verdict}})
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "scores.json").write_text(to_json(RunResult(model or name, results, more.get("complete", True))), encoding="utf-8")
+        (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        (folder / "config.json").write_text(json.dumps({"model": {"name": name, "card_name": card_name}}), encoding="utf-8")
+        return folder
+
+
+@pytest.fixture
+def saved_runs(tmp_path: Path) -> SavedRuns:
+    return SavedRuns(tmp_path)

@@ -8,5 +8,6 @@ COMMANDS = {
     "show": "show:show",
     "score": "score:score",
     "report": "report:report",
+    "compare": "compare:compare",
     "data": "data:data",
 }

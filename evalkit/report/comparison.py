@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalkit.report import numbers
+from evalkit.report.card_protocol import load_protocol
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.published import Card, CardTable, PublishedCell
-from evalkit.report.rows import SAMPLE_ROWS, Entry, Section, names, sections
+from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
+from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
+from evalkit.saved import SAMPLE_ROWS
 
 _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
@@ -30,14 +33,15 @@ def build(runs: Sequence[RunResult], card: Card) -> Report:
     found = sections(runs, card)
     entries = [entry for section in found for entry in section.entries]
     titles = names(runs)
+    protocol = load_protocol(card)
     return Report(
         title=f"{', '.join(titles) or 'No run'} beside the {card.title}",
         warnings=_warnings(runs, titles),
-        comparison=tuple(_comparison(section, runs, titles) for section in found),
+        comparison=tuple(_comparison(section, runs, titles, protocol) for section in found),
         measures=measures(entries, titles) if entries else None,
         breakdowns=breakdowns(entries, titles),
         details=details(entries, titles),
-        legend=_legend(entries, card) if entries else (),
+        legend=(*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs, card)) if entries else (),
     )
 
 
@@ -56,35 +60,95 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
     return tuple(lines)
 
 
-def _legend(entries: Sequence[Entry], card: Card) -> tuple[str, ...]:
+def _legend(entries: Sequence[Entry], card: Card, judged: bool) -> tuple[str, ...]:
     lines = ["score [low, high]: 95% interval; it need not be symmetric about the score."]
     lines.append("n: documents measured. Coverage: n / documents in the benchmark's evaluation split.")
+    if judged:
+        lines.append(
+            "Verdict: reproduced (all documents, rounds to the printed digits), within noise (the 95% interval reaches the printed "
+            "number), differs, not comparable (made in another or an unknown way), not measured."
+        )
     if any(entry.row for entry in entries):
         lines.append(f"The other models' columns are the {card.title}'s, digits as printed (0-1); '-' and TBD are the card's own.")
     return tuple(lines)
 
 
-def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str]) -> Table:
+def _columns_of(table: CardTable | None, runs: Sequence[RunResult]) -> dict[str, list[int]]:
+    """The table's columns that runs fill, with those runs."""
+    models = table.models if table else ()
+    return {model: filling for model in models if (filling := [i for i, run in enumerate(runs) if model in run.card_columns])}
+
+
+def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str], protocol: CardProtocol) -> Table:
+    """Measured scores before the card's columns; a model that has a column stands in it, in the card's whole layout."""
     notes = Footnotes()
+    filled = _columns_of(section.table, runs)
+    free = [i for i in range(len(runs)) if not any(i in filling for filling in filled.values())]
+    heads = [title if run.complete else f"{title} (unfinished)" for title, run in zip(titles, runs, strict=True)]
     columns = [Column("Benchmark", "left", key=True), Column("Shots"), Column("Metric", "left"), Column("n")]
-    columns += [Column(title if run.complete else f"{title} (unfinished)", ours=True) for title, run in zip(titles, runs, strict=True)]
-    columns += [Column("Coverage"), *(Column(model, published=True) for model in (section.table.models if section.table else ()))]
-    rows = tuple(_row(entry, section.table, notes) for entry in section.entries)
-    return Table(section.title, tuple(columns), rows, notes.listed(), name="comparison")
+    columns += [Column(heads[i], ours=True) for i in free]
+    columns.append(Column("Coverage"))
+    for model in section.table.models if section.table else ():
+        columns.append(Column(f"{model}, printed" if model in filled else model, published=model not in filled))
+        for i in filled.get(model, ()):
+            measured = "measured" if len(filled[model]) == 1 and runs[i].complete else f"{heads[i]}, measured"
+            columns += [Column(measured, ours=True), Column("Difference"), Column("Verdict", "left")]
+    entries = _every_row(section, len(runs)) if filled else section.entries
+    lines = [_row(entry, section.table, notes, free, filled, protocol) for entry in entries]
+    return Table(section.title, tuple(columns), tuple(lines), notes.listed(), name="comparison")
 
 
-def _row(entry: Entry, table: CardTable | None, notes: Footnotes) -> tuple[Cell, ...]:
-    first, results = entry.first, [result for _, result in entry.measured]
-    shots = entry.row.num_fewshot if entry.row else first.num_fewshot
-    stated = "states no shots" if shots is None else f"says {numbers.plural(shots, 'shot')}"
-    label = Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), SAMPLE_ROWS if first.sample_rows else "")
-    cells = [label, Cell(str(first.num_fewshot), notes.mark("" if shots == first.num_fewshot else f"the card {stated}"))]
-    cells += [Cell(first.headline), Cell(transpose_equal([numbers.count(result.score.n) for result in results]))]
-    cells += [_measured(result, notes) for result in entry.results]
-    cells.append(Cell(transpose_equal([numbers.coverage(result.coverage) for result in results])))
-    if table and entry.row:
-        cells += [_published(cell, notes) for cell in entry.row.cells]
+def _every_row(section: Section, runs: int) -> list[Entry]:
+    """The card's whole table: its rows in order, those that nobody measured too."""
+    entries: list[Entry] = []
+    for row in section.table.rows if section.table else ():
+        mine = [entry for entry in section.entries if entry.row == row]
+        entries += mine or [Entry(row.benchmark, row, (None,) * runs)]
+    return entries
+
+
+def _row(
+    entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]], protocol: CardProtocol
+) -> tuple[Cell, ...]:
+    cells = [*_about(entry, notes), *(_measured(entry.results[i], notes) for i in free)]
+    cells.append(Cell(transpose_equal([numbers.coverage(result.coverage) for _, result in entry.measured] or [""])))
+    if not table or not entry.row:
+        return tuple(cells)
+    for cell in entry.row.cells:
+        cells.append(_published(cell, notes))
+        for i in filled.get(cell.model, ()):
+            result = entry.results[i]
+            verdict = judge(result, table, entry.row, cell, protocol)
+            change = "" if verdict.difference is None else f"{verdict.difference:+.3f}"
+            cells += [_measured(result, notes), Cell(change), Cell(verdict.word, notes.mark(verdict.reason))]
     return tuple(cells)
+
+
+def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
+    """Benchmark, shots, metric, n; what the card says where nothing was measured."""
+    if not entry.measured:
+        row = entry.row
+        shots = "" if row is None or row.num_fewshot is None else str(row.num_fewshot)
+        return [Cell(entry.label), Cell(shots), Cell(row.metric if row else ""), Cell("")]
+    first, results = entry.first, [result for _, result in entry.measured]
+    shots_said = entry.row.num_fewshot if entry.row else first.num_fewshot
+    stated = "states no shots" if shots_said is None else f"says {numbers.plural(shots_said, 'shot')}"
+    return [
+        Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), SAMPLE_ROWS if first.sample_rows else ""),
+        Cell(str(first.num_fewshot), notes.mark("" if shots_said == first.num_fewshot else f"the card {stated}")),
+        Cell(first.headline),
+        Cell(transpose_equal([numbers.count(result.score.n) for result in results])),
+    ]
+
+
+def _statements(found: Sequence[Section], runs: Sequence[RunResult], card: Card) -> tuple[str, ...]:
+    """How often a measured model is among the best of a table, as printed and as measured."""
+    measured: dict[str, dict[str, float]] = {}
+    for run in runs:
+        for model in run.card_columns:
+            scores = {name: task.score.value for name, task in run.tasks.items() if task.score.value is not None and not task.sample_rows}
+            measured.setdefault(model, {}).update(scores)
+    return statements([section.table for section in found if section.table], measured)
 
 
 def _other_rows(results: Sequence[TaskResult]) -> str:

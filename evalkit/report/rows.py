@@ -7,36 +7,9 @@ from dataclasses import dataclass
 
 from evalkit.report.published import Card, CardRow, CardTable
 from evalkit.results import RunResult, TaskResult
+from evalkit.saved.protocol import Protocol
 
 OTHER = "Other tasks"
-SAMPLE_ROWS = "sample rows, not the benchmark"
-
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """What must be equal for two scores to share a row."""
-
-    version: int
-    num_fewshot: int
-    metric: str
-    signature: str
-    sample_rows: bool
-
-    @classmethod
-    def of(cls, result: TaskResult) -> Protocol:
-        headline = result.summaries.get(result.headline)
-        return cls(result.version, result.num_fewshot, result.headline, headline.signature if headline else "", result.sample_rows)
-
-    def differences(self, other: Protocol) -> tuple[str, ...]:
-        """In words, what `self` has and `other` has not."""
-        pairs = (
-            (self.version != other.version, f"task version {self.version}, not {other.version}"),
-            (self.num_fewshot != other.num_fewshot, f"{self.num_fewshot}-shot, not {other.num_fewshot}-shot"),
-            (self.metric != other.metric, f"metric {self.metric}, not {other.metric}"),
-            (self.signature != other.signature, f"signature {self.signature or '(none)'}, not {other.signature or '(none)'}"),
-            (self.sample_rows != other.sample_rows, f"{_rows(self.sample_rows)}, not {_rows(other.sample_rows)}"),
-        )
-        return tuple(text for differs, text in pairs if differs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +109,3 @@ def _tag(protocol: Protocol, variants: Mapping[Protocol, object]) -> str:
     if len(signatures) == 1:
         return tag
     return f"{tag}, signature {signatures.index(protocol.signature) + 1}".removeprefix(", ")
-
-
-def _rows(sample_rows: bool) -> str:
-    return SAMPLE_ROWS if sample_rows else "rows of the benchmark"

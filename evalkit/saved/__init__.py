@@ -22,6 +22,19 @@ such a run has no samples to read yet (`has_samples` is False).
 """
 
 from evalkit.saved.columns import MetricColumn, TaskColumns
+from evalkit.saved.pairs import Pairs, not_pairable, pairs
+from evalkit.saved.protocol import SAMPLE_ROWS, Protocol
 from evalkit.saved.reading import SavedRun, Unfinished, load_run
 
-__all__ = ["MetricColumn", "SavedRun", "TaskColumns", "Unfinished", "load_run"]
+__all__ = [
+    "SAMPLE_ROWS",
+    "MetricColumn",
+    "Pairs",
+    "Protocol",
+    "SavedRun",
+    "TaskColumns",
+    "Unfinished",
+    "load_run",
+    "not_pairable",
+    "pairs",
+]

@@ -36,10 +36,8 @@ class SavedRun:
 
     @property
     def card_columns(self) -> tuple[str, ...]:
-        """The columns of the model card that this model fills (`model.card_name`); usually one, often none."""
-        model = self.config.get("model") or self.result.manifest.get("config", {}).get("model") or {}
-        name = model.get("card_name") if isinstance(model, Mapping) else None
-        return tuple(name) if isinstance(name, list) else (name,) if name else ()
+        """The columns of the model card that this model fills; usually one, often none."""
+        return self.result.card_columns
 
     @cached_property
     def columns(self) -> Mapping[str, TaskColumns]:
@@ -101,13 +99,16 @@ def load_run(folder: Path, *, rescore: Callable[[Path], RunResult] | None = None
     config = _object(folder / CONFIG)
     if scores.is_file():
         result = from_json(_text(scores), path=scores)
-        return SavedRun(folder, replace(result, manifest=_object(folder / MANIFEST)), config, (folder / SAMPLES).is_file())
+        manifest = _object(folder / MANIFEST)
+        about = {**manifest, **({"config": config} if config else {})}
+        return SavedRun(folder, replace(result, manifest=about), config, (folder / SAMPLES).is_file())
     if not (folder / PLAN).is_file():
         raise ConfigError(f"{folder} is not a run directory (no {SCORES}); give a folder made by evalkit run, as under results/runs")
     if rescore is None:
         raise Unfinished(f"{folder} is unfinished (no {SCORES} yet); repeat its command to finish it")
     # An older samples.jsonl may lie there still: of other answers than the plan's.
-    return SavedRun(folder, replace(rescore(folder), complete=False, path=folder), config, has_samples=False)
+    result = replace(rescore(folder), complete=False, path=folder, manifest={"config": config})
+    return SavedRun(folder, result, config, has_samples=False)
 
 
 def _text(path: Path) -> str:

@@ -40,7 +40,7 @@ def test_columns_hold_every_number(tmp_path: Path) -> None:
         sample("b/0", 0.25, task="other"),
     ]
     run = load_run(write(tmp_path / "r", lines, model={"card_name": "Alpha-7B"}))
-    assert run.card_columns == ("Alpha-7B",) and run.result.manifest == {"python": "3.11"}
+    assert run.card_columns == ("Alpha-7B",) and run.result.manifest["python"] == "3.11"
     qa = run.columns["qa"]
     assert (qa.docs, qa.languages) == (("a/0", "a/1", "a/2"), ("hi", None, None))
     assert (qa.groups, qa.clusters) == (("g", None, None), ("c", None, None))

@@ -93,11 +93,12 @@ def test_commonsense_qa_cloze_scores_the_text_after_the_bare_question() -> None:
     assert (made.headline, len(request.pairs)) == ("acc_norm", 5)
 
 
-def test_the_english_suite_has_the_cards_rows_in_the_cards_order() -> None:
-    named = raw("suite", "krutrim2_english")["defaults"][0]["override /task"]
+@pytest.mark.parametrize("suite", ["krutrim2_english", "krutrim2"])
+def test_the_suite_has_the_cards_english_rows_in_the_cards_order(suite: str) -> None:
+    named = raw("suite", suite)["defaults"][0]["override /task"]
     with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
         rows = dict.fromkeys(row["task_name"] for row in csv.DictReader(file) if row["table"] == "english_code_math")
-    assert named == [name for name in rows if name in TASKS], "every row of the card that has a task, in its order"
+    assert [name for name in named if name in rows] == [name for name in rows if name in TASKS], "every row that has a task"
 
 
 def test_flores_released_names_the_code_of_the_wrong_side() -> None:
