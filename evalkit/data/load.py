@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalkit.data.local import LocalSource
 from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried, resolve
 from evalkit.errors import DataError, EvalkitError
 from evalkit.types import Doc
@@ -36,6 +37,7 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
         ConfigError: `spec.to_doc` cannot be imported.
     """
+    source = LocalSource(spec.root) if spec.root else source
     to_doc: ToDoc = resolve("data.to_doc", spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
     parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)

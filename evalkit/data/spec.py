@@ -64,7 +64,8 @@ class DataSpec:
             `<root>/<task>/<split>.jsonl`; a row's language and `split`, where it names them, say where it belongs.
         any_languages: the data decide which of the task's languages there are; the others are left out, and said.
         private: for rows that are not public, what to do instead of asking the hub; ends the sentence "PATH …".
-        root: a folder (or file) of this task's own rows, in `data=local`'s layout, for `data=auto` beside other tasks.
+        root: a folder (or, with `one_file`, a file) of this task's own rows in `data=local`'s layout, read whatever the
+            source of the other tasks is.
         sizes: split -> scorable documents it has in the benchmark; coverage is told from it, and a source that has
             another number is remarked upon. A split without an entry has whatever the source has.
     """

@@ -5,6 +5,7 @@ from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_docum
 from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
 from evalkit.metrics.bertscore import BertScore
 from evalkit.metrics.chrf import ChrF
+from evalkit.metrics.consistency import LanguageConsistency
 from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
@@ -28,6 +29,7 @@ __all__ = [
     "IFEval",
     "InvalidRate",
     "LabelMatch",
+    "LanguageConsistency",
     "Metric",
     "RegexExtract",
     "ShuffledReferences",

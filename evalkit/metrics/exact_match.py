@@ -29,7 +29,8 @@ class ExactMatch:
         ignore_case, ignore_punctuation: then lower case, then delete ASCII punctuation, on both sides.
         normalizer: `triviaqa` or `nq_open`: both sides as that benchmark's own scorer compares them, after the rest.
         gold_field: the document's field that holds the golds; None takes `doc.target`.
-        indic: before all that, both sides NFC, digits of every script to ASCII, final danda removed. Not in lm-eval.
+        indic: before all that, both sides as `text.indic_answer` makes them: NFC, no joiners, Urdu's letters, ASCII digits,
+            no final danda. Not in lm-eval.
 
     `doc.target` is a gold text or several. An answer from which nothing can be extracted is wrong, never unmeasured:
     value 0, prediction None, flag `invalid`. With several samples a document, the value is their mean and the
@@ -105,7 +106,7 @@ class ExactMatch:
             f"punct:{'removed' if self.ignore_punctuation else 'kept'}",
             f"patterns:{len(self.ignore_patterns)}",
             f"strip:{'yes' if self.strip else 'no'}",
-            *(["indic:yes"] if self.indic else []),
+            *(["indic:2"] if self.indic else []),
             *([f"normalizer:{self.normalizer}"] if self.normalizer else []),
             *([f"golds:{self.gold_field}"] if self.gold_field else []),
             f"extract:{extract}",
