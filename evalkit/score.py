@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalkit.metrics import Metric
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Response, SampleScore, Summary
@@ -39,7 +40,7 @@ def score_task(
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
     """
-    scores = {m.name: [m.score(doc, answers.get(doc.id, ())) for doc in evidence.docs] for m in task.metrics}
+    scores = {m.name: _scores(m, evidence.docs, answers) for m in task.metrics}
     summaries = {m.name: m.summarize(scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
@@ -54,9 +55,17 @@ def score_task(
         source=evidence.source,
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
-        notes=(*task.notes, *evidence.notes),
+        notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
     )
     return result, scores
+
+
+def _scores(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
+    """One score a document; by all at once where the metric can (`score_all`), as for programs run in parallel."""
+    score_all = getattr(metric, "score_all", None)
+    if score_all is not None:
+        return list(score_all(docs, answers))
+    return [metric.score(doc, answers.get(doc.id, ())) for doc in docs]
 
 
 def _categories(task: Task, scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, dict[str, Summary]]:

@@ -9,4 +9,6 @@ COMMANDS = {
     "score": "score:score",
     "report": "report:report",
     "data": "data:data",
+    "execute": "execute:execute",
+    "doctor": "doctor:doctor",
 }

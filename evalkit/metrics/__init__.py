@@ -6,5 +6,6 @@ from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
+from evalkit.metrics.pass_at_k import PassAtK
 
-__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "Metric", "RegexExtract"]
+__all__ = ["Accuracy", "ChrF", "EvaluateMetric", "ExactMatch", "Metric", "PassAtK", "RegexExtract"]

@@ -87,10 +87,22 @@ class Outcome:
 class Executor(Protocol):
     """Runs programs; metrics hold one."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
-    def run(self, programs: Sequence[Program], limits: Limits, advance: Callable[[int], None] | None = None) -> list[Outcome]:
-        """One outcome a program, in order.
+    @property
+    def limits(self) -> Limits:
+        """What a program may use when `run` is not told."""
+        ...
+
+    def check(self) -> None:
+        """Raises SandboxError, with the reason, where this sandbox does not work."""
+        ...
+
+    def run(
+        self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None
+    ) -> list[Outcome]:
+        """One outcome a program, in order; equal programs may be run once.
 
         Raises:
             SandboxError: the sandbox failed; no outcome is given then, for no program.

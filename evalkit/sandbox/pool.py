@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 
 from evalkit.errors import ConfigError
 from evalkit.sandbox import bubblewrap, container, unsafe
 from evalkit.sandbox.base import Limits, Outcome, Program, SandboxError
-from evalkit.sandbox.calibration import slowness
+from evalkit.sandbox.calibration import MOST, slowness
 from evalkit.sandbox.worker import Launch, Worker
+
+
+DEFAULTS = Limits()
 
 
 @dataclass(frozen=True)
@@ -27,22 +31,43 @@ class Pool:
     name: str
     launch: Callable[[], Launch] = field(repr=False, compare=False)
     workers: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    known: dict[tuple[Program, Limits], Outcome] = field(default_factory=dict, repr=False, compare=False)
 
-    def run(self, programs: Sequence[Program], limits: Limits, advance: Callable[[int], None] | None = None) -> list[Outcome]:
+    def check(self) -> None:
+        """Raises SandboxError, with the reason, where this sandbox does not work."""
+        found = Worker(self.launch())
+        try:
+            outcome = found.run(Program("pass"), self.limits, MOST)
+        finally:
+            found.close()
+        if not outcome.passed:
+            raise SandboxError(f"sandbox {self.name} does not work here: an empty program {outcome.result}")
+
+    def run(
+        self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None
+    ) -> list[Outcome]:
         """One outcome a program, in order; `advance` hears how many of `programs` have just been decided.
+
+        What this pool has run before under the same limits it does not run again. No `limits`: the pool's own.
 
         Raises:
             SandboxError: the sandbox failed.
         """
-        places: dict[Program, list[int]] = {}
-        for place, program in enumerate(programs):
-            places.setdefault(program, []).append(place)
-        if not places:
-            return []
+        limits = limits or self.limits
+        count = Counter(programs)
+        new = [program for program in count if (program, limits) not in self.known]
+        if advance and len(new) < len(count):
+            advance(len(programs) - sum(count[program] for program in new))
+        if new:
+            self._run_new(new, limits, lambda program: advance(count[program]) if advance else None)
+        return [self.known[program, limits] for program in programs]
+
+    def _run_new(self, programs: Sequence[Program], limits: Limits, finished: Callable[[Program], None]) -> None:
         factor = self._slowness if limits.calibrate else 1.0
         launch = self.launch()
         work: queue.SimpleQueue[Program] = queue.SimpleQueue()
-        for program in places:
+        for program in programs:
             work.put(program)
         done: queue.SimpleQueue[tuple[Program, Outcome] | BaseException] = queue.SimpleQueue()
         stop = threading.Event()
@@ -62,24 +87,20 @@ class Pool:
                 if worker is not None:
                     worker.close()
 
-        threads = [threading.Thread(target=loop, daemon=True) for _ in range(min(self._width, len(places)))]
-        outcomes: dict[int, Outcome] = {}
+        threads = [threading.Thread(target=loop, daemon=True) for _ in range(min(self._width, len(programs)))]
         for thread in threads:
             thread.start()
         try:
-            for _ in places:
+            for _ in programs:
                 item = done.get()
                 if isinstance(item, BaseException):
                     raise item
-                program, outcome = item
-                outcomes.update((place, outcome) for place in places[program])
-                if advance:
-                    advance(len(places[program]))
+                program, self.known[item[0], limits] = item
+                finished(program)
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
-        return [outcomes[place] for place in range(len(programs))]
 
     @property
     def _width(self) -> int:
@@ -90,21 +111,26 @@ class Pool:
         return slowness()
 
 
-def Bubblewrap(workers: int | None = None, path: str | None = None) -> Pool:  # noqa: N802 - read as a class in configuration
+# The same settings give the same pool, so that metrics over the same answers (pass@1, pass@10) run each program once.
+@cache
+def bubblewrap_pool(workers: int | None = None, path: str | None = None, limits: Limits = DEFAULTS) -> Pool:
     """The default. `path`: another bwrap than the one found."""
-    return Pool("bubblewrap", lambda: bubblewrap.launch(path), workers)
+    return Pool("bubblewrap", lambda: bubblewrap.launch(path), workers, limits)
 
 
-def Container(engine: str | None = None, image: str | None = None, workers: int | None = None) -> Pool:  # noqa: N802
-    """Where bubblewrap cannot work: an engine (docker, podman) and an image with Python 3.11 or newer, both named by the user."""
+@cache
+def container_pool(engine: str | None = None, image: str | None = None, workers: int | None = None, limits: Limits = DEFAULTS) -> Pool:
+    """Where bubblewrap cannot work: an engine (docker, podman) and an image with Python 3.11 or newer, both named by the user.
+
+    Raises:
+        ConfigError: one of them is not named.
+    """
     if not engine or not image:
         raise ConfigError("sandbox=container needs sandbox.engine=docker (or podman) and sandbox.image=IMAGE, one that has Python 3.11")
-    return Pool(f"container ({engine})", lambda: container.launch(engine, image), workers)
+    return Pool(f"container ({engine})", lambda: container.launch(engine, image), workers, limits)
 
 
-def Unsafe(workers: int | None = None) -> Pool:  # noqa: N802
+@cache
+def unsafe_pool(workers: int | None = None, limits: Limits = DEFAULTS) -> Pool:
     """No sandbox: limits and system call filter alone. For machines where nothing else works and nothing is to lose."""
-    return Pool("unsafe", unsafe.launch, workers)
-
-
-__all__ = ["Bubblewrap", "Container", "Pool", "SandboxError", "Unsafe"]
+    return Pool("unsafe", unsafe.launch, workers, limits)
