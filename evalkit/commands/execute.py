@@ -16,6 +16,7 @@ from evalkit.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from evalkit.sandbox import Outcome, Pool, Program
 
+
 def execute(words: list[str]) -> int:
     """`evalkit execute samples.jsonl [--problems FILE]`, or `evalkit execute --programs FILE`."""
     given = _parser().parse_args(words)
@@ -156,4 +157,5 @@ def _write(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 def _tell(outcomes: Sequence[Outcome], out: Path) -> None:
     counted = Counter(outcome.status for outcome in outcomes)
-    print(", ".join(f"{count} {status}" for status, count in counted.most_common()), f"of {len(outcomes)};", f"wrote {out}", file=sys.stderr)
+    told = ", ".join(f"{count} {status}" for status, count in counted.most_common())
+    print(f"{told} of {len(outcomes)}; wrote {out}", file=sys.stderr)

@@ -99,9 +99,7 @@ class Executor(Protocol):
         """Raises SandboxError, with the reason, where this sandbox does not work."""
         ...
 
-    def run(
-        self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None
-    ) -> list[Outcome]:
+    def run(self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None) -> list[Outcome]:
         """One outcome a program, in order; equal programs may be run once.
 
         Raises:

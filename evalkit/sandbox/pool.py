@@ -16,7 +16,6 @@ from evalkit.sandbox.base import Limits, Outcome, Program, SandboxError
 from evalkit.sandbox.calibration import MOST, slowness
 from evalkit.sandbox.worker import Launch, Worker
 
-
 DEFAULTS = Limits()
 
 
@@ -44,9 +43,7 @@ class Pool:
         if not outcome.passed:
             raise SandboxError(f"sandbox {self.name} does not work here: an empty program {outcome.result}")
 
-    def run(
-        self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None
-    ) -> list[Outcome]:
+    def run(self, programs: Sequence[Program], limits: Limits | None = None, advance: Callable[[int], None] | None = None) -> list[Outcome]:
         """One outcome a program, in order; `advance` hears how many of `programs` have just been decided.
 
         What this pool has run before under the same limits it does not run again. No `limits`: the pool's own.

@@ -36,18 +36,18 @@ class Worker:
     def __init__(self, launch: Launch) -> None:
         self.launch = launch
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.errors = tempfile.TemporaryFile()
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
         try:
             self.process = subprocess.Popen(
-                list(launch.command), stdin=theirs, stdout=subprocess.DEVNULL, stderr=self.errors, env={}, start_new_session=True
+                list(launch.command), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=self.errors, env={}, start_new_session=True
             )
         except OSError as error:
             raise SandboxError(f"sandbox {launch.name} cannot be started: {error}; {launch.mend}") from error
         finally:
             theirs.close()
         self.control.settimeout(START_S)
-        if not self._receive().get("ready"):
-            raise self._broken("it did not start")
+        if not self._receive().get("filter") and launch.folder is None:
+            raise self._broken("the system call filter does not know this machine's architecture")
 
     def run(self, program: Program, limits: Limits, factor: float) -> Outcome:
         """Raises SandboxError when the sandbox, not the program, failed."""
@@ -114,14 +114,15 @@ def outcome(reply: dict[str, Any], verdict: dict[str, Any] | None, token: str | 
     first = reply["status"][0]
     if verdict is not None and verdict.get("passed") is True and (token is None or verdict.get("token") == token):
         return Outcome("passed", seconds=seconds)
-    if reply["why"] == "time" or first in (-24, -9) and verdict is None:
+    if reply["why"] == "time" or (first in (-24, -9) and verdict is None):
         return Outcome("timed out", seconds=seconds)
     if first == -31:
         return Outcome("killed by policy", "a forbidden system call", seconds)
     raised = (verdict or {}).get("far") or (verdict or {}).get("raised")
     if not isinstance(raised, dict) or (token is not None and (verdict or {}).get("token") != token):
         return Outcome("failed", _ended(first), seconds)
-    names = raised.get("types") or ["Exception"]
+    types = raised.get("types")  # partly the program's own words: nothing about them is taken for granted
+    names = [str(name) for name in types] if isinstance(types, list) and types else ["Exception"]
     status: Status = "out of memory" if "MemoryError" in names else "failed"
     if names[0] == "Lost":
         return Outcome("failed", _ended(first) if first is not None else str(raised.get("text")), seconds)

@@ -6,6 +6,7 @@ back. It never reads a program, so no memory a program inherits holds another's 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import json
@@ -17,6 +18,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import candidate
@@ -28,7 +30,7 @@ import tester
 WARM = """
     abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools hashlib heapq
     inspect io itertools json math numbers operator random re statistics string textwrap time types typing unicodedata
-""".split()
+""".split()  # noqa: SIM905
 WINDOW_S = 0.1
 BUSY = 0.05  # a window in which less than this share of a core was used was spent waiting, not computing
 READY = b"ready"
@@ -85,7 +87,7 @@ def job(limits: dict[str, Any], fds: list[int], filter_program: bytes | None, my
             tasks = [(_whole, (program, verdict))]
         for task, needs in tasks:
             ready, failed = pipe()
-            children.append(fork(lambda task=task, needs=needs, failed=failed: start(task, needs, failed, limits, filter_program, myself), myself))  # type: ignore[misc]
+            children.append(fork(partial(start, task, needs, failed, limits, filter_program, myself), myself))
             os.close(opened.pop())
             trouble.append(ready)
         for ready in trouble:
@@ -194,10 +196,8 @@ def _seconds(pid: int) -> float:
 
 
 def end(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     os.waitpid(pid, 0)
 
 

@@ -83,8 +83,10 @@ def confine(limits: dict[str, Any], filter_program: bytes | None, namespaces: bo
     drop_capabilities()
     if filter_program is not None:
         seccomp.install(filter_program)
-    sys.stdin, sys.stdout, sys.stderr = (os.fdopen(fd, mode, encoding="utf-8", errors="backslashreplace", closefd=False) for fd, mode in ((0, "r"), (1, "w"), (2, "w")))
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = os.fdopen(fd, "r" if fd == 0 else "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def drop_capabilities() -> None:

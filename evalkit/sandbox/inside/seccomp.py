@@ -43,7 +43,8 @@ def program(machine: str) -> bytes:
     ]
     if machine == "x86_64":  # the same calls under other numbers
         code += [(ANY_BIT, 0, 1, X32_BIT), (RETURN, 0, 0, KILL)]
-    code += _on(numbers["clone"], [_argument(0), (ANY_BIT, 1, 0, CLONE_NEW_ANY), (ANY_BIT, 1, 0, CLONE_THREAD), *_deny(errno.EPERM), _allow()])
+    thread_alone = [_argument(0), (ANY_BIT, 1, 0, CLONE_NEW_ANY), (ANY_BIT, 1, 0, CLONE_THREAD), *_deny(errno.EPERM), _allow()]
+    code += _on(numbers["clone"], thread_alone)
     # Its flags lie in memory, where no filter can read them; the C library then falls back to clone.
     code += _on(numbers["clone3"], _deny(errno.ENOSYS))
     code += _on(numbers["socketpair"], _one_of(0, (AF_UNIX,)))

@@ -118,7 +118,7 @@ class Peer:
         op, on = message["op"], message["on"]
         if op == "global":
             return {"ok": self.pack(self._global(on))}
-        target = self.names[on] if isinstance(on, str) and self.open_all else self.held[on]
+        target = self._global(on) if isinstance(on, str) else self.held[on]
         args = [self.unpack(arg) for arg in message["args"]]
         if op == "call":
             result = target(*args, **{name: self.unpack(value) for name, value in message["kwargs"].items()})
@@ -263,14 +263,14 @@ def describe(error: BaseException) -> dict[str, Any]:
     return {"types": [cls.__name__ for cls in type(error).__mro__[:-1]], "text": text[:2000], "where": where, "line": line}
 
 
-def _as_base(value: Any, base: type) -> Any:
+def _as_base(value: Any, base: Any) -> Any:
     if base in (int, float, complex):
-        return base.__pos__(value)  # type: ignore[attr-defined]
+        return base.__pos__(value)
     if base is str:
         return str.__str__(value)
     if base is dict:
         return dict(dict.items(value))
-    return base(base.__iter__(value))  # type: ignore[attr-defined,call-arg]
+    return base(base.__iter__(value))
 
 
 def _refill(target: Any, value: Any) -> None:
