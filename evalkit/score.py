@@ -55,7 +55,7 @@ def score_task(
         source=evidence.source,
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
-        notes=(*task.notes, *evidence.notes),
+        notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
         card_row=task.card_row,
     )

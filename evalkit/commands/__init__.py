@@ -10,4 +10,6 @@ COMMANDS = {
     "report": "report:report",
     "compare": "compare:compare",
     "data": "data:data",
+    "execute": "execute:execute",
+    "doctor": "doctor:doctor",
 }

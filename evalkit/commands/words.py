@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.resources import conf_dir
 
-GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "data": "data"}
+GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "data": "data", "sandboxes": "sandbox"}
 
 
 def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str]]:

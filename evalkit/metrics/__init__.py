@@ -12,6 +12,7 @@ from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 from evalkit.metrics.ifeval import IFEval
 from evalkit.metrics.labels import LabelMatch
+from evalkit.metrics.pass_at_k import PassAtK
 from evalkit.metrics.squad import Squad
 from evalkit.metrics.subset import InvalidRate, Subset
 
@@ -31,6 +32,7 @@ __all__ = [
     "LabelMatch",
     "LanguageConsistency",
     "Metric",
+    "PassAtK",
     "RegexExtract",
     "ShuffledReferences",
     "Squad",

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.prompts.base import Layout, check_template, fill, gold_index
-from evalkit.types import Doc, GenerateRequest, GenerationParams
+from evalkit.types import Doc, GenerateRequest, GenerationParams, Message
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Completion(Layout):
         target: what a shot shows as its answer, a template; None shows the gold answer (the first of several).
         params: decoding; a mapping with the names of `GenerationParams`.
         num_samples: independent samples of every prompt.
+        answer_prefix: how the answer begins, a template; the model goes on from there (in a conversation: in the
+            assistant's turn; in plain text: after the delimiter). Not part of the answer's text.
 
     Raises:
         ConfigError: an unknown name or an impossible value in `params`, or fewer than one sample.
@@ -27,11 +29,13 @@ class Completion(Layout):
     target: str | None = None
     params: GenerationParams | Mapping[str, Any] = field(default_factory=GenerationParams)
     num_samples: int = 1
+    answer_prefix: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.target is not None:
             check_template("target", self.target)
+        check_template("answer_prefix", self.answer_prefix)
         if self.num_samples < 1:
             raise ConfigError(f"prompt num_samples={self.num_samples}: ask for 1 or more")
         object.__setattr__(self, "params", generation_params(self.params))
@@ -40,6 +44,8 @@ class Completion(Layout):
         """One request; its prompt ends with the query, without a trailing delimiter."""
         shown = [(fill("template", self.template, shot), self.answer(shot)) for shot in shots]
         prompt = self.assemble(doc, shown, fill("template", self.template, doc), chat)
+        if begun := fill("answer_prefix", self.answer_prefix, doc):
+            prompt = prompt + self.delimiter + begun if isinstance(prompt, str) else (*prompt, Message("assistant", begun))
         return GenerateRequest(task, doc.id, prompt, generation_params(self.params), self.num_samples)
 
     def answer(self, shot: Doc) -> str:

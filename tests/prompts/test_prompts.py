@@ -107,3 +107,11 @@ def test_a_shot_without_an_answer_and_a_target_that_is_no_choice_are_refused() -
         Completion("{question}", num_samples=0)
     with pytest.raises(ConfigError, match="style"):
         MultipleChoice("{question}", style="words")
+
+
+def test_an_answer_that_is_begun_ends_a_conversation_with_the_assistant() -> None:
+    made = Completion(template="Q {q}", answer_prefix="A {q}:")
+    doc = Doc("1", {"q": "x"})
+    asked = made.render("t", doc, (), chat=True).prompt
+    assert asked == (Message("user", "Q x"), Message("assistant", "A x:"))
+    assert made.render("t", doc, (), chat=False).prompt == "Q x A x:"

@@ -35,7 +35,7 @@ def raw(group: str, name: str) -> dict[str, Any]:
 
 def task(name: str) -> Task:
     with initialize_config_dir(str(CONF), version_base=None):
-        made = instantiate(compose(overrides=[f"+task={name}"]).tasks[name])
+        made = instantiate(compose(overrides=[f"+task={name}", "+sandbox=bubblewrap"]).tasks[name])
     assert isinstance(made, Task)
     return made
 

@@ -62,7 +62,9 @@ class Encoder:
 
     def _template(self, messages: Sequence[Message]) -> str:
         turns = [{"role": m.role, "content": m.content} for m in messages]
-        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        # A final turn of the assistant is the start of its answer: the model goes on from there, in the same turn.
+        begun = messages[-1].role == "assistant"
+        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun))
 
     def _special(self, text: str) -> bool:
         return self.add_bos is not False and not text.startswith(self.prefix_text)
