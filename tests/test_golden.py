@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "loglikelihoods"
-TASKS = ("hellaswag", "winogrande", "mmlu", "gsm8k", "nq_open", "flores_in_xx_en", "flores_in_en_xx")
+TASKS = (
+    *("hellaswag", "winogrande", "openbookqa", "commonsense_qa", "truthfulqa", "mmlu", "triviaqa", "nq_open", "gsm8k"),
+    *("arc_challenge", "arc_easy", "flores_in_xx_en", "flores_in_en_xx"),
+)
 
 pytestmark = pytest.mark.slow
 
