@@ -18,10 +18,11 @@ from evalkit.models.base import TokenIds
 
 CHUNK = 2048  # texts a tokenizer call; bounds the memory of the encodings it keeps
 CHECKED = 16  # texts compared with their whole tokenisation, each time
-# Where to cut, how the text before the cut ends, how the text behind it begins. A run of white space is one word to
-# some tokenizers and several to others, so an empty line is cut before or behind its end, or not at all.
-LINES = (re.compile(r"(?<=\S\n)(?=[^\W_])"), "\n", "")
-PARAGRAPHS = ((re.compile(r"(?<=\S\n\n)(?=[^\W_])"), "\n\n", ""), (re.compile(r"(?<=\S\n)(?=\n[^\W_])"), "\n", "\n"))
+# What to look for (a literal start keeps the search fast), and how the text before the cut ends. A run of white space is one
+# word to some tokenizers and several to others, so an empty line is cut behind its end, before it, or not at all.
+Rule = tuple[re.Pattern[str], str]
+LINES: Rule = (re.compile(r"\n(?=[^\W_])"), "\n")
+PARAGRAPHS: tuple[Rule, ...] = ((re.compile(r"\n\n(?=[^\W_])"), "\n\n"), (re.compile(r"\n\n(?=[^\W_])"), "\n"))
 BEFORE = ("a", "7", ".", "'", "अ", "ि", "中", "é", "😀", "_", "</s>", "  a", ".)", "\n1", " -")
 AFTER = ("a", "Z", "7", "अ", "中", "é", "٣", "a b", "7 7", "s\n", "t", "12", "B.\n\n")
 
@@ -32,8 +33,8 @@ class LineTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.start: TokenIds = ()
-        self.shares = self._joins_words() and self._holds(*LINES)
-        self.paragraphs = next((rule[0] for rule in PARAGRAPHS if self.shares and self._holds(*rule)), None)
+        self.shares = self._joins_words() and self._holds(LINES)
+        self.paragraphs = next((rule for rule in PARAGRAPHS if self.shares and self._holds(rule)), None)
 
     def __call__(self, texts: Sequence[str], special: bool) -> dict[str, TokenIds]:
         """Ids of every distinct text, as the tokenizer gives them for the whole text.
@@ -51,8 +52,8 @@ class LineTokenizer:
         return self._whole(texts, special)
 
     def _by_lines(self, texts: Iterable[str], start: TokenIds) -> dict[str, TokenIds]:
-        paragraphs = {text: self.paragraphs.split(text) if self.paragraphs else [text] for text in texts}
-        lines = {paragraph: LINES[0].split(paragraph) for paragraph in set(chain.from_iterable(paragraphs.values()))}
+        paragraphs = {text: cut(text, self.paragraphs) if self.paragraphs else [text] for text in texts}
+        lines = {paragraph: cut(paragraph, LINES) for paragraph in set(chain.from_iterable(paragraphs.values()))}
         ids = self._whole(sorted(set(chain.from_iterable(lines.values()))), False)
         of = {paragraph: tuple(chain.from_iterable(map(ids.__getitem__, parts))) for paragraph, parts in lines.items()}
         return {text: (*start, *chain.from_iterable(map(of.__getitem__, parts))) for text, parts in paragraphs.items()}
@@ -76,9 +77,21 @@ class LineTokenizer:
         self.start = special[: len(special) - len(plain)]
         return self.start + plain == special
 
-    def _holds(self, _: re.Pattern[str], end: str, begin: str) -> bool:
+    def _holds(self, rule: Rule) -> bool:
         """Whether the cut parts words whatever stands around it."""
-        pairs = [(f"x y{before}{end}", f"{begin}{after}") for before, after in product(BEFORE, AFTER)]
+        gap = rule[0].pattern.split("(")[0].replace("\\n", "\n")
+        pairs = [(f"x y{before}{rule[1]}", f"{gap[len(rule[1]) :]}{after}") for before, after in product(BEFORE, AFTER)]
         joined = self._whole([one + other for one, other in pairs], False)
         parts = self._whole(sorted({text for pair in pairs for text in pair}), False)
         return all(joined[one + other] == parts[one] + parts[other] for one, other in pairs)
+
+
+def cut(text: str, rule: Rule) -> list[str]:
+    """The text in parts; a line that ends in other white space is not cut."""
+    parts, at = [], 0
+    for found in rule[0].finditer(text):
+        place = found.start()
+        if place and not text[place - 1].isspace():
+            parts.append(text[at : place + len(rule[1])])
+            at = place + len(rule[1])
+    return [*parts, text[at:]]
