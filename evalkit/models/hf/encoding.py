@@ -8,14 +8,13 @@ which already starts with BOS gets no second one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
+from evalkit.models.hf.tokenizing import LineTokenizer
 from evalkit.types import GenerateRequest, LoglikelihoodRequest, Message, Prompt, Request
-
-CHUNK = 2048  # texts a tokenizer call; bounds the memory of the encodings it keeps
 
 
 class Encoder:
@@ -27,6 +26,7 @@ class Encoder:
         self.fingerprint = fingerprint
         self.add_bos = add_bos
         self.system_merged = False
+        self.lines = LineTokenizer(tokenizer)
         prefix = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         if prefix is None:
             raise ModelError("the tokenizer has neither BOS nor EOS; an empty context cannot be scored; use another tokenizer")
@@ -85,15 +85,12 @@ class Encoder:
                     needed.add((continuation, False))
         return needed
 
-    def _tokenize(self, needed: Iterable[tuple[str, bool]]) -> dict[tuple[str, bool], TokenIds]:
-        """Batched calls of the fast tokenizer; every distinct text once."""
+    def _tokenize(self, needed: Collection[tuple[str, bool]]) -> dict[tuple[str, bool], TokenIds]:
+        """Every distinct text once, in batches."""
         ids: dict[tuple[str, bool], TokenIds] = {}
         for special in (False, True):
-            texts = sorted(text for text, flag in needed if flag == special)
-            for start in range(0, len(texts), CHUNK):
-                chunk = texts[start : start + CHUNK]
-                encoded = self.tokenizer(chunk, add_special_tokens=special, return_attention_mask=False, verbose=False)["input_ids"]
-                ids.update(((text, special), tuple(row)) for text, row in zip(chunk, encoded, strict=True))
+            found = self.lines([text for text, flag in needed if flag == special], special)
+            ids.update(((text, special), row) for text, row in found.items())
         return ids
 
     def _scored(self, request: LoglikelihoodRequest, texts: dict[int, str], ids: dict[tuple[str, bool], TokenIds]) -> WorkItem:
