@@ -12,11 +12,24 @@
 """
 
 from evalkit.report.comparison import build
-from evalkit.report.formats import print_tables, to_csv, write_tables
+from evalkit.report.formats import print_tables, to_csv, write_report, write_tables
 from evalkit.report.frame import to_frame
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.published import Card, load_card
 from evalkit.report.table import Report, Table
 
-__all__ = ["Card", "Report", "Table", "build", "latex", "load_card", "markdown", "print_tables", "to_csv", "to_frame", "write_tables"]
+__all__ = [
+    "Card",
+    "Report",
+    "Table",
+    "build",
+    "latex",
+    "load_card",
+    "markdown",
+    "print_tables",
+    "to_csv",
+    "to_frame",
+    "write_report",
+    "write_tables",
+]

@@ -14,6 +14,7 @@ from evalkit.report.frame import to_frame
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.published import Card
+from evalkit.report.table import Report
 from evalkit.report.terminal import print_report
 from evalkit.results import RunResult
 
@@ -35,6 +36,15 @@ def to_csv(results: Sequence[RunResult], card: Card) -> str:
 
 
 def write_tables(results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
+    """`write_report` of a report made here.
+
+    Raises:
+        ConfigError: the folder cannot be made or written.
+    """
+    return write_report(build(results, card), results, card, folder)
+
+
+def write_report(report: Report, results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
     """Write report.md, report.csv and report.tex; a reader sees an old file or a whole new one.
 
     Equal results give equal bytes.
@@ -42,7 +52,6 @@ def write_tables(results: Sequence[RunResult], card: Card, folder: Path) -> list
     Raises:
         ConfigError: the folder cannot be made or written.
     """
-    report = build(results, card)
     texts = {"report.md": markdown(report), "report.csv": to_csv(results, card), "report.tex": latex(report)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
