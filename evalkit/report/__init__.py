@@ -4,7 +4,7 @@
 
     card = load_card("krutrim2")
     print_tables([result], card)                  # terminal
-    write_tables([result], card, Path("report"))  # report.md, report.csv, report.tex
+    write_tables([result], card, Path("report"))  # report.md, .csv, .tex, .json
     frame = to_frame([result], card)              # pandas, one row a benchmark, metric and level
 
 `build` gives the report as data (`Report`, made of `Table`s); a format is one function from a

@@ -152,7 +152,8 @@ def _statements(found: Sequence[Section], runs: Sequence[RunResult]) -> tuple[st
     measured: dict[str, dict[str, float]] = {}
     for run in runs:
         for model in run.card_columns:
-            scores = {name: task.score.value for name, task in run.tasks.items() if task.score.value is not None and not task.sample_rows}
+            real = [task for task in run.tasks.values() if task.score.value is not None and not task.sample_rows]
+            scores = {task.card_row or task.task: task.score.value for task in real if task.score.value is not None}
             measured.setdefault(model, {}).update(scores)
     return statements([section.table for section in found if section.table], measured)
 
