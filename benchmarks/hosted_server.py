@@ -43,10 +43,14 @@ class Served:
         for prompt in prompts:
             ids = self.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
             read += len(ids)
+            echoed = self.table(ids) if body.get("echo") and body.get("logprobs") is not None else None
             for sample in range(body.get("n", 1)):
-                new, finish = self.generate(ids, body, sample)
+                if echoed is not None and body.get("max_tokens") == 1 and body.get("temperature") == 0:
+                    new, finish = [int(echoed[-1].argmax())], "length"
+                else:
+                    new, finish = self.generate(ids, body, sample)
                 written += len(new)
-                choices.append(self.choice(len(choices), ids, new, finish, body, prompt))
+                choices.append(self.choice(len(choices), ids, new, finish, body, prompt, echoed))
         return self.answer("text_completion", choices, read, written)
 
     def chat(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -63,18 +67,23 @@ class Served:
         usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
         return {"id": "x", "object": kind, "model": "served-for-a-test", "choices": choices, "usage": usage}
 
-    def choice(self, index: int, ids: list[int], new: list[int], finish: str, body: dict[str, Any], prompt: Any) -> dict[str, Any]:
+    def choice(
+        self, index: int, ids: list[int], new: list[int], finish: str, body: dict[str, Any], prompt: Any, echoed: torch.Tensor | None
+    ) -> dict[str, Any]:
         text = cut(self.tokenizer.decode(new, skip_special_tokens=True), body)
         if body.get("echo"):
             text = (prompt if isinstance(prompt, str) else self.tokenizer.decode(ids)) + text
         found = {"index": index, "text": text, "finish_reason": finish}
-        if body.get("logprobs") is not None and body.get("echo"):
-            found["logprobs"] = self.logprobs(ids + new)
+        if echoed is not None:
+            found["logprobs"] = self.logprobs(ids + new, echoed if len(new) == 1 else self.table(ids + new))
         return found
 
     @torch.inference_mode()
-    def logprobs(self, ids: list[int]) -> dict[str, Any]:
-        table = self.model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+    def table(self, ids: list[int]) -> torch.Tensor:
+        """Natural-log probabilities of what follows each token."""
+        return self.model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+
+    def logprobs(self, ids: list[int], table: torch.Tensor) -> dict[str, Any]:
         tokens = [self.tokenizer.decode([token]) for token in ids]
         best = table.max(-1)
         values = [None, *(table[place, token].item() for place, token in enumerate(ids[1:]))]

@@ -61,9 +61,8 @@ def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
         with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
             subjects = len({json.loads(line)["subject"] for line in lines})
         return Request(task, 4 * subjects, subjects)
-    sizes = {"hellaswag": 200, "winogrande": 200, "gsm8k": 40, "nq_open": 40}
-    tokens = {"gsm8k": 512, "nq_open": 256}
-    return Request(task, sizes[task], max_new_tokens=tokens.get(task))
+    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256, "ifeval": 256}
+    return Request(task, 40 if task in tokens else 200, max_new_tokens=tokens.get(task))
 
 
 def requests(args: argparse.Namespace) -> list[Request]:
@@ -71,7 +70,7 @@ def requests(args: argparse.Namespace) -> list[Request]:
     weights = digest(sorted(Path(args.model).glob("*.safetensors")) + sorted(Path(args.model).glob("*.json")))
     script = digest([HERE / "parity_peer.py"])
     found = []
-    for task in args.tasks or list(parity.METRICS):
+    for task in args.tasks or shipped():
         own, shared = Path(args.data) / task, Path(args.data) / "flores_in"
         folder = shared if task.startswith("flores_in_") and not own.is_dir() else own
         if not folder.is_dir():
@@ -82,6 +81,13 @@ def requests(args: argparse.Namespace) -> list[Request]:
         rows = digest(sorted(f for f in folder.rglob("*.jsonl") if not base.languages or f.parent.name in base.languages))
         found.append(Request(task, limit, base.parts, base.languages, tokens, weights, rows, script))
     return found
+
+
+def shipped() -> list[str]:
+    """The tasks that can be compared and that this evalkit has."""
+    from evalkit.resources import conf_dir
+
+    return [task for task in parity.METRICS if (conf_dir() / "task" / f"{task}.yaml").exists()]
 
 
 def digest(files: Iterable[Path]) -> str:
@@ -188,6 +194,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-new-tokens", type=int, help="for every generation task, on both sides")
     parser.add_argument("--json", help="write the comparison with every difference")
     parser.add_argument("--markdown", help="write the table of docs/parity.md between its markers")
+    parser.add_argument("--table", metavar="NAME", help="with --markdown: the table of this name, for another model")
     parser.add_argument("--peer-python", help="an interpreter that has lm_eval; default: one made in the user's cache")
     parser.add_argument("--work", help="where dumps are kept; default: the user's cache")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -213,7 +220,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report = {"harness": HARNESS, "tolerance": parity.TOLERANCE, "tasks": [{"request": asdict(r), **c.as_json()} for r, c in results]}
         Path(args.json).write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if args.markdown:
-        parity_page.update(Path(args.markdown), [(r.max_new_tokens, c) for r, c in results])
+        parity_page.update(Path(args.markdown), [(r.max_new_tokens, c) for r, c in results], args.table)
     return 0 if all(c.ok for _, c in results) else 1
 
 

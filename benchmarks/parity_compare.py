@@ -17,13 +17,23 @@ DIGITS = 4  # decimals the peer prints
 METRICS: dict[str, dict[str, tuple[str, str]]] = {
     "hellaswag": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
     "winogrande": {"acc": ("none", "acc")},
+    "openbookqa": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
+    "commonsense_qa": {"acc": ("none", "acc")},
+    # Two tasks in the harness; `parity_peer.merged` makes them one, with a filter for each.
+    "truthfulqa": {"mc2": ("mc2", "acc"), "mc1": ("mc1", "acc")},
     "mmlu": {"acc": ("none", "acc")},
-    "gsm8k": {"flexible_extract": ("flexible-extract", "exact_match"), "strict_match": ("strict-match", "exact_match")},
+    "triviaqa": {"exact_match": ("remove_whitespace", "exact_match")},
     "nq_open": {"exact_match": ("remove_whitespace", "exact_match")},
+    "gsm8k": {"flexible_extract": ("flexible-extract", "exact_match"), "strict_match": ("strict-match", "exact_match")},
+    "arc_challenge": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
+    "arc_easy": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
+    # Instruction-level scores have several values a document, so only the prompt's own verdicts are compared.
+    "ifeval": {name: ("none", name) for name in ("prompt_level_strict_acc", "prompt_level_loose_acc")},
     "flores_in_xx_en": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
     "flores_in_en_xx": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
 }
-CHOICE_TASKS = frozenset({"hellaswag", "winogrande", "mmlu"})
+CHOICE_TASKS = frozenset({"hellaswag", "winogrande", "openbookqa", "commonsense_qa", "truthfulqa", "mmlu", "arc_challenge", "arc_easy"})
+CONTINUOUS = frozenset({"mc2"})  # not 0 or 1 a document but a number made of log-likelihoods, so no nearer than they are; decides nothing
 CATEGORIES = ("stem", "humanities", "social_sciences", "other")
 
 Key = tuple[str, int]
@@ -118,11 +128,17 @@ def _peer_sample(task: str, doc: Mapping[str, Any]) -> Sample:
         if metric in got["metrics"]:
             values[name] = float(got["metrics"][metric])
         if task in CHOICE_TASKS:
-            lengths = [len(p[1].removeprefix(" ")) for p in prompts]
-            decisions[name] = argmax([ll / n for ll, n in zip(lls, lengths, strict=True)] if name == "acc_norm" else lls)
+            if name not in CONTINUOUS:
+                decisions[name] = _decision(name, prompts, lls, got.get("among"))
         elif metric == "exact_match":
             extracted[name] = None if got["extracted"] == "[invalid]" else got["extracted"]
     return Sample((doc["language"] or "", doc["row"]), prompts, lls, tuple(doc["greedy"] or ()), doc["text"], decisions, extracted, values)
+
+
+def _decision(name: str, prompts: Sequence[Sequence[str]], lls: Sequence[float], among: Sequence[int] | None) -> int:
+    lengths = [len(p[1].removeprefix(" ")) for p in prompts]
+    ranked = [ll / n for ll, n in zip(lls, lengths, strict=True)] if name == "acc_norm" else lls
+    return argmax(ranked) if among is None else among[argmax([ranked[i] for i in among])]
 
 
 def from_ours(task: str, lines: Iterable[Mapping[str, Any]]) -> list[Sample]:
@@ -143,8 +159,8 @@ def _our_sample(task: str, line: Mapping[str, Any]) -> Sample:
         loglikelihoods=tuple(response.get("loglikelihoods") or ()),
         greedy=tuple(response.get("greedy") or ()),
         text=None if "pairs" in line else response.get("text") or "",
-        decisions=predictions if task in CHOICE_TASKS else {},
-        extracted={} if task in CHOICE_TASKS else predictions,
+        decisions={n: p for n, p in predictions.items() if n not in CONTINUOUS} if task in CHOICE_TASKS else {},
+        extracted={n: p for n, p in predictions.items() if METRICS[task][n][1] == "exact_match"},
         values={name: score["value"] for name, score in named.items()},
     )
 
@@ -215,5 +231,11 @@ def _compare_sample(result: Comparison, peer: Sample, ours: Sample) -> None:
     for kind, tally in (("decisions", result.decisions), ("extracted", result.extracted), ("values", result.values)):
         a, b = getattr(peer, kind), getattr(ours, kind)
         for name in sorted(a.keys() | b.keys()):
-            same = name in a and name in b and a[name] == b[name]
+            same = name in a and name in b and _equal(name, a[name], b[name])
             note(f"{kind} {name}", a.get(name), b.get(name), tally.add(same))
+
+
+def _equal(name: str, a: Any, b: Any) -> bool:
+    if name in CONTINUOUS and a is not None and b is not None:
+        return bool(abs(a - b) <= TOLERANCE)
+    return bool(a == b)

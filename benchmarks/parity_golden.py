@@ -63,10 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--tasks", nargs="*", metavar="TASK", help="default: all that --work has answers for")
     args = parser.parse_args(argv)
     work, out = Path(args.work), Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    for task in parity.METRICS:
+    for task in args.tasks or [t for t in parity.METRICS if (work / f"{t}.peer.json").exists()]:
         dump = json.loads((work / f"{task}.peer.json").read_text(encoding="utf-8"))
         request = json.loads((work / f"{task}.request.json").read_text(encoding="utf-8"))
         golden = pack(dump, request)

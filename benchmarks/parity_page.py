@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from parity_compare import CATEGORIES, Comparison
+from parity_compare import CATEGORIES, METRICS, Comparison
 
 BEGIN, END = "<!-- parity table: written by benchmarks/parity.py -->", "<!-- end of parity table -->"
+BEGIN_NAMED = "<!-- parity table of {}: written by benchmarks/parity.py -->"
 HEAD = (
     *("task", "documents", "prompts", "log-likelihoods", "largest difference"),
     *("decisions", "texts", "answers", "scores", "printed scores", "verdict"),
@@ -54,28 +55,51 @@ def _short(value: object) -> str:
     return text if len(text) <= WIDTH else f"{text[: WIDTH // 2]} … {text[-WIDTH // 2 :]}"
 
 
-def as_markdown(results: Sequence[tuple[int | None, Comparison]]) -> str:
-    """The table, then every printed score of whole tasks and languages."""
-    lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
-    lines += [f"| {' | '.join(row(result))} |" for _, result in results]
-    lines += ["", "| task | score | lm-eval | evalkit | new tokens |", "|---|---|---|---|---|"]
+def as_markdown(results: Sequence[tuple[int | None, Comparison]], before: str = "") -> str:
+    """The table, then every printed score of whole tasks and languages; lines of `before` stay for tasks not in `results`."""
+    verdicts, scores = _lines(before)
     for tokens, result in results:
-        for a in result.aggregates:
-            if result.task == "mmlu" and a["name"].partition("/")[2] not in ("", *CATEGORIES):
-                continue  # 57 subjects: in the JSON
-            values = " | ".join("-" if a[side] is None else f"{a[side]:.4f}" for side in ("peer", "ours"))
-            lines.append(f"| {result.task} | {a['name']} | {values} | {tokens or '-'} |")
-    return "\n".join(lines)
+        verdicts[result.task] = [f"| {' | '.join(row(result))} |"]
+        scores[result.task] = [
+            f"| {result.task} | {a['name']} | {_number(a['peer'])} | {_number(a['ours'])} | {tokens or '-'} |"
+            for a in result.aggregates
+            # mmlu's 57 subjects are in the JSON
+            if result.task != "mmlu" or a["name"].partition("/")[2] in ("", *CATEGORIES)
+        ]
+    order = sorted(verdicts, key=[*METRICS].index)
+    lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}", *(line for task in order for line in verdicts[task])]
+    lines += ["", "| task | score | lm-eval | evalkit | new tokens |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, *(line for task in order for line in scores[task])])
 
 
-def update(page: Path, results: Sequence[tuple[int | None, Comparison]]) -> None:
-    """Replace what stands between the markers of a page.
+def _lines(table: str) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The lines of an earlier page by task: verdicts, printed scores."""
+    parts: tuple[dict[str, list[str]], dict[str, list[str]]] = ({}, {})
+    for part, text in zip(parts, table.split("\n\n", 1), strict=False):
+        for line in text.strip().splitlines():
+            task = line.split("|")[1].strip() if line.startswith("| ") else ""
+            if task in METRICS:
+                part.setdefault(task, []).append(line)
+    return parts
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def update(page: Path, results: Sequence[tuple[int | None, Comparison]], name: str | None = None) -> None:
+    """Bring what stands between the markers of a page up to date; tasks that were not compared keep their lines.
+
+    Args:
+        name: of a table of its own (another model), between markers that say so.
 
     Raises:
-        SystemExit: the page has no markers.
+        SystemExit: the page has no such markers.
     """
     text = page.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{page} lacks the line {BEGIN!r} or {END!r}; put both where the table belongs")
-    before, rest = text.split(BEGIN, 1)
-    page.write_text(f"{before}{BEGIN}\n{as_markdown(results)}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+    begin = BEGIN_NAMED.format(name) if name else BEGIN
+    if begin not in text or END not in text.split(begin, 1)[1]:
+        raise SystemExit(f"{page} lacks the line {begin!r} or {END!r} after it; put both where the table belongs")
+    before, rest = text.split(begin, 1)
+    old, after = rest.split(END, 1)
+    page.write_text(f"{before}{begin}\n{as_markdown(results, old)}\n{END}{after}", encoding="utf-8")

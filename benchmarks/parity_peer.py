@@ -22,24 +22,43 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 Row = dict[str, Any]
 
-# path in the harness's task file -> folder of rows, and which file stands for which split
+# path (or path/configuration) in the harness's task file -> folder of rows, and which file stands for which split
+_ARC_SPLITS = {"train": "train", "validation": "validation", "test": "test"}
 LOCAL: dict[str, tuple[str, dict[str, str]]] = {
     "Rowan/hellaswag": ("hellaswag", {"train": "train", "validation": "validation"}),
     "allenai/winogrande": ("winogrande", {"train": "train", "validation": "validation"}),
+    "allenai/openbookqa": ("openbookqa", _ARC_SPLITS),
+    "tau/commonsense_qa": ("commonsense_qa", {"train": "train", "validation": "validation"}),
+    "truthfulqa/truthful_qa": ("truthfulqa", {"validation": "validation"}),
     "cais/mmlu": ("mmlu", {"dev": "dev", "test": "test"}),
-    "openai/gsm8k": ("gsm8k", {"train": "train", "test": "test"}),
+    "mandarjoshi/trivia_qa": ("triviaqa", {"train": "train", "validation": "validation"}),
     "google-research-datasets/nq_open": ("nq_open", {"train": "train", "validation": "validation"}),
+    "openai/gsm8k": ("gsm8k", {"train": "train", "test": "test"}),
+    "allenai/ai2_arc/ARC-Challenge": ("arc_challenge", _ARC_SPLITS),
+    "allenai/ai2_arc/ARC-Easy": ("arc_easy", _ARC_SPLITS),
+    "google/IFEval": ("ifeval", {"train": "train"}),
     "parity/flores_in": ("flores_in", {"dev": "dev", "test": "test"}),
 }
 EVAL_SPLIT = {
     "hellaswag": "validation",
     "winogrande": "validation",
+    "openbookqa": "test",
+    "commonsense_qa": "validation",
+    "truthfulqa": "validation",
     "mmlu": "test",
-    "gsm8k": "test",
+    "triviaqa": "validation",
     "nq_open": "validation",
+    "gsm8k": "test",
+    "arc_challenge": "test",
+    "arc_easy": "test",
+    "ifeval": "train",
     "flores_in": "test",
 }
-SHOTS = {"hellaswag": 0, "winogrande": 0, "mmlu": 5, "gsm8k": 0, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
+SHOTS = {**dict.fromkeys(EVAL_SPLIT, 0), "mmlu": 5, "triviaqa": 5, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
+GENERATES = frozenset({"triviaqa", "nq_open", "gsm8k", "ifeval", "flores_in_xx_en", "flores_in_en_xx"})
+# One task of ours that is several of the harness's over the same documents; its name for the score is the filter's here.
+# The first scores every continuation of the others, which then come from the harness's own cache of answers.
+PARTS = {"truthfulqa": {"mc2": "truthfulqa_mc2", "mc1": "truthfulqa_mc1"}}
 MMLU_SUBJECTS = 57
 LANGUAGE_NAMES = {
     "as": "Assamese",
@@ -70,7 +89,7 @@ def read_rows(path: Path) -> list[Row]:
 
 def local_rows(data: Path, path: str, name: str | None, split: str) -> list[tuple[int, Row]]:
     """(line number from 0, row) of one split as the harness would see it; empty when the folder lacks the file."""
-    folder, files = LOCAL[path]
+    folder, files = _local(path, name)
     if path == "parity/flores_in":
         direction, language = str(name).split("/")
         return list(enumerate(flores_rows(data, direction, language, files[split])))
@@ -80,6 +99,10 @@ def local_rows(data: Path, path: str, name: str | None, split: str) -> list[tupl
         return []
     numbered = list(enumerate(read_rows(file)))
     return [(n, row) for n, row in numbered if row["subject"] == name] if folder == "mmlu" else numbered
+
+
+def _local(path: str, name: str | None) -> tuple[str, dict[str, str]]:
+    return LOCAL.get(f"{path}/{name}") or LOCAL[path]
 
 
 def flores_rows(data: Path, direction: str, language: str, stem: str) -> list[Row]:
@@ -102,11 +125,11 @@ def patch_load_dataset(data: Path) -> None:
     import datasets
 
     def load(path: str, name: str | None = None, **_: Any) -> Any:
-        folder, files = LOCAL[path]
+        folder, files = _local(path, name)
         splits = {split: [row for _, row in local_rows(data, path, name, split)] for split in files}
         evaluated = splits[EVAL_SPLIT[folder]]
         missing = [split for split, rows in splits.items() if not rows]
-        if missing and folder not in ("hellaswag", "winogrande", "gsm8k"):
+        if missing and SHOTS.get(folder, 1):
             raise SystemExit(f"{data / folder} has no rows for {', '.join(missing)}, which {folder} needs for its shots")
         return datasets.DatasetDict({split: datasets.Dataset.from_list(rows or evaluated) for split, rows in splits.items()})
 
@@ -144,7 +167,7 @@ def harness_tasks(task: str, data: Path, languages: Sequence[str], folder: Path)
         subjects = dict.fromkeys(row["subject"] for row in read_rows(data / "mmlu" / "test.jsonl"))
         return [task] if len(subjects) == MMLU_SUBJECTS else [f"mmlu_{subject}" for subject in subjects]
     if not task.startswith("flores_in_"):
-        return [task]
+        return list(PARTS.get(task, {"": task}).values())
     names = []
     for language in languages:
         name, text = flores_task(task.removeprefix("flores_in_"), language)
@@ -161,8 +184,9 @@ def place(data: Path, harness_task: str) -> tuple[str | None, str | None, list[i
     if harness_task.startswith("mmlu_"):
         subject = harness_task.removeprefix("mmlu_")
         return subject, None, [n for n, _ in local_rows(data, "cais/mmlu", subject, "test")]
-    path = next(p for p, (folder, _) in LOCAL.items() if folder == harness_task)
-    return None, None, [n for n, _ in local_rows(data, path, None, EVAL_SPLIT[harness_task])]
+    task = next((t for t, parts in PARTS.items() if harness_task in parts.values()), harness_task)
+    path = next(p for p, (folder, _) in LOCAL.items() if folder == task)
+    return None, None, [n for n, _ in local_rows(data, path, None, EVAL_SPLIT[task])]
 
 
 def documents(data: Path, harness_task: str, samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -191,6 +215,29 @@ def documents(data: Path, harness_task: str, samples: Sequence[Mapping[str, Any]
     return [by_doc[n] for n in sorted(by_doc)]
 
 
+def merged(parts: Mapping[str, str], docs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The documents of several harness tasks as one each: every pair once, and per part the places of its pairs (`among`)."""
+    records = []
+    for same in zip(*(docs[name] for name in parts.values()), strict=True):
+        pairs: dict[tuple[str, ...], tuple[float, bool]] = {}
+        filters = {}
+        for part, doc in zip(parts, same, strict=True):
+            keys = [tuple(prompt) for prompt in doc["prompts"]]
+            for key, *answer in zip(keys, doc["loglikelihoods"], doc["greedy"], strict=True):
+                if pairs.setdefault(key, (answer[0], answer[1])) != tuple(answer):
+                    raise SystemExit(f"row {doc['row']}: the harness answered one request in two ways")
+            filters[part] = {**doc["filters"]["none"], "among": [list(pairs).index(key) for key in keys]}
+        lls, greedy = zip(*pairs.values(), strict=True)
+        records.append({**same[0], "prompts": [*map(list, pairs)], "loglikelihoods": list(lls), "greedy": list(greedy), "filters": filters})
+    return records
+
+
+def merged_scores(task: str, results: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The printed scores of several harness tasks under one name, each part's with its own filter."""
+    named = {name: part for part, name in PARTS[task].items()}
+    return {task: {k.replace(",none", f",{named[name]}"): v for name, scores in results.items() for k, v in scores.items() if "," in k}}
+
+
 def load_model(path: str, batch_size: int, device: str) -> Any:
     from lm_eval.models.huggingface import HFLM
 
@@ -202,24 +249,31 @@ def evaluate(lm: Any, task: str, args: argparse.Namespace) -> dict[str, Any]:
     import lm_eval
     from lm_eval.tasks import TaskManager
 
-    generates = task in ("gsm8k", "nq_open") or task.startswith("flores_in_")
-    lm.batch_size_per_gpu = 1 if generates else args.batch_size
+    lm.batch_size_per_gpu = 1 if task in GENERATES else args.batch_size
     data = Path(args.data)
     started = time.perf_counter()
+    samples: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         names = harness_tasks(task, data, args.languages, Path(folder))
-        result = lm_eval.simple_evaluate(
-            model=lm,
-            tasks=names,
-            num_fewshot=SHOTS[task],
-            limit=args.limit,
-            gen_kwargs={"max_gen_toks": args.max_new_tokens} if generates and args.max_new_tokens else None,
-            log_samples=True,
-            bootstrap_iters=0,
-            task_manager=TaskManager(include_path=folder),
-        )
-    docs = [doc for name, samples in sorted(result["samples"].items()) for doc in documents(data, name, samples)]
-    keep = {name: {k: v for k, v in scores.items() if not callable(v)} for name, scores in result["results"].items()}
+        for asked in [[name] for name in names] if task in PARTS else [names]:
+            result = lm_eval.simple_evaluate(
+                model=lm,
+                tasks=asked,
+                num_fewshot=SHOTS[task],
+                limit=args.limit,
+                gen_kwargs={"max_gen_toks": args.max_new_tokens} if task in GENERATES and args.max_new_tokens else None,
+                log_samples=True,
+                bootstrap_iters=0,
+                task_manager=TaskManager(include_path=folder),
+                use_cache=str(Path(folder) / "answers") if task in PARTS else None,
+            )
+            samples |= result["samples"]
+            results |= result["results"] | result.get("groups", {})
+    docs = {name: documents(data, name, of_task) for name, of_task in sorted(samples.items())}
+    keep = {name: {k: v for k, v in scores.items() if not callable(v)} for name, scores in results.items()}
+    if task in PARTS:
+        docs, keep = {task: merged(PARTS[task], docs)}, merged_scores(task, keep)
     return {
         "task": task,
         "harness": lm_eval.__version__,
@@ -227,10 +281,10 @@ def evaluate(lm: Any, task: str, args: argparse.Namespace) -> dict[str, Any]:
         "limit": args.limit,
         "max_new_tokens": args.max_new_tokens,
         "languages": list(args.languages) if task.startswith("flores_in_") else [],
-        "batch_size": 1 if generates else args.batch_size,
+        "batch_size": lm.batch_size_per_gpu,
         "seconds": round(time.perf_counter() - started, 1),
-        "results": {**keep, **{g: s for g, s in result.get("groups", {}).items()}},
-        "docs": docs,
+        "results": keep,
+        "docs": [doc for of_task in docs.values() for doc in of_task],
     }
 
 

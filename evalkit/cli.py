@@ -205,8 +205,7 @@ def build(config: Any, *, allow_no_task: bool = False) -> Parts:
     _check(plain)
     if not plain.get("tasks") and not allow_no_task:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]' or suite=NAME (see: evalkit ls tasks)")
-    for name, task in plain["tasks"].items():
-        _select_languages(name, task, plain.get("languages"))
+    _select_languages(plain["tasks"], plain.get("languages") or ())
     tasks = {name: instantiate(task, f"tasks.{name}") for name, task in plain["tasks"].items()}
     model = plain["model"]
     label = f"{model.get('name', 'model')}-{'+'.join(tasks) if len(tasks) < 4 else f'{len(tasks)}_tasks'}"
@@ -256,13 +255,23 @@ def _check(plain: dict[str, Any]) -> None:
         raise ConfigError("results_dir is empty; give the folder that run directories are made in, or run_dir=DIR")
 
 
-def _select_languages(name: str, task: dict[str, Any], wanted: Sequence[str] | None) -> None:
-    has = task.get("languages") or []
-    if not wanted or not has:
+def _select_languages(tasks: Mapping[str, dict[str, Any]], wanted: Sequence[str]) -> None:
+    """Leave every multilingual task those of its languages that are wanted.
+
+    Raises:
+        ConfigError: a wanted language is none of any task's, or a task would be left without one.
+    """
+    lists = {name: task["languages"] for name, task in tasks.items() if task.get("languages")}
+    if not wanted or not lists:
         return
-    if unknown := [code for code in wanted if code not in has]:
-        raise ConfigError(f"task {name} has no language {', '.join(unknown)}; it has {', '.join(has)}")
-    task["languages"] = [code for code in has if code in wanted]
+    somewhere = {code for has in lists.values() for code in has}
+    for name, has in lists.items():
+        missing = [code for code in wanted if code not in has]
+        if len(missing) == len(wanted) or not somewhere.issuperset(missing):
+            raise ConfigError(f"task {name} has no language {', '.join(missing)}; it has {', '.join(has)}")
+        if missing:
+            log.warning("task %s has no language %s and is measured without", name, ", ".join(missing))
+        tasks[name]["languages"] = [code for code in has if code in wanted]
 
 
 def _importable(words: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ class TaskResult:
     Attributes:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
-        n_total: documents the loaded split holds; coverage is (measured or set apart) / n_total.
+        n_total: documents of the whole evaluated split; coverage is (measured or set apart) / n_total.
         counts: documents per remark: truncated, length, empty, refused, filtered, error, invalid.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.

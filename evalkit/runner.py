@@ -59,7 +59,7 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, te
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
     way = ("prompted through the model's chat template",) if as_chat else ()
-    evidence = Evidence(docs, len(loaded.docs), loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
+    evidence = Evidence(docs, loaded.n_total, loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
     return Prepared(task, evidence, shots, requests, loaded)
 
 

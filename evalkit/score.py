@@ -18,7 +18,7 @@ class Evidence:
 
     Attributes:
         docs: the documents asked, in file order.
-        n_total: documents the loaded split holds.
+        n_total: documents of the whole evaluated split.
     """
 
     docs: tuple[Doc, ...]

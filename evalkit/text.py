@@ -11,6 +11,33 @@ from collections.abc import Sequence
 # Devanagari block); U+06D4 is Urdu's full stop.
 SENTENCE_ENDS = "\u0964\u0965\u06d4"
 
+ZWNJ, ZWJ = "\u200c", "\u200d"
+# Letters Unicode 5.1 gave code points of their own; older text writes them as consonant + virama + ZWJ.
+_WITH_JOINER = {
+    "\u0d23\u0d4d\u200d": "\u0d7a",  # Malayalam chillu nn
+    "\u0d28\u0d4d\u200d": "\u0d7b",  # n
+    "\u0d30\u0d4d\u200d": "\u0d7c",  # rr
+    "\u0d32\u0d4d\u200d": "\u0d7d",  # l
+    "\u0d33\u0d4d\u200d": "\u0d7e",  # ll
+    "\u0d15\u0d4d\u200d": "\u0d7f",  # k
+    "\u09a4\u09cd\u200d": "\u09ce",  # Bengali khanda ta
+}
+# Arabic keyboards' letters as Urdu encodes them; U+0640 only lengthens a line.
+_URDU = str.maketrans(
+    {
+        "\u064a": "\u06cc",  # yeh
+        "\u0649": "\u06cc",  # alef maksura, the same yeh without dots
+        "\u0643": "\u06a9",  # kaf
+        "\u0647": "\u06c1",  # heh
+        "\u06d5": "\u06c1",
+        "\u06c0": "\u06c2",  # heh with hamza above
+        "\u0629": "\u06c3",  # teh marbuta
+        "\u0640": None,
+    }
+)
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+# TriviaQA's scorer puts a blank in the place of punctuation, NQ-open's nothing.
+_BLANK_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "\u2018\u2019\u00b4`", " "))
 _NO_ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -31,9 +58,27 @@ def strip_sentence_end(text: str) -> str:
     return text.rstrip(SENTENCE_ENDS + string.whitespace)
 
 
+def no_joiners(text: str) -> str:
+    """The text without ZWJ and ZWNJ, which choose between drawings of one spelling; letters that old text writes with
+    a ZWJ (Malayalam chillus, Bengali khanda ta) get their own code points first. NFC in, NFC out; idempotent on it."""
+    if ZWJ not in text and ZWNJ not in text:
+        return text
+    for written, letter in _WITH_JOINER.items():
+        text = text.replace(written, letter)
+    return nfc(text.replace(ZWJ, "").replace(ZWNJ, ""))
+
+
+def urdu_letters(text: str) -> str:
+    """Arabic yeh, kaf, heh and teh marbuta as Urdu encodes them, tatweel gone; for comparing, not for printing Arabic."""
+    return nfc(text.translate(_URDU))
+
+
 def indic_answer(text: str) -> str:
-    """An answer in any script, made comparable: NFC, ASCII digits, no final danda. Idempotent."""
-    return strip_sentence_end(ascii_digits(nfc(text)))
+    """An answer in any script, made comparable. Idempotent.
+
+    NFC (which also writes nukta letters one way), no joiners, Urdu's letters, ASCII digits, no final danda.
+    """
+    return strip_sentence_end(ascii_digits(urdu_letters(no_joiners(nfc(text)))))
 
 
 def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_case: bool = False, ignore_punctuation: bool = False) -> str:
@@ -47,3 +92,16 @@ def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_c
     if ignore_case:
         text = text.lower()
     return text.translate(_NO_ASCII_PUNCTUATION) if ignore_punctuation else text
+
+
+def triviaqa_answer(text: str) -> str:
+    """An answer as TriviaQA's own scorer compares it (Joshi et al., 2017): lower case, then blanks for underscores,
+    punctuation (ASCII, curly single quotes, accents standing alone) and English articles, runs of white space closed."""
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_BLANK_PUNCTUATION)).split())
+
+
+def nq_open_answer(text: str) -> str:
+    """An answer as NQ-open's authors compare it (Lee et al., 2019): canonical decomposition, lower case, ASCII punctuation
+    deleted, English articles blanked, runs of white space closed."""
+    bare = unicodedata.normalize("NFD", text).lower().translate(_NO_ASCII_PUNCTUATION)
+    return " ".join(_ARTICLES.sub(" ", bare).split())

@@ -44,7 +44,7 @@ def test_objects_stay_in_memory_and_give_the_same(here: Path) -> None:
 def test_a_model_object_keeps_its_answers_where_told(here: Path, evalkit: Callable[..., object]) -> None:
     package.evaluate(FakeModel("mine", seed=3), ["hellaswag"], data="samples", run_dir="run", progress=False)
     again = package.evaluate(FakeModel("mine", seed=3), ["hellaswag"], data="samples", run_dir="run", progress=False)
-    assert again.manifest["counts"]["reused"] == 8
+    assert again.manifest["counts"]["reused"] == 12
     scores = (here / "run/scores.json").read_text()
     said = evalkit("score", "run")
     assert said.code == 0 and (here / "run/scores.json").read_text() == scores  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ def test_a_checkpoint_folder_with_a_difficult_name(here: Path, tiny: Callable[..
 def test_progress_is_lines_when_nobody_watches(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     package.evaluate("fake", "hellaswag", data="samples")
     captured = capsys.readouterr()
-    assert captured.err.startswith("8 requests to answer\n8/8 requests, 100%") and not captured.out
+    assert captured.err.startswith("12 requests to answer\n12/12 requests, 100%") and not captured.out
 
 
 def test_a_suite(here: Path) -> None:

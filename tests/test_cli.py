@@ -54,9 +54,9 @@ def test_run_prints_the_table_and_leaves_a_whole_folder(evalkit: Evalkit, tmp_pa
     assert not [name for name in names if name.startswith(".") or name.endswith(".tmp")]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
     scores = json.loads((only_run(tmp_path) / "scores.json").read_text())
-    assert scores["complete"] and scores["tasks"]["hellaswag"]["n_docs"] == 8
+    assert scores["complete"] and scores["tasks"]["hellaswag"]["n_docs"] == 12
     rows = [json.loads(line) for line in (only_run(tmp_path) / "samples.jsonl").read_text().splitlines()]
-    assert [row["row"] for row in rows] == list(range(8)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
+    assert [row["row"] for row in rows] == list(range(12)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
 
 
 def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         assert said.code == 0, said.err
         scores = json.loads((tmp_path / name / "scores.json").read_text())
         summary = scores["tasks"]["gsm8k"]["summaries"]["flexible_extract"]
-        assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 5, 1) and abs(summary["value"] - 2 / 3) < 1e-12
+        assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 9, 1) and abs(summary["value"] - 2 / 3) < 1e-12
         assert scores["model"] == "theirs" and scores["complete"]  # nothing to continue: the five are counted
         outputs.append(said.out)
     assert outputs[0] == outputs[1]
@@ -385,7 +385,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"response": "a"}', ":2: expected"),
         ("7", ":2: expected"),
         ('{"id": 0, "response": "a"}', ":2: document 0 was answered on an earlier line"),
-        ('{"id": 8, "response": "a"}', ":2: row index 8 is out of range"),
+        ('{"id": 12, "response": "a"}', ":2: row index 12 is out of range"),
         ('{"id": -1, "response": "a"}', ":2: no document has the id -1"),
         ('{"id": "dev/1", "response": "a"}', ":2: no document has the id 'dev/1'"),
         ('{"id": true, "response": "a"}', ":2: no document has the id True"),
@@ -409,7 +409,7 @@ def test_answers_that_cannot_be_scored(evalkit: Evalkit, tmp_path: Path) -> None
     assert "answers to one task; 2 were chosen" in evalkit("score", "task=[gsm8k,mmlu]", f"responses={file}", "data=samples").error
     assert "no task was chosen" in evalkit("score", f"responses={file}", "data=samples").error
     file.write_text("")
-    assert "answers none of the 8 documents" in evalkit("score", "task=gsm8k", f"responses={file}", "data=samples").error
+    assert "answers none of the 12 documents" in evalkit("score", "task=gsm8k", f"responses={file}", "data=samples").error
 
 
 # ---- a real process ----

@@ -145,7 +145,7 @@ def test_a_second_run_asks_nothing_and_leaves_every_byte(evalkit: Callable[..., 
     assert contents(folder) == bytes_before
     assert {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir() if file.name == "manifest.json"} == before
     counts = json.loads((folder / "manifest.json").read_text())["counts"]
-    assert counts["reused"] == 0 and counts["measured"] == counts["asked"] == 17
+    assert counts["reused"] == 0 and counts["measured"] == counts["asked"] == 24
 
 
 def test_the_manifest_names_what_produced_the_run(evalkit: Callable[..., object], tmp_path: Path) -> None:
@@ -162,11 +162,11 @@ def test_other_weights_under_the_same_name_never_meet_old_answers(tmp_path: Path
     first = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
     changed = FakeModel(seed=1)
     second = measure(changed, "task=hellaswag", folder=tmp_path)
-    assert second.manifest["counts"] == {"asked": 8, "reused": 0, "measured": 8}
-    assert len(read(tmp_path / NAME)[0]) == 16
+    assert second.manifest["counts"] == {"asked": 12, "reused": 0, "measured": 12}
+    assert len(read(tmp_path / NAME)[0]) == 24
     assert to_json(second) == to_json(measure(FakeModel(seed=1), "task=hellaswag"))
     back = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
-    assert back.manifest["counts"]["reused"] == 8 and to_json(back) == to_json(first)
+    assert back.manifest["counts"]["reused"] == 12 and to_json(back) == to_json(first)
 
 
 def test_other_weights_in_the_same_folder_never_meet_old_answers(tmp_path: Path, tiny: Callable[..., Path]) -> None:
@@ -177,11 +177,11 @@ def test_other_weights_in_the_same_folder_never_meet_old_answers(tmp_path: Path,
     for seed in (0, 1):
         shutil.copytree(tiny(seed), checkpoint, dirs_exist_ok=True)
         result = measure(HFModel("same", path=str(checkpoint), dtype="float32"), "task=winogrande", folder=folder)
-        assert result.manifest["counts"] == {"asked": 8, "reused": 0, "measured": 8}
+        assert result.manifest["counts"] == {"asked": 12, "reused": 0, "measured": 12}
         logliks.append([json.loads(line)["responses"] for line in (folder / "samples.jsonl").read_text().splitlines()])
     assert logliks[0] != logliks[1]
     again = measure(HFModel("same", path=str(checkpoint), dtype="float32"), "task=winogrande", folder=folder)
-    assert again.manifest["counts"]["reused"] == 8
+    assert again.manifest["counts"]["reused"] == 12
     changed = measure(HFModel("same", path=str(checkpoint), dtype="bfloat16"), "task=winogrande", folder=folder)
     assert changed.manifest["counts"]["reused"] == 0
 
@@ -245,14 +245,14 @@ def test_a_failed_answer_is_not_a_wrong_one(tmp_path: Path, caplog: pytest.LogCa
     model.bad = {"validation/2": Response("", "error", error="connection reset"), "validation/5": nan}
     result = measure(model, "task=hellaswag", folder=tmp_path)
     score = result.tasks["hellaswag"].score
-    assert (score.n, score.n_not_measured, result.complete) == (6, 2, False)
+    assert (score.n, score.n_not_measured, result.complete) == (10, 2, False)
     assert result.tasks["hellaswag"].counts["unanswered"] == 2
-    assert "2 of 8 requests failed" in caplog.text and "connection reset" in caplog.text
+    assert "2 of 12 requests failed" in caplog.text and "connection reset" in caplog.text
     values = [json.loads(line)["scores"]["acc_norm"]["value"] for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
     assert values[2] is None and values[5] is None and None not in values[:2] + values[3:5] + values[6:]
     assert "NaN" not in (tmp_path / "samples.jsonl").read_text()
     mended = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
-    assert mended.manifest["counts"] == {"asked": 8, "reused": 6, "measured": 2} and mended.complete
+    assert mended.manifest["counts"] == {"asked": 12, "reused": 10, "measured": 2} and mended.complete
     assert to_json(mended) == to_json(measure(FakeModel(), "task=hellaswag"))
 
 

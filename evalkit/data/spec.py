@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +11,22 @@ from evalkit.errors import ConfigError, DataError
 from evalkit.types import Doc
 
 Row = dict[str, Any]
+
+
+def resolve(setting: str, dotted: str) -> Callable[..., Any]:
+    """The function a setting names by its dotted path.
+
+    Raises:
+        ConfigError: it cannot be imported, or is no function.
+    """
+    module, _, name = dotted.rpartition(".")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"{setting}={dotted!r} cannot be imported ({error}); give module.path.function") from error
+    if not callable(function):
+        raise ConfigError(f"{setting}={dotted!r} is a {type(function).__name__}; give the path of a function")
+    return function
 
 
 def _plain(value: Any) -> Any:
@@ -47,7 +64,10 @@ class DataSpec:
             `<root>/<task>/<split>.jsonl`; a row's language and `split`, where it names them, say where it belongs.
         any_languages: the data decide which of the task's languages there are; the others are left out, and said.
         private: for rows that are not public, what to do instead of asking the hub; ends the sentence "PATH …".
-        root: a folder (or file) of this task's own rows, in `data=local`'s layout, for `data=auto` beside other tasks.
+        root: a folder (or, with `one_file`, a file) of this task's own rows in `data=local`'s layout, read whatever the
+            source of the other tasks is.
+        sizes: split -> scorable documents it has in the benchmark; coverage is told from it, and a source that has
+            another number is remarked upon. A split without an entry has whatever the source has.
     """
 
     path: str
@@ -68,9 +88,10 @@ class DataSpec:
     any_languages: bool = False
     private: str = ""
     root: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("files", "local_splits", "wheel"):
+        for name in ("files", "local_splits", "wheel", "sizes"):
             object.__setattr__(self, name, _plain(getattr(self, name) or {}))
         object.__setattr__(self, "required", tuple(self.required or ()))
         object.__setattr__(self, "columns", tuple(self.columns or ()))
@@ -136,6 +157,7 @@ class Loaded:
         pool: documents shots are drawn from; () when no shots are wanted.
         pool_is_eval: the pool is the evaluated split itself (`pool` then equals `docs`).
         n_dropped: rows of the evaluated split that the benchmark does not score.
+        n_total: documents of the whole benchmark, of which a source may carry a part.
         revision: commit sha of the hub data set, None for other sources.
         rows_sha256: over the canonical JSON of the rows read (evaluated split, then pool).
         notes: lines for under the table.
@@ -145,6 +167,7 @@ class Loaded:
     pool: tuple[Doc, ...]
     pool_is_eval: bool
     n_dropped: int
+    n_total: int
     where: str
     revision: str | None
     sample_rows: bool

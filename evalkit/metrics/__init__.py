@@ -1,10 +1,11 @@
 """Metrics: what a model answered → one score a document → one score a benchmark, with its uncertainty."""
 
-from evalkit.metrics.accuracy import Accuracy
+from evalkit.metrics.accuracy import Accuracy, TrueMass
 from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
 from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
 from evalkit.metrics.bertscore import BertScore
 from evalkit.metrics.chrf import ChrF
+from evalkit.metrics.consistency import LanguageConsistency
 from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
@@ -28,11 +29,13 @@ __all__ = [
     "IFEval",
     "InvalidRate",
     "LabelMatch",
+    "LanguageConsistency",
     "Metric",
     "RegexExtract",
     "ShuffledReferences",
     "Squad",
     "Subset",
+    "TrueMass",
     "macro_average",
     "score_baselines",
     "score_documents",

@@ -14,6 +14,7 @@ from evalkit.metrics import encoders
 from evalkit.metrics.base import UNIT, mean_of, sample, usable, with_groups
 from evalkit.metrics.encoders import EncoderSpec, Pair
 from evalkit.metrics.exact_match import gold_texts
+from evalkit.metrics.languages import expected_language
 from evalkit.metrics.waiting import waiting
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -117,9 +118,7 @@ class BertScore:
         return replace(whole, macro=None) if len(_encoders(scores)) > 1 else whole
 
     def _language(self, doc: Doc) -> str | None:
-        if self.language:
-            return self.language
-        return doc.fields.get(self.language_field) if self.language_field else doc.language
+        return expected_language(doc, self.language, self.language_field)
 
     def _spec(self, doc: Doc) -> EncoderSpec:
         """Raises ConfigError when no encoder can be chosen, or none that can be rescaled."""

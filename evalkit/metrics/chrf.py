@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from evalkit import stats
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.base import cluster_labels, sample, usable, with_groups
 from evalkit.metrics.exact_match import gold_texts
+from evalkit.metrics.indicnlp import indicnlp_tokens, indicnlp_version
+from evalkit.metrics.languages import expected_language
 from evalkit.stats.corpus import CHRF_BETA, chrf
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -31,11 +33,18 @@ class ChrF:
 
     Interval: bootstrap over segments, within each language, or over clusters when documents share one; `resamples`
     and `seed` default to sacrebleu's, so one language has sacrebleu's interval: mean -/+ its printed half width.
+
+    `pretokenize: indicnlp` is IndicTrans2's protocol (Gala et al., 2023): answer and reference are normalised and
+    tokenised with IndicNLP where the reference is in an Indian language, and left as they are in English. The language
+    is the document's, or `language`, or the entry `language_field` of doc.fields.
     """
 
     word_order: int = 2
     name: str = ""
     references: Literal["first", "all"] = "first"
+    pretokenize: Literal["none", "indicnlp"] = "none"
+    language: str | None = None
+    language_field: str | None = None
     resamples: int = 1000
     seed: int = 12345
     higher_is_better: bool = True
@@ -45,6 +54,8 @@ class ChrF:
             raise ConfigError(f"metric chrF: word_order={self.word_order!r} is unknown; use 0 (chrF) or 2 (chrF++)")
         if self.references not in ("first", "all"):
             raise ConfigError(f"metric chrF: references={self.references!r} is unknown; use first or all")
+        if self.pretokenize not in ("none", "indicnlp"):
+            raise ConfigError(f"metric chrF: pretokenize={self.pretokenize!r} is unknown; use none or indicnlp")
         if self.resamples < 2:
             raise ConfigError(f"metric chrF: resamples={self.resamples} is too few; use 1000")
         if not self.name:
@@ -62,10 +73,24 @@ class ChrF:
         if not answers:
             return sample(doc, responses, None)
         golds = gold_texts(doc)
-        references = [[gold] for gold in (golds if self.references == "all" else golds[:1])]
-        counts = self._sacrebleu._extract_corpus_statistics([answers[0].text or ""], references)[0]
+        references = [[self._prepared(gold, doc)] for gold in (golds if self.references == "all" else golds[:1])]
+        text = answers[0].text or ""
+        counts = self._sacrebleu._extract_corpus_statistics([self._prepared(text, doc)], references)[0]
         value = self._sacrebleu._compute_f_score(counts) / 100
-        return sample(doc, responses, value, prediction=answers[0].text or "", sufficient=tuple(map(float, counts)))
+        return sample(doc, responses, value, prediction=text, sufficient=tuple(map(float, counts)))
+
+    def check(self, doc: Doc) -> None:
+        """Raises DataError when the text cannot be tokenised: no package, or a language it does not know."""
+        self._prepared("", doc)
+
+    def _prepared(self, text: str, doc: Doc) -> str:
+        if self.pretokenize == "none":
+            return text
+        language = expected_language(doc, self.language, self.language_field)
+        try:
+            return text if language == "en" else indicnlp_tokens(text, language)
+        except ConfigError as error:
+            raise DataError(f"metric {self.name}: document {doc.id}: {error}") from error
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         """Corpus score, bootstrap stderr and interval; per language or group, with the macro mean."""
@@ -115,10 +140,11 @@ class ChrF:
     def _signature(self, interval: bool, clustered: bool) -> str:
         import sacrebleu
 
+        pretokenized = f"|pretok:indicnlp-{indicnlp_version()}" if self.pretokenize == "indicnlp" else ""
         method = f"bootstrap{'-clusters' if clustered else ''}-{self.resamples}|seed:{self.seed}" if interval else "none"
         return (
             f"{self.name}|nrefs:{1 if self.references == 'first' else 'var'}|case:mixed|eff:yes|nc:{CHAR_ORDER}"
-            f"|nw:{self.word_order}|space:no|sacrebleu:{sacrebleu.__version__}|ci:{method}"
+            f"|nw:{self.word_order}|space:no{pretokenized}|sacrebleu:{sacrebleu.__version__}|ci:{method}"
         )
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit.errors import ConfigError, DataError
+from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.extract import RegexExtract
 from evalkit.stats import mean
-from evalkit.text import indic_answer, normalize_answer
+from evalkit.text import indic_answer, normalize_answer, nq_open_answer, triviaqa_answer
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 Extract = Callable[[str], str | None]
+NORMALIZERS: Mapping[str, Callable[[str], str]] = {"triviaqa": triviaqa_answer, "nq_open": nq_open_answer}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,10 @@ class ExactMatch:
         strip: white space removed from both ends of the model's text first (lm-eval's remove_whitespace filter).
         ignore_patterns: regular expressions removed from both sides, in order, before anything else is normalised.
         ignore_case, ignore_punctuation: then lower case, then delete ASCII punctuation, on both sides.
-        indic: before all that, both sides NFC, digits of every script to ASCII, final danda removed. Not in lm-eval.
+        normalizer: `triviaqa` or `nq_open`: both sides as that benchmark's own scorer compares them, after the rest.
+        gold_field: the document's field that holds the golds; None takes `doc.target`.
+        indic: before all that, both sides as `text.indic_answer` makes them: NFC, no joiners, Urdu's letters, ASCII digits,
+            no final danda. Not in lm-eval.
 
     `doc.target` is a gold text or several. An answer from which nothing can be extracted is wrong, never unmeasured:
     value 0, prediction None, flag `invalid`. With several samples a document, the value is their mean and the
@@ -40,11 +44,16 @@ class ExactMatch:
     ignore_case: bool = False
     ignore_punctuation: bool = False
     indic: bool = False
+    normalizer: str | None = None
+    gold_field: str | None = None
     higher_is_better: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.ignore_patterns, str):
             raise ConfigError(f"metric {self.name}: ignore_patterns={self.ignore_patterns!r} is one text; give a list of patterns")
+        if self.normalizer is not None and self.normalizer not in NORMALIZERS:
+            near = did_you_mean(self.normalizer, NORMALIZERS)
+            raise ConfigError(f"metric {self.name}: normalizer={self.normalizer!r} is unknown{near}; there are {', '.join(NORMALIZERS)}")
         for pattern in self.ignore_patterns:
             try:
                 re.compile(pattern)
@@ -64,7 +73,7 @@ class ExactMatch:
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """Raises DataError when the document has no gold answer."""
-        golds = gold_texts(doc)
+        golds = gold_texts(doc, self.gold_field)
         answers = [self.answer(r.text or "") for r in usable(responses)]
         if not answers:
             return sample(doc, responses, None)
@@ -77,12 +86,13 @@ class ExactMatch:
         return mean_summary(self.name, scores, self._signature(), higher_is_better=self.higher_is_better)
 
     def _normal(self, text: str) -> str:
-        return normalize_answer(
+        text = normalize_answer(
             indic_answer(text) if self.indic else text,
             ignore_patterns=self.ignore_patterns,
             ignore_case=self.ignore_case,
             ignore_punctuation=self.ignore_punctuation,
         )
+        return NORMALIZERS[self.normalizer](text) if self.normalizer else text
 
     def _signature(self) -> list[str]:
         """What was compared; `regex` is a digest of every pattern, so that two extractions never look the same."""
@@ -96,15 +106,19 @@ class ExactMatch:
             f"punct:{'removed' if self.ignore_punctuation else 'kept'}",
             f"patterns:{len(self.ignore_patterns)}",
             f"strip:{'yes' if self.strip else 'no'}",
-            *(["indic:yes"] if self.indic else []),
+            *(["indic:2"] if self.indic else []),
+            *([f"normalizer:{self.normalizer}"] if self.normalizer else []),
+            *([f"golds:{self.gold_field}"] if self.gold_field else []),
             f"extract:{extract}",
             *([f"regex:{hashlib.sha256(chr(0).join(patterns).encode()).hexdigest()[:8]}"] if patterns else []),
         ]
 
 
-def gold_texts(doc: Doc) -> tuple[str, ...]:
-    """The document's gold answers as text, one or several."""
-    golds = doc.target if isinstance(doc.target, (tuple, list)) else (doc.target,)
+def gold_texts(doc: Doc, gold_field: str | None = None) -> tuple[str, ...]:
+    """The document's gold answers as text, one or several, from its target or from one of its fields."""
+    given = doc.target if gold_field is None else doc.fields.get(gold_field)
+    golds = given if isinstance(given, (tuple, list)) else (given,)
     if not golds or any(gold is None for gold in golds):
-        raise DataError(f"document {doc.id}: target {doc.target!r} holds no gold answer; mend to_doc")
+        where = "target" if gold_field is None else f"field {gold_field}"
+        raise DataError(f"document {doc.id}: {where} {given!r} holds no gold answer; mend to_doc")
     return tuple(str(gold) for gold in golds)

@@ -69,9 +69,7 @@ class Subset:
         return self._renamed(inner, [s for s in scores if APART in s.flags])
 
     def _renamed(self, inner: Summary, apart: Sequence[SampleScore]) -> Summary:
-        groups = {
-            name: self._renamed(part, [s for s in apart if name in (s.language, s.group)]) for name, part in inner.groups.items()
-        }
+        groups = {name: self._renamed(part, [s for s in apart if name in (s.language, s.group)]) for name, part in inner.groups.items()}
         of = [f"{key}={value}".lower() for key, value in self.where.items()] + (["valid"] if self.valid_only else [])
         signature = f"{inner.signature}|only:{','.join(of)}"
         return replace(inner, metric=self.name, groups=groups, n_apart=len(apart), signature=signature)

@@ -117,9 +117,11 @@ def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
 
 
 def _generated_form(task: str) -> str:
-    """The forms of a task that generate are named after it: `NAME_gen…`."""
-    forms = sorted(file.stem for file in (conf_dir() / "task").glob(f"{task}_gen*.yaml"))
-    return f"use task={forms[0]}" if forms else "use a generated form of it, or a task that generates (gsm8k, nq_open)"
+    """`NAME_logprob` is the log-likelihood form of a task `NAME` that generates."""
+    form = task.removesuffix("_logprob")
+    if form != task and (conf_dir() / "task" / f"{form}.yaml").exists():
+        return f"use task={form}, which generates"
+    return "use a task that generates, as gsm8k or nq_open"
 
 
 def _is_chat(prompt: str | tuple[Message, ...]) -> bool:

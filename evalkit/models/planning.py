@@ -11,7 +11,7 @@ the same packs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit.models.base import TokenIds, WorkItem
 
@@ -227,13 +227,35 @@ def item_tree(item: WorkItem, start: int) -> ItemTree:
     return ItemTree(tuple(ids), tuple(parents), tuple(depths), tuple(asks))
 
 
-def batches_of(items: Sequence[WorkItem], budget: int) -> list[list[int]]:
-    """Generation items in batches: rows × (longest prompt + tokens it may write) ≤ budget, longest first."""
+def prompt_groups(items: Sequence[WorkItem], budget: int) -> list[tuple[list[Header], list[int]]]:
+    """Generation items under the headers their prompts share, longest tail first.
+
+    Returns:
+        (chain of headers from the root, indices of the items below its last one).
+    """
+    # A target that nobody reads: the tree is over prompts, and a header ends before a prompt's last token.
+    root = plan([replace(item, pairs=((item.prompt_ids, (0,)),)) for item in items], budget)
+    groups: list[tuple[list[Header], list[int]]] = []
+
+    def visit(header: Header, above: list[Header]) -> None:
+        if header.packs:
+            groups.append(([*above, header], [index for pack in header.packs for index in pack]))
+        for child in header.children:
+            visit(child, [*above, header])
+
+    visit(root, [])
+    return groups
+
+
+def equal_batches(items: Sequence[WorkItem], budget: int) -> list[list[int]]:
+    """Generation items whose prompts are equally long, in batches: rows × (prompt + tokens it may write) ≤ budget."""
     sizes = [len(item.prompt_ids) + (item.params.max_new_tokens if item.params else 0) for item in items]
-    order = sorted(range(len(items)), key=lambda i: (-sizes[i], items[i].prompt_ids, i))
+    order = sorted(range(len(items)), key=lambda i: (-len(items[i].prompt_ids), -sizes[i], items[i].prompt_ids, i))
     batches: list[list[int]] = []
     for index in order:
-        if batches and (len(batches[-1]) + 1) * sizes[batches[-1][0]] <= budget:
+        first = items[batches[-1][0]] if batches else None
+        fits = first is not None and (len(batches[-1]) + 1) * sizes[batches[-1][0]] <= budget
+        if fits and first is not None and len(first.prompt_ids) == len(items[index].prompt_ids):
             batches[-1].append(index)
         else:
             batches.append([index])

@@ -32,6 +32,8 @@ class Layout:
         template: the query, and the question of every shot; `{question}`, `{choices[0]}`; a literal brace is doubled.
         description: goes before the first shot as it is (nothing is inserted after it); a template over the asked document.
         delimiter: between a question and its answer, and so at the start of every scored continuation.
+        chat_delimiter: the same at the start of a scored continuation in a conversation, where the template has already set
+            the turns apart: nothing in lm-evaluation-harness, a blank in lighteval.
         fewshot_delimiter: after the answer of every shot.
         multi_turn_shots: in a conversation, every shot is a user turn and an assistant turn of its own.
 
@@ -42,6 +44,7 @@ class Layout:
     template: str
     description: str = ""
     delimiter: str = " "
+    chat_delimiter: str = ""
     fewshot_delimiter: str = "\n\n"
     multi_turn_shots: bool = False
 
@@ -61,11 +64,8 @@ class Layout:
         return (*system, Message("user", self._shots_text(shots) + query))
 
     def continuation(self, answer: str, chat: bool) -> str:
-        """The text scored after the context.
-
-        A chat template already separates the turns, so an assistant's answer starts without the delimiter.
-        """
-        return answer if chat else self.delimiter + answer
+        """The text scored after the context."""
+        return (self.chat_delimiter if chat else self.delimiter) + answer
 
     def _shots_text(self, shots: Sequence[tuple[str, str]]) -> str:
         return "".join(f"{question}{self.delimiter}{answer}{self.fewshot_delimiter}" for question, answer in shots)

@@ -87,7 +87,7 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
     if summary and summary.n_invalid:
         remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
     if summary and summary.n_apart:
-        remarks.append(f"{numbers.count(summary.n_apart)} documents set apart, which this measure is not about")
+        remarks.append(f"{numbers.plural(summary.n_apart, 'document')} set apart, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
     if summary and summary.note:

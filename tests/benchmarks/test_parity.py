@@ -152,6 +152,13 @@ def test_the_page_is_rewritten_between_its_markers(modules: Any, tmp_path: Path)
     text = file.read_text(encoding="utf-8")
     assert text.startswith("# Before\n") and text.endswith("\nafter\n") and "old" not in text
     assert "| hellaswag | acc_norm | 0.0000 | 0.0000 | - |" in text
+    earlier = "| hellaswag | 1 |\n| mmlu | 228 | kept |\n\n| hellaswag | acc | old |\n| mmlu | acc | kept too |\n"
+    named = page.BEGIN_NAMED.format("other")
+    file.write_text(f"{page.BEGIN}\nfirst\n{page.END}\n{named}\n{earlier}{page.END}\nafter\n", encoding="utf-8")
+    page.update(file, [(None, result)], "other")
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(f"{page.BEGIN}\nfirst\n") and "old" not in text
+    assert text.index("| hellaswag | 1 |") < text.index("| mmlu | 228 | kept |") < text.index("| hellaswag | acc ") < text.index("kept too")
     file.write_text("no markers", encoding="utf-8")
     with pytest.raises(SystemExit, match="lacks the line"):
         page.update(file, [(None, result)])
@@ -170,3 +177,54 @@ def test_limits_are_multiples_of_the_parts(modules: Any, tmp_path: Path) -> None
     assert (flores.limit, flores.parts, flores.languages) == (6, 2, ("hi", "ta"))
     with pytest.raises(SystemExit, match="gsm8k does not exist"):
         script.requests(script.parse([*words[:-2], "gsm8k"]))
+
+
+def truthful_dump() -> dict[str, Any]:
+    shared = {"row": 0, "subject": None, "language": None, "target": 0, "text": None, "greedy": [False] * 3}
+    prompts = [["Q", " no"], ["Q", " never"], ["Q", " yes"]]
+    filters = {
+        "mc2": {"extracted": None, "metrics": {"acc": 0.7}, "among": [0, 1, 2]},
+        "mc1": {"extracted": None, "metrics": {"acc": 0.0}, "among": [0, 2]},
+    }
+    doc = {**shared, "prompts": prompts, "loglikelihoods": [-3.0, -1.0, -2.0], "filters": filters}
+    return {"task": "truthfulqa", "results": {"truthfulqa": {"acc,mc2": 0.7, "acc,mc1": 0.0}}, "docs": [doc]}
+
+
+def test_two_scores_of_the_same_answers(modules: Any) -> None:
+    """mc1 ranks its own choices only; mc2 is a mass, equal within the tolerance of what it is made of."""
+    response = {"status": "ok", "loglikelihoods": [-3.0, -1.0, -2.0], "greedy": [False] * 3}
+    pairs = [["Q", " no"], ["Q", " never"], ["Q", " yes"]]
+    scores = {"mc2": {"value": 0.7004, "prediction": None}, "mc1": {"value": 0.0, "prediction": 2}}
+    lines = [{"task": "truthfulqa", "doc": "validation/0", "pairs": pairs, "responses": [response], "scores": scores}]
+    found = compared(modules[0], truthful_dump(), lines, {"mc2": 0.7, "mc1": 0.0})
+    assert found.ok and (found.decisions.total, found.values.total) == (1, 2), found.differences
+    off = compared(modules[0], truthful_dump(), change(lines, ["scores", "mc2", "value"], 0.702), {"mc2": 0.7, "mc1": 0.0})
+    other = compared(modules[0], truthful_dump(), change(lines, ["scores", "mc1", "prediction"], 1), {"mc2": 0.7, "mc1": 0.0})
+    assert [d["what"] for d in off.differences + other.differences] == ["values mc2", "decisions mc1"]
+
+
+def test_several_tasks_of_the_peer_become_one(modules: Any) -> None:
+    peer = importlib.import_module("parity_peer")
+
+    def doc(*continuations: str, value: float) -> dict[str, Any]:
+        lls = {" no": -3.0, " never": -1.0, " yes": -2.0}
+        filters = {"none": {"extracted": None, "metrics": {"acc": value}}}
+        prompts = [["Q", k] for k in continuations]
+        return {
+            "row": 0,
+            "prompts": prompts,
+            "loglikelihoods": [lls[k] for k in continuations],
+            "greedy": [False] * len(prompts),
+            "filters": filters,
+        }
+
+    parts = peer.PARTS["truthfulqa"]
+    docs = {parts["mc2"]: [doc(" no", " never", " yes", value=0.7)], parts["mc1"]: [doc(" no", " yes", value=0.0)]}
+    (record,) = peer.merged(parts, docs)
+    assert record["prompts"] == [["Q", " no"], ["Q", " never"], ["Q", " yes"]] and record["loglikelihoods"] == [-3.0, -1.0, -2.0]
+    assert [record["filters"][part]["among"] for part in ("mc2", "mc1")] == [[0, 1, 2], [0, 2]]
+    named = peer.merged_scores("truthfulqa", {parts["mc2"]: {"acc,none": 0.7, "alias": "x"}, parts["mc1"]: {"acc,none": 0.0}})
+    assert named == {"truthfulqa": {"acc,mc2": 0.7, "acc,mc1": 0.0}}
+    docs[parts["mc1"]][0]["loglikelihoods"][0] = -3.5
+    with pytest.raises(SystemExit, match="answered one request in two ways"):
+        peer.merged(parts, docs)

@@ -49,6 +49,38 @@ def raw(language: str) -> bytes:
     return json.dumps({"canary": "c", "examples": [{"source": f"{language} {i}", "target": "t"} for i in range(2)]}).encode()
 
 
+SQUAD = {
+    "version": 1,
+    "data": [
+        {
+            "title": "T",
+            "paragraphs": [
+                {"context": "c1", "qas": [{"id": 1, "question": "q1", "answers": [{"text": "a", "answer_start": 0}]}]},
+                {"context": "c2", "qas": [{"id": 2, "question": "q2", "answers": []}, {"id": 3, "question": "q3", "answers": []}]},
+            ],
+        }
+    ],
+}
+
+
+def odd_files() -> dict[str, bytes]:
+    """The layouts that data sets with loading scripts have below them."""
+    rows = [{"LABEL": "Positive", "INDIC REVIEW": "क"}, {"LABEL": None, "INDIC REVIEW": "ख"}]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    return {
+        "data/test/hi.json": lines.encode(),
+        "data/test/ta.json": json.dumps(rows).encode(),
+        "data/test/bn.json": json.dumps({"test": rows}).encode(),
+        "data/test/te.json": lines.splitlines()[0].encode(),
+        "data/test/two.json": json.dumps({"test": rows, "train": rows}).encode(),
+        "data/indicqa.hi.json": json.dumps(SQUAD).encode(),
+        "data/hi.tsv": 'english\tsentence1\tsentence2\tlabel\nHe said "no\tक "ख\tग\t1\n'.encode(),
+        "data/bn.tsv": "E\tक\tख\t0\n".encode(),
+        "data/ta.tsv": "E\tक\tख\n".encode(),
+        "data/rows.parquet": parquet([{"eng_Latn": "a", "hin_Deva": "क"}]),
+    }
+
+
 def make_hub() -> FakeHub:
     both = {NEW: tables("new"), OLD: tables("old")}
     files = {f"flores_{code}_en_test.json": raw(code) for code in ("hi", "ta")}
@@ -56,6 +88,7 @@ def make_hub() -> FakeHub:
         {
             "org/tables": Repo(both, NEW),
             "org/raw": Repo({NEW: files}, NEW),
+            "org/odd": Repo({NEW: odd_files()}, NEW),
             "org/gated": Repo(both, NEW, gate=403),
             "org/locked": Repo(both, NEW, gate=401),
         }
@@ -104,6 +137,20 @@ def run(hub: FakeHub) -> dict[str, Any]:
     case("raw", lambda: source.rows("t", flores, "test", "hi"))
     case("raw_missing_language", lambda: source.rows("t", flores, "test", "xx"))
     case("raw_wrong_key", lambda: source.rows("t", spec("org/raw", revision=NEW, files=flores.files, records="rows"), "test", "hi"))
+    odd = {"revision": NEW, "name": None}
+    for language in ("hi", "ta", "bn", "te", "two"):
+        json_file = spec("org/odd", files={"test": "data/test/{language}.json"}, **odd)
+        case(f"json_{language}", lambda s=json_file, code=language: source.rows("t", s, "test", code))
+    columns = ("english", "sentence1", "sentence2", "label")
+    for language in ("hi", "bn", "ta"):
+        table = spec("org/odd", files={"test": "data/{language}.tsv"}, columns=columns, **odd)
+        case(f"tsv_{language}", lambda s=table, code=language: source.rows("t", s, "test", code))
+    squad = spec("org/odd", files={"test": "data/indicqa.{language}.json"}, records="data.paragraphs.qas", **odd)
+    case("squad", lambda: source.rows("t", squad, "test", "hi"))
+    nowhere = spec("org/odd", files={"test": "data/indicqa.{language}.json"}, records="data.articles.qas", **odd)
+    case("squad_wrong_path", lambda: source.rows("t", nowhere, "test", "hi"))
+    case("parquet", lambda: source.rows("t", spec("org/odd", files={"test": "data/rows.parquet"}, **odd), "test"))
+    case("private", lambda: source.rows("t", spec("Bench", private="is not public: give bench=DIR"), "test"))
     case("auto_online", lambda: AutoSource().rows("t", spec("org/tables", revision=NEW), "test"))
     results["reachable"] = reachable()
 

@@ -101,3 +101,31 @@ def test_no_network_is_one_line_within_seconds(tmp_path: Path) -> None:
         assert case["error"] == "HubUnreachable"
         assert "does not answer" in case["message"] and "data=wheel" in case["message"] and "\n" not in case["message"]
         assert case["seconds"] < 10
+
+
+def test_json_in_the_shapes_it_comes_in(cases: dict[str, Any]) -> None:
+    both = [{"LABEL": "Positive", "INDIC REVIEW": "क"}, {"LABEL": None, "INDIC REVIEW": "ख"}]
+    assert cases["json_hi"]["rows"] == both, "JSON lines under the name .json"
+    assert cases["json_ta"]["rows"] == both, "a list"
+    assert cases["json_bn"]["rows"] == both, "an object with one list in it"
+    assert cases["json_te"]["rows"] == both[:1], "JSON lines with a single line"
+    assert "holds several lists (test, train); set data.records" in cases["json_two"]["message"]
+
+
+def test_tables_with_and_without_a_header_line(cases: dict[str, Any]) -> None:
+    # A quotation mark in a sentence opens no field.
+    assert cases["tsv_hi"]["rows"] == [{"english": 'He said "no', "sentence1": 'क "ख', "sentence2": "ग", "label": "1"}]
+    assert cases["tsv_bn"]["rows"] == [{"english": "E", "sentence1": "क", "sentence2": "ख", "label": "0"}]
+    assert "ta.tsv:1: 3 columns, not 4 (english, sentence1, sentence2, label)" in cases["tsv_ta"]["message"]
+
+
+def test_squad_nesting_gives_questions_with_their_passage(cases: dict[str, Any]) -> None:
+    found = cases["squad"]["rows"]
+    assert [(row["id"], row["context"], row["title"]) for row in found] == [(1, "c1", "T"), (2, "c2", "T"), (3, "c2", "T")]
+    assert found[0]["answers"] == [{"text": "a", "answer_start": 0}] and "qas" not in found[0] and "version" not in found[0]
+    assert "has no 'articles'; it has: title, paragraphs" in cases["squad_wrong_path"]["message"]
+
+
+def test_parquet_and_what_is_not_public(cases: dict[str, Any]) -> None:
+    assert cases["parquet"]["rows"] == [{"eng_Latn": "a", "hin_Deva": "क"}]
+    assert cases["private"]["message"] == "task t: Bench is not public: give bench=DIR" and cases["private"]["requests"] == 0

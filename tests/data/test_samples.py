@@ -20,9 +20,15 @@ INDIC = {  # language -> first and last code point of its script
 TASKS = [  # task, module.function, evaluated split, few-shot split, fewest shots
     ("hellaswag", "hellaswag.to_doc", "validation", None, 0),
     ("winogrande", "winogrande.to_doc", "validation", None, 0),
+    ("openbookqa", "labelled.to_doc", "test", None, 0),
+    ("commonsense_qa", "labelled.to_doc_commonsense_qa", "validation", None, 0),
+    ("truthfulqa", "truthfulqa.to_doc", "validation", None, 0),
     ("mmlu", "mmlu.to_doc", "test", "dev", 20),
+    ("triviaqa", "triviaqa.to_doc", "validation", "train", 6),
     ("gsm8k", "gsm8k.to_doc", "test", "train", 6),
     ("nq_open", "nq_open.to_doc", "validation", "train", 6),
+    ("arc_challenge", "labelled.to_doc", "test", None, 0),
+    ("arc_easy", "labelled.to_doc", "test", None, 0),
 ]
 
 
@@ -34,10 +40,17 @@ def read(task: str, to_doc: str, split: str, shots: str | None, languages: tuple
 @pytest.mark.parametrize(("task", "to_doc", "split", "shots", "fewest"), TASKS)
 def test_enough_rows_that_their_task_reads(task: str, to_doc: str, split: str, shots: str | None, fewest: int) -> None:
     loaded = read(task, to_doc, split, shots)
-    assert len(loaded.docs) >= 8 and len(loaded.pool) >= fewest and loaded.n_dropped == 0
+    assert len(loaded.docs) >= 12 and len(loaded.pool) >= fewest and loaded.n_dropped == 0
     assert loaded.sample_rows and loaded.where == "sample rows, not the benchmark"
     for doc in loaded.docs:
-        assert not doc.choices or 0 <= int(doc.target) < len(doc.choices)
+        right = doc.target if isinstance(doc.target, tuple) else (doc.target,)
+        assert not doc.choices or all(0 <= index < len(doc.choices) for index in right)
+
+
+def test_arc_samples_are_as_odd_as_its_rows() -> None:
+    docs = [doc for name in ("arc_easy", "arc_challenge") for doc in read(name, "labelled.to_doc", "test", None).docs]
+    assert {len(doc.choices) for doc in docs} == {3, 4, 5}
+    assert any(doc.fields["choices"]["label"][0] == "1" for doc in docs)
 
 
 def test_mmlu_has_five_shots_for_each_of_four_subjects() -> None:

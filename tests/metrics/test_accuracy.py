@@ -1,10 +1,11 @@
+import math
 from itertools import product
 from typing import Any
 
 import pytest
 
 from evalkit.errors import ConfigError, DataError
-from evalkit.metrics import Accuracy, Metric
+from evalkit.metrics import Accuracy, Metric, TrueMass
 from evalkit.types import Doc, Response
 
 
@@ -82,3 +83,54 @@ def test_signature() -> None:
     assert summary.signature == "acc_norm|norm:chars|ci:wilson|evalkit:1"
     assert summary.metric == "acc_norm"
     assert isinstance(metric, Metric)
+
+
+# Three choices for mc1, five for mc2; the field says which, in its own order.
+TRUTHFUL = Doc("d", {"mc1": [[0, 1], [3, 0], [4, 0]], "mc2": [[0, 1], [1, 1], [2, 0], [3, 0], [4, 0]]}, tuple("abcde"), target=(0, 1))
+
+
+def test_two_scores_from_the_answers_of_one_document() -> None:
+    given = answer(*(math.log(p) for p in (0.2, 0.3, 0.4, 0.05, 0.05)))
+    one, two = Accuracy("mc1", among="mc1").score(TRUTHFUL, given), TrueMass().score(TRUTHFUL, given)
+    assert (one.value, one.prediction) == (1.0, 0)  # c is likeliest of all but not among mc1's
+    assert two.value == pytest.approx(0.5) and two.prediction is None
+    assert Accuracy("mc1", among="mc1").score(TRUTHFUL, answer(-2, -1, -1, -1.9, -3)).value == 0.0
+    assert Accuracy("mc1", among="mc1").score(TRUTHFUL, answer(-2, -1, -1, -2, -2)).value == 1.0  # a tie: the first
+
+
+def test_the_mass_of_long_answers_does_not_vanish() -> None:
+    score = TrueMass().score(TRUTHFUL, answer(-2000, -2001, -2000, -3000, -3000))
+    assert score.value == pytest.approx((1 + math.exp(-1)) / (2 + math.exp(-1)))
+    assert TrueMass().score(TRUTHFUL, answer(-math.inf, -1, -2, -math.inf, -math.inf)).value == pytest.approx(1 / (1 + math.exp(-1)))
+
+
+def test_a_choice_listed_twice_counts_twice() -> None:
+    doc = Doc("d", {"mc2": [[0, 1], [0, 1], [1, 0]]}, ("a", "b"), target=(0,))
+    assert TrueMass().score(doc, answer(-1, -1)).value == pytest.approx(2 / 3)
+
+
+def test_a_mass_that_was_not_measured_is_none() -> None:
+    scores = [
+        TrueMass().score(TRUTHFUL, given)
+        for given in (
+            answer(*[-math.inf] * 5),
+            answer(float("nan"), -1, -1, -1, -1),
+            [],
+            [Response("k", "error")],
+            answer(-1, -1, -1, -1, -1),
+        )
+    ]
+    assert [s.value for s in scores] == [None, None, None, None, pytest.approx(0.4)]
+    summary = TrueMass().summarize(scores)
+    assert (summary.metric, summary.n, summary.n_not_measured) == ("mc2", 1, 4)
+    assert isinstance(TrueMass(), Metric) and summary.signature.startswith("mc2|mass:true|among:mc2|")
+
+
+@pytest.mark.parametrize("listed", [None, [], [[0, 0]], [[0, 1], [5, 0]], [[-1, 1]]])
+def test_a_field_that_does_not_mark_the_choices_is_refused(listed: Any) -> None:
+    doc = Doc("d", {"mc2": listed, "mc1": listed}, tuple("abcde"), target=(0,))
+    for metric in (TrueMass(), Accuracy("mc1", among="mc1")):
+        with pytest.raises(DataError, match="document d: field mc"):
+            metric.score(doc, answer(-1, -1, -1, -1, -1))
+    with pytest.raises(DataError, match="no log-likelihoods"):
+        TrueMass().score(TRUTHFUL, [Response("k", "ok", text="a")])

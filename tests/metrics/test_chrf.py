@@ -5,7 +5,7 @@ import random
 import pytest
 from sacrebleu.metrics.chrf import CHRF
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, DataError
 from evalkit.metrics import ChrF
 from evalkit.types import Doc, Response, SampleScore
 
@@ -108,3 +108,34 @@ def test_names_and_settings() -> None:
         ChrF(word_order=3)
     with pytest.raises(ConfigError, match="resamples=1"):
         ChrF(resamples=1)
+
+
+def test_indicnlp_is_the_librarys_tokens_under_sacrebleu() -> None:
+    from indicnlp.normalize.indic_normalize import IndicNormalizerFactory
+    from indicnlp.tokenize.indic_tokenize import trivial_tokenize
+
+    golds = {"hi": ["यह पुराना किला है।", "वह (कल) गया, फिर लौटा।"], "ur": ["یہ پرانا قلعہ ہے۔", "وہ كل گیا، پھر لوٹا۔"]}
+    answers = {"hi": ["यह क़िला है ।", "वह कल गया।"], "ur": ["یہ قلعہ ہے ۔", "وہ کل گیا۔"]}
+    metric = ChrF(pretokenize="indicnlp")
+    for language, references in golds.items():
+
+        def prepared(text: str, language: str = language) -> str:
+            return " ".join(trivial_tokenize(IndicNormalizerFactory().get_normalizer(language).normalize(text), language))
+
+        theirs = CHRF(word_order=2).corpus_score([prepared(a) for a in answers[language]], [[prepared(r) for r in references]])
+        ours = metric.summarize(scored(metric, answers[language], references, language))
+        assert ours.value == pytest.approx(theirs.score / 100, rel=1e-14)
+        plain = ChrF().summarize(scored(ChrF(), answers[language], references, language))
+        assert plain.value != ours.value
+        assert "|pretok:indicnlp-" in ours.signature and "pretok" not in plain.signature
+
+
+def test_indicnlp_leaves_english_alone_and_refuses_what_it_does_not_know() -> None:
+    metric = ChrF(pretokenize="indicnlp", language_field="target_code")
+    doc = Doc("d", {"target_code": "en"}, target="The river, wide.", language="hi")
+    answer = [Response("k", "ok", text="The river,wide.")]
+    assert metric.score(doc, answer).stats == ChrF().score(doc, answer).stats
+    with pytest.raises(DataError, match="no normaliser for language 'fr'"):
+        metric.check(Doc("d", {"target_code": "fr"}, target="x"))
+    with pytest.raises(ConfigError, match="pretokenize='moses'"):
+        ChrF(pretokenize="moses")  # type: ignore[arg-type]

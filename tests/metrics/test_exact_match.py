@@ -88,3 +88,26 @@ def test_bad_configuration() -> None:
         ExactMatch(ignore_patterns=["["])
     with pytest.raises(ConfigError, match="give a list"):
         ExactMatch(ignore_patterns=",")
+
+
+TRIVIA = Doc("d", {"normalized_aliases": ["sunset boulevard", "us navy"]}, target=("Sunset Blvd", "The Sunset Blvd."))
+
+
+def test_a_benchmarks_own_normaliser_with_golds_of_its_own() -> None:
+    harness = ExactMatch(strip=True, ignore_case=True, ignore_punctuation=True)
+    official = ExactMatch("official_em", normalizer="triviaqa", gold_field="normalized_aliases")
+    assert [said(m, " The sunset_boulevard!\n", doc=TRIVIA).value for m in (harness, official)] == [0.0, 1.0]
+    assert [said(m, "sunset blvd", doc=TRIVIA).value for m in (harness, official)] == [1.0, 0.0]
+    assert said(official, "U.S. Navy", doc=TRIVIA).value == 0.0  # TriviaQA blanks the stops: "u s navy"
+    assert said(official, "", doc=TRIVIA, status="empty").value == 0.0
+    assert "normalizer:triviaqa|golds:normalized_aliases" in official.summarize([said(official, "x", doc=TRIVIA)]).signature
+    nq = ExactMatch("official_em", normalizer="nq_open")
+    assert said(nq, " the U.S. Navy", doc=Doc("d", {}, target=("US Navy",))).value == 1.0
+
+
+def test_an_unknown_normaliser_and_a_missing_gold_field_are_refused() -> None:
+    with pytest.raises(ConfigError, match="normalizer='triviqa' is unknown; did you mean triviaqa"):
+        ExactMatch(normalizer="triviqa")
+    for golds in ({}, {"golds": []}, {"golds": [None]}):
+        with pytest.raises(DataError, match="document d: field golds"):
+            said(ExactMatch(gold_field="golds"), "x", doc=Doc("d", golds, target="x"))

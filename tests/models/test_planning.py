@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalkit.models.base import TokenIds, WorkItem, content_key
-from evalkit.models.planning import Header, batches_of, inputs_of, item_tree, packs_of, padded_packs, plan, tree_size
+from evalkit.models.planning import (
+    Header,
+    equal_batches,
+    inputs_of,
+    item_tree,
+    packs_of,
+    padded_packs,
+    plan,
+    prompt_groups,
+    tree_size,
+)
 from evalkit.types import GenerationParams
 
 Pairs = tuple[tuple[TokenIds, TokenIds], ...]
@@ -114,15 +124,34 @@ def test_padded_packs_count_their_padding(items: list[WorkItem], budget: int) ->
 @settings(max_examples=60, deadline=None)
 @given(generation, st.integers(1, 200))
 def test_generation_batches_leave_room_for_what_is_written(items: list[WorkItem], budget: int) -> None:
-    batches = batches_of(items, budget)
+    batches = equal_batches(items, budget)
     assert sorted(index for batch in batches for index in batch) == list(range(len(items)))
     for batch in batches:
+        assert len({len(items[i].prompt_ids) for i in batch}) == 1
         longest = max(len(items[i].prompt_ids) + (items[i].params or GenerationParams()).max_new_tokens for i in batch)
         assert len(batch) == 1 or len(batch) * longest <= budget
 
 
+@settings(max_examples=60, deadline=None)
+@given(generation, st.sampled_from([0, 40, 300]), st.integers(1, 400))
+def test_every_prompt_waits_once_behind_tokens_it_begins_with(items: list[WorkItem], shared: int, budget: int) -> None:
+    items = [generated(i, (7,) * shared + item.prompt_ids, 5) for i, item in enumerate(items)]
+    groups = prompt_groups(items, budget)
+    assert sorted(index for _, indices in groups for index in indices) == list(range(len(items)))
+    for chain_of, indices in groups:
+        header = sum((part.ids for part in chain_of), ())
+        assert len(header) == chain_of[-1].length
+        assert all(items[i].prompt_ids[: len(header)] == header and len(items[i].prompt_ids) > len(header) for i in indices)
+
+
 def test_nothing_to_plan() -> None:
-    assert list(walk(plan([], 100))) == [] and packs_of([], [], 9) == [] and padded_packs([], 9) == [] and batches_of([], 9) == []
+    assert (
+        list(walk(plan([], 100))) == []
+        and packs_of([], [], 9) == []
+        and padded_packs([], 9) == []
+        and equal_batches([], 9) == []
+        and prompt_groups([], 9) == []
+    )
 
 
 def test_shots_in_common_are_read_once() -> None:

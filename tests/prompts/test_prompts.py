@@ -34,6 +34,12 @@ def test_chat_puts_the_description_in_the_system_message_and_drops_the_delimiter
     assert request.pairs == ((messages, "yes"), (messages, "no"))
 
 
+def test_what_stands_before_an_answer_in_a_conversation_can_be_set() -> None:
+    request = MultipleChoice("{question}", chat_delimiter=" ").render("t", DOC, [], chat=True)
+    assert [continuation for _, continuation in request.pairs] == [" yes", " no"]
+    assert MultipleChoice("{question}", chat_delimiter="\t").render("t", DOC, [], chat=False).pairs[0][1] == " yes"
+
+
 def test_chat_with_a_turn_a_shot_and_no_description() -> None:
     request = Completion("{question}", target="{subject}", multi_turn_shots=True).render("t", DOC, [SHOT], chat=True)
     assert request.prompt == (Message("user", "And this?"), Message("assistant", "music"), Message("user", "Is {it} so?"))

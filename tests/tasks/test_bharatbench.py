@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.data import DataSpec, Loaded, LocalSource, SamplesSource, load
+from evalkit.data import DataSpec, HubSource, Loaded, LocalSource, SamplesSource, load
 from evalkit.data.auto import AutoSource
 from evalkit.errors import DataError
 from evalkit.tasks import bharatbench
@@ -132,7 +132,19 @@ def test_without_a_folder_the_default_source_says_what_to_give(tmp_path: Path) -
     with pytest.raises(DataError, match="task bharatbench_ner: BharatBench is not public"):
         load("bharatbench_ner", spec("ner"), AutoSource(), ("hi",), want_shots=False)
     put(tmp_path / "bharatbench_ner/hi/test.jsonl", ROWS["ner"])
-    assert len(load("bharatbench_ner", spec("ner", root=str(tmp_path)), AutoSource(), ("hi",), want_shots=False).docs) == 1
+    made = spec("ner", root=str(tmp_path))
+    for source in (AutoSource(), HubSource(), LocalSource(str(tmp_path / "others")), SamplesSource()):
+        loaded = load("bharatbench_ner", made, source, ("hi",), want_shots=False)
+        assert len(loaded.docs) == 1 and not loaded.sample_rows, "the folder given for these tasks is read, whatever the others read"
+
+
+def test_the_folder_is_given_once_for_all_seven(tmp_path: Path) -> None:
+    from evalkit.cli import build, compose
+
+    parts = build(compose(["suite=bharatbench", f"bharatbench={tmp_path}"]))
+    assert len(parts.tasks) == 7 and {made.data.root for made in parts.tasks.values()} == {str(tmp_path)}
+    own = build(compose(["suite=bharatbench", "tasks.bharatbench_ner.data.root=rows.jsonl"]))
+    assert {name: made.data.root for name, made in own.tasks.items() if made.data.root} == {"bharatbench_ner": "rows.jsonl"}
 
 
 @pytest.mark.parametrize("task", ROWS)

@@ -85,6 +85,22 @@ def test_mmlu_cloze_scores_the_text_of_the_answers() -> None:
     assert request.pairs[0] == (f"Question: {doc.fields['question']}\nAnswer:", f" {doc.choices[0]}")
 
 
+def test_commonsense_qa_cloze_scores_the_text_after_the_bare_question() -> None:
+    made = task("commonsense_qa_cloze")
+    doc = load("commonsense_qa_cloze", made.data, SamplesSource(), (), want_shots=False).docs[0]
+    request = made.prompt.render("commonsense_qa_cloze", doc, (), chat=False)
+    assert request.pairs[0] == ("Where would you keep a spare umbrella at work?", " desk drawer")
+    assert (made.headline, len(request.pairs)) == ("acc_norm", 5)
+
+
+@pytest.mark.parametrize("suite", ["krutrim2_english", "krutrim2"])
+def test_the_suite_has_the_cards_english_rows_in_the_cards_order(suite: str) -> None:
+    named = raw("suite", suite)["defaults"][0]["override /task"]
+    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
+        rows = dict.fromkeys(row["task_name"] for row in csv.DictReader(file) if row["table"] == "english_code_math")
+    assert [name for name in named if name in rows] == [name for name in rows if name in TASKS], "every row that has a task"
+
+
 def test_flores_released_names_the_code_of_the_wrong_side() -> None:
     for name, code in (("flores_in_en_xx_released", "en"), ("flores_in_xx_en_released", "hi")):
         made = task(name)
@@ -98,6 +114,19 @@ def test_flores_released_names_the_code_of_the_wrong_side() -> None:
 def test_suite_names_tasks_that_exist(name: str) -> None:
     suite = raw("suite", name)
     assert set(suite["defaults"][0]["override /task"]) <= set(TASKS)
+
+
+def test_the_cards_suites_are_its_rows_in_its_order() -> None:
+    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(dict.fromkeys((line["table"], line["task_name"]) for line in csv.DictReader(file)))
+    for suite, tables in (
+        ("krutrim2_indic", {"indic"}),
+        ("krutrim2_indic_base", {"indic"}),
+        ("bharatbench", {"bharatbench"}),
+        ("krutrim2", {"english_code_math", "indic", "bharatbench"}),
+    ):
+        named = [task(name).card_row or name for name in raw("suite", suite)["defaults"][0]["override /task"]]
+        assert named == [name for table, name in rows if table in tables and name in TASKS]
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -92,7 +92,7 @@ def test_ranked_forms(name: str, row: dict[str, Any], context: str, continuation
     request = ask(name, row)
     assert isinstance(request, LoglikelihoodRequest)
     assert request.pairs == tuple((context, text) for text in continuations)
-    assert task(name).card_row and task(name).chat is False
+    assert task(name).card_row and task(name).chat is None
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,7 @@ def test_crosssum_joins_description_and_shot() -> None:
 @pytest.mark.parametrize("names", [("eng_Latn", "hin_Deva"), ("sentence_eng_Latn", "sentence_hin_Deva")], ids=["parquet", "script"])
 def test_in22_reads_both_layouts(names: tuple[str, str]) -> None:
     row = {"id": 5, "domain": "tourism", names[0]: "The fort opens.", names[1]: "किला खुलता है।", "language": "hi"}
-    head = (
-        "Directly start your answer with the translation and only output the translation and nothing else.\nTranslate the following:\n\n"
-    )
+    head = "Directly start your answer with the translation and only output the translation and nothing else.\nTranslate the following:\n\n"
     assert ask("in22_en_xx", row).prompt == f"{head}To Hindi: The fort opens.\nOutput:"
     assert ask("in22_xx_en", row).prompt == f"{head}To English: किला खुलता है।\nOutput:"
     to_doc = get_method(task("in22_xx_en").data.to_doc)
@@ -159,8 +157,7 @@ def test_bharatbench_templates() -> None:
         request = ask(form, label, shots=(label,))
         prompt = request.prompt if isinstance(request, GenerateRequest) else request.pairs[0][0]
         assert prompt == (
-            "Classify the Hindi text into one of: खेल, राजनीति. Output only the label.\n\n"
-            "Text: मैच हुआ।\nLabel: खेल\n\nText: मैच हुआ।\nLabel:"
+            "Classify the Hindi text into one of: खेल, राजनीति. Output only the label.\n\nText: मैच हुआ।\nLabel: खेल\n\nText: मैच हुआ।\nLabel:"
         )
     assert [k for _, k in ask("bharatbench_text_classification_logprob", label).pairs] == [" खेल", " राजनीति"]
     entities = {**base, "text": "रवि पुणे गया।", "types": ["PER", "LOC"]}

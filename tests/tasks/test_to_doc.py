@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from evalkit.tasks import flores_in, gsm8k, hellaswag, ifeval, mmlu, nq_open, winogrande
+from evalkit.tasks import flores_in, gsm8k, hellaswag, ifeval, labelled, mmlu, nq_open, triviaqa, truthfulqa, winogrande
 
 SCENE = {
     "activity_label": "Watering a garden",
@@ -71,3 +71,79 @@ def test_ifeval_null_and_absent_arguments_are_the_same() -> None:
     assert ifeval.to_doc(row).target == ({"id": "a:b", "kwargs": {}}, {"id": "c:d", "kwargs": {"num_words": 3}})
     with pytest.raises(ValueError, match="2 instruction ids but 1 kwargs"):
         ifeval.to_doc({**row, "kwargs": [{}]})
+
+
+def question(texts: list[str], labels: list[str], key: str) -> dict[str, object]:
+    return {"id": "q", "question": " Which? ", "choices": {"text": texts, "label": labels}, "answerKey": key}
+
+
+@pytest.mark.parametrize(
+    ("labels", "key", "target"),
+    [("ABCD", "D", 3), ("1234", "2", 1), ("ABC", "C", 2), ("ABCDE", "E", 4), ("ABCD", " B", 1), ("BADC", "A", 1)],
+)
+def test_the_gold_is_the_place_of_the_key_among_the_labels(labels: str, key: str, target: int) -> None:
+    doc = labelled.to_doc(question([f"text {n}" for n in labels], list(labels), key))
+    assert doc is not None
+    assert (doc.target, len(doc.choices), doc.fields["question"]) == (target, len(labels), " Which? ")
+
+
+def test_a_labelled_row_that_contradicts_itself_is_refused() -> None:
+    assert labelled.to_doc(question(["a", "b"], ["A", "B"], "")) is None
+    with pytest.raises(ValueError, match="'3' is none of the labels A, B"):
+        labelled.to_doc(question(["a", "b"], ["A", "B"], "3"))
+    with pytest.raises(ValueError, match="2 choices but 3 labels"):
+        labelled.to_doc(question(["a", "b"], ["A", "B", "C"], "A"))
+
+
+def test_commonsense_qa_strips_its_question() -> None:
+    doc = labelled.to_doc_commonsense_qa(question(["a", "b"], ["A", "B"], "B"))
+    assert doc is not None and (doc.fields["question"], doc.target) == ("Which?", 1)
+
+
+def test_a_row_is_read_from_the_requests_made_of_it_once() -> None:
+    query = "Question: Is a line\nAnswer: a line?\nAnswer:"
+    doc = {"id": "x", "query": query, "choices": ["yes", "no", "perhaps"], "gold": 2}
+    lines = [
+        {"doc": doc, "idx": n, "request": {"context": c}} for c in (f"Question: shot\nAnswer: a\n\n{query}", "Answer:") for n in range(3)
+    ]
+    rows = [row for line in lines if (row := labelled.from_requests(line))]
+    assert rows == [
+        {
+            "id": "x",
+            "question": "Is a line\nAnswer: a line?",
+            "choices": {"text": ["yes", "no", "perhaps"], "label": ["A", "B", "C"]},
+            "answerKey": "C",
+        }
+    ]
+    named = [row for line in lines if (row := labelled.openbookqa_from_requests(line))]
+    assert [row["question_stem"] for row in named] == ["Is a line\nAnswer: a line?"]
+    with pytest.raises(ValueError, match="is not 'Question"):
+        labelled.from_requests(
+            {**lines[0], "doc": {**doc, "query": "Question: a line?\n A. yes"}, "request": {"context": "Question: a line?\n A. yes"}}
+        )
+
+
+def test_truthfulqa_lists_every_choice_once_for_both_scores() -> None:
+    row = {
+        "question": "Is it?",
+        "mc1_targets": {"choices": ["No.", "Yes.", "Only mc1 has this"], "labels": [1, 0, 0]},
+        "mc2_targets": {"choices": ["No.", "Never.", "Yes.", "No."], "labels": [1, 1, 0, 1]},
+    }
+    doc = truthfulqa.to_doc(row)
+    assert doc is not None
+    assert doc.choices == ("No.", "Never.", "Yes.", "Only mc1 has this")
+    assert doc.fields["mc2"] == [[0, 1], [1, 1], [2, 0], [0, 1]]
+    assert doc.fields["mc1"] == [[0, 1], [2, 0], [3, 0]]
+    assert doc.target == (0, 1)
+    with pytest.raises(ValueError, match="mc1_targets has 1 choices but 2 labels"):
+        truthfulqa.to_doc({**row, "mc1_targets": {"choices": ["No."], "labels": [1, 0]}})
+    empty = {"choices": [], "labels": []}
+    assert truthfulqa.to_doc({**row, "mc1_targets": empty, "mc2_targets": empty}) is None
+
+
+def test_triviaqa_golds_are_the_aliases_not_the_value() -> None:
+    answer = {"value": "River Melk", "aliases": ["The Melk", "River Melk"], "normalized_aliases": ["melk", "river melk"]}
+    doc = triviaqa.to_doc({"question": "Which river?", "question_id": "t1", "answer": answer})
+    assert doc is not None
+    assert (doc.target, doc.fields["normalized_aliases"]) == (("The Melk", "River Melk"), ["melk", "river melk"])
+    assert triviaqa.to_doc({"question": "Which river?", "answer": {**answer, "aliases": []}}) is None

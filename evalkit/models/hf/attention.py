@@ -8,7 +8,7 @@ tree (small mask); the two results are merged by their log-sum-exp (cascade atte
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,24 +125,19 @@ class TreeAttention:
         key: torch.Tensor,
         value: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
-        scaling: float | None = None,
-        dropout: float = 0.0,
-        sliding_window: int | None = None,
-        softcap: float | None = None,
-        **unused: Any,
+        **settings: Any,
     ) -> tuple[torch.Tensor, None]:
         block = self.block
         assert block is not None, "use() comes before a forward pass"
-        if unused.get("position_bias") is not None or unused.get("s_aux") is not None:
-            raise RuntimeError("this attention has a bias or sinks that the tree path does not know")
         self.calls += 1
         layer = module.layer_idx
         if self.capture is not None:
             self.capture[layer] = (key, value)
-        rule = Rule(scaling if scaling is not None else 1.0 / math.sqrt(query.shape[-1]), sliding_window or WIDE, softcap)
+        rule = rule_of(query, settings)
         out, lse = self._local(block, query, key, value, rule)
         if layer in self.header:
-            out = self._merge(block, query, (out, lse), self.header[layer], rule)
+            groups = query.shape[1] // key.shape[1]
+            out = merge(query, (out, lse), self.header[layer], self._header_mask(block, rule.window, query.dtype, groups), rule)
         return out.transpose(1, 2), None
 
     def _local(self, block: Block, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule) -> Attended:
@@ -151,37 +146,60 @@ class TreeAttention:
         items, longest = block.gather.shape
         mask = block.mask(rule.window if rule.window < longest else WIDE, query.dtype, groups)
         rows = [states[0][:, block.gather].transpose(0, 1) for states in (query, key, value)]
-        out, lse = attend(_fold(rows[0], groups), rows[1], rows[2], mask, rule)
-        out = _unfold(out, groups).transpose(0, 1).reshape(query.shape[1], items * longest, -1)[:, block.scatter]
-        lse = _unfold(lse[..., None], groups).transpose(0, 1).reshape(query.shape[1], items * longest)[:, block.scatter]
+        out, lse = attend(fold(rows[0], groups), rows[1], rows[2], mask, rule)
+        out = unfold(out, groups).transpose(0, 1).reshape(query.shape[1], items * longest, -1)[:, block.scatter]
+        lse = unfold(lse[..., None], groups).transpose(0, 1).reshape(query.shape[1], items * longest)[:, block.scatter]
         return out[None], lse[None]
 
-    def _merge(self, block: Block, query: torch.Tensor, local: Attended, header: KeyValue, rule: Rule) -> torch.Tensor:
-        """Add the header's part to the local result, weighting the two by their normalisers."""
-        (out, lse), (key, value) = local, header
-        groups = query.shape[1] // key.shape[1]
-        masked = self._header_mask(block, rule.window, key.shape[2], query.dtype, groups)
-        mask, blind = masked if masked is not None else (None, None)
-        far, far_lse = attend(_fold(query, groups), key, value, mask, rule)
-        far, far_lse = _unfold(far, groups), _unfold(far_lse[..., None], groups)[..., 0]
-        share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
-        merged = out + (far - out) * share
-        return merged if blind is None else torch.where(blind[None, None, :, None], out, merged)
-
-    def _header_mask(self, block: Block, window: int, tokens: int, dtype: torch.dtype, groups: int) -> Masked | None:
-        """Mask of the header under a sliding window, and which tokens see nothing of it; None when all see all."""
+    def _header_mask(self, block: Block, window: int, dtype: torch.dtype, groups: int) -> Masked | None:
+        if window >= WIDE:
+            return None
         if (window, groups) not in self._header_masks:
-            depth = block.depths.flatten()[block.scatter]
-            if window >= WIDE or int(depth.max()) + self.header_length < window:
-                self._header_masks[window, groups] = None
-            else:
-                distance = (depth + self.header_length)[:, None] - torch.arange(tokens, device=depth.device)[None, :]
-                allowed = distance < window
-                blind = ~allowed.any(1)
-                allowed = (allowed | blind[:, None]).repeat(groups, 1)  # a row without any key has no softmax; its result is dropped
-                mask = torch.zeros(allowed.shape, dtype=dtype, device=depth.device).masked_fill_(~allowed, -math.inf)
-                self._header_masks[window, groups] = mask[None, None], blind
+            depths = block.depths.flatten()[block.scatter]
+            self._header_masks[window, groups] = header_mask(depths, self.header_length, window, dtype, groups)
         return self._header_masks[window, groups]
+
+
+def rule_of(query: torch.Tensor, settings: Mapping[str, Any]) -> Rule:
+    """What a layer asks of its attention function, from the arguments it calls it with.
+
+    Raises:
+        RuntimeError: the layer wants something that is not computed here.
+    """
+    if settings.get("position_bias") is not None or settings.get("s_aux") is not None:
+        raise RuntimeError("this attention has a bias or sinks that the tree path does not know")
+    scale = settings.get("scaling")
+    return Rule(
+        1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, settings.get("sliding_window") or WIDE, settings.get("softcap")
+    )
+
+
+def header_mask(depths: torch.Tensor, header_length: int, window: int, dtype: torch.dtype, groups: int) -> Masked | None:
+    """Mask of a header under a sliding window, and which tokens see nothing of it; None when all see all.
+
+    Args:
+        depths: (tokens,) distance of each token below the header.
+    """
+    if int(depths.max()) + header_length < window:
+        return None
+    distance = (depths + header_length)[:, None] - torch.arange(header_length, device=depths.device)[None, :]
+    allowed = distance < window
+    blind = ~allowed.any(1)
+    allowed = (allowed | blind[:, None]).repeat(groups, 1)  # a row without any key has no softmax; its result is dropped
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=depths.device).masked_fill_(~allowed, -math.inf)
+    return mask[None, None], blind
+
+
+def merge(query: torch.Tensor, local: Attended, header: KeyValue, masked: Masked | None, rule: Rule) -> torch.Tensor:
+    """Add a header's part to the local result, weighting the two by their normalisers; all (1, heads, tokens, …)."""
+    (out, lse), (key, value) = local, header
+    groups = query.shape[1] // key.shape[1]
+    mask, blind = masked if masked is not None else (None, None)
+    far, far_lse = attend(fold(query, groups), key, value, mask, rule)
+    far, far_lse = unfold(far, groups), unfold(far_lse[..., None], groups)[..., 0]
+    share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
+    merged = out + (far - out) * share
+    return merged if blind is None else torch.where(blind[None, None, :, None], out, merged)
 
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, rule: Rule) -> Attended:
@@ -205,13 +223,13 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: to
     return torch.matmul(weights, value), lse
 
 
-def _fold(query: torch.Tensor, groups: int) -> torch.Tensor:
+def fold(query: torch.Tensor, groups: int) -> torch.Tensor:
     """(b, heads, t, d) to (b, kv heads, groups × t, d): grouped heads become rows, keys stay as they are."""
     b, heads, t, d = query.shape
     return query.reshape(b, heads // groups, groups * t, d)
 
 
-def _unfold(out: torch.Tensor, groups: int) -> torch.Tensor:
-    """The inverse of `_fold`."""
+def unfold(out: torch.Tensor, groups: int) -> torch.Tensor:
+    """The inverse of `fold`."""
     b, kv, rows, d = out.shape
     return out.reshape(b, kv * groups, rows // groups, d)

@@ -1,135 +1,185 @@
-"""Text, in left-padded batches that shrink as rows finish.
+"""Text: shared prefixes read once, rows admitted as others finish.
 
-Stops are found on text, since a stop may begin inside a token and end in another. Every sample
-has a generator of its own, so neither batch nor order can change it.
+Prompts form the same tree of headers as log-likelihood items. A wave of rows is read in one packed
+pass behind its header, then every step advances all rows by one token. Keys and values stay within
+a budget: rows are admitted on what they hold now, and when growth meets the budget the youngest
+rows wait and are read again later. Identical prompts (several samples) are read once.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.cache import growing_cache
-from evalkit.types import GenerationParams, Response
+from evalkit.models.hf.forward import Forward, State
+from evalkit.models.hf.lanes import ROOM, Lane, LaneAttention
+from evalkit.models.hf.projection import CHUNK
+from evalkit.models.hf.rows import Row, choose
+from evalkit.models.planning import Header, prompt_groups
+from evalkit.types import Response
 
-RETIRE = 8  # finished rows leave the batch once they are an eighth of it: leaving costs a copy of the rest
-
-
-@dataclass(slots=True)
-class _Row:
-    item: WorkItem
-    params: GenerationParams
-    generator: torch.Generator | None
-    ids: list[int] = field(default_factory=list)
+Group = tuple[list[Header], deque[Row]]  # a chain of headers, and the rows that wait below it
 
 
-def generate(
-    model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], grow: bool
-) -> Iterator[list[Response]]:
-    """Continue every item's prompt until a stop, EOS or its own limit; answers come as rows finish.
+class Generator:
+    """Writes texts with a model that takes the tree path.
 
     Args:
-        grow: the model's layers are all attention, so keys and values may grow in place.
+        room: tokens whose keys and values may be held at once.
+        budget: tokens a prefill pass may read.
+        most: rows written at once.
     """
-    rows = [_Row(item, item.params or GenerationParams(), _generator(item)) for item in items]
-    finished: set[int] = set()
-    active = list(range(len(rows)))
-    ids, mask = _left_padded(items, pad)
-    ids, mask = ids.to(model.device), mask.to(model.device)
-    past = growing_cache() if grow else None
-    while True:
-        with torch.inference_mode():  # not across a yield: it would leak into whoever reads the answers
-            positions = (mask.cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-            out = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=past, use_cache=True, logits_to_keep=1)
-            past = out.past_key_values
-            tokens = _choose(out.logits[:, -1].float(), [rows[index] for index in active])
-        fresh = []
-        for index, token in zip(active, tokens, strict=True):
-            if index not in finished and (answer := _step(rows[index], token, tokenizer, eos)) is not None:
-                finished.add(index)
-                fresh.append(answer)
-        if fresh:
-            yield fresh
-        if len(finished) == len(rows):
-            return
-        if sum(index in finished for index in active) * RETIRE >= len(active):
-            kept = [place for place, index in enumerate(active) if index not in finished]
-            keep = torch.tensor(kept, dtype=torch.long, device=model.device)
-            with torch.inference_mode():
-                past.batch_select_indices(keep)
-            mask = mask[keep]
-            active = [active[place] for place in kept]
-            tokens = [tokens[place] for place in kept]
-        ids = torch.tensor(tokens, dtype=torch.long, device=model.device)[:, None]
-        mask = torch.cat([mask, mask.new_ones(len(active), 1)], dim=1)
 
+    def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int) -> None:
+        self.forward, self.tokenizer, self.eos = forward, tokenizer, eos
+        self.room, self.budget, self.most = room, budget, most
+        self.attention = LaneAttention()
+        self.lanes: list[Lane] = []
+        self.kept: dict[int, State] = {}
+        self.waiting: deque[Group] = deque()
+        self.finished: list[Response] = []
+        self.admitting: list[Row] = []
 
-def _choose(logits: torch.Tensor, rows: Sequence[_Row]) -> list[int]:
-    """The next token of every row: the most likely one, or a draw from the row's own generator."""
-    best: list[int] = logits.argmax(-1).tolist()
-    return [_draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
+    def run(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
+        """Answers as they finish. After an error, `in_work` names what was being written and `retreat` makes it wait again."""
+        self.waiting = deque((headers, deque(Row.of(items[i]) for i in indices)) for headers, indices in prompt_groups(items, self.budget))
+        return self.resume()
+
+    def resume(self) -> Iterator[list[Response]]:
+        while self.waiting or self.lanes or self.finished:
+            if not self.finished:
+                with torch.inference_mode():  # not across a yield: it would leak into whoever reads the answers
+                    self._admit()
+                    if self.lanes:
+                        self._step()
+            if self.finished:
+                done, self.finished = self.finished, []
+                yield done
+
+    def in_work(self) -> list[WorkItem]:
+        return [row.item for row in (*(row for lane in self.lanes for row in lane.rows), *self.admitting)]
+
+    def retreat(self) -> None:
+        """Out of memory: half of everything from now on, and the rows in work are read again."""
+        self.room, self.budget, self.most = (
+            max(1, self.room // 2),
+            max(1, self.budget // 2),
+            max(1, min(self.most, len(self.in_work())) // 2),
+        )
+        for lane in reversed(self.lanes):
+            self.waiting.appendleft((lane.headers, deque(lane.rows)))
+        if self.admitting:
+            self.waiting.appendleft((self._chain, deque(self.admitting)))
+        self.lanes, self.admitting, self.kept = [], [], {}
+
+    # ---- admission ----
+
+    def _admit(self) -> None:
+        active = sum(len(lane.rows) for lane in self.lanes)
+        free = self.most - active
+        # A wave worth a forward pass of its own, not one row at a time.
+        while self.waiting and (free >= max(1, self.most // 8) or not self.lanes):
+            chain_of, rows = self.waiting[0]
+            self._drop_headers(chain_of)
+            start = chain_of[-1].length
+            held = self._held() + sum(len(part.ids) for part in chain_of if id(part) not in self.kept)
+            wave: list[Row] = []
+            longest, fresh = 0, 0
+            while rows and len(wave) < free:
+                size = len(rows[0].read) - start
+                longest = max(longest, size)
+                over = held + (len(wave) + 1) * (longest + ROOM) > self.room or fresh + size > self.budget
+                if over and (wave or self.lanes):
+                    break
+                fresh += 0 if wave and rows[0].read == wave[-1].read else size
+                wave.append(rows.popleft())
+            if not rows:
+                self.waiting.popleft()
+            if not wave:
+                return
+            self._prefill(chain_of, wave)
+            free = self.most - sum(len(lane.rows) for lane in self.lanes)
+
+    def _prefill(self, chain_of: list[Header], wave: list[Row]) -> None:
+        """Read a wave's prompts behind their header and choose every row's first token."""
+        self._chain, self.admitting = chain_of, wave
+        header = self.forward.read_chain(chain_of, self.kept, self.budget)
+        start = chain_of[-1].length
+        tails = [row.read[start:] for row in wave]
+        places: dict[tuple[int, ...], int] = {}
+        size = 0
+        for tail in tails:
+            if tail not in places:
+                places[tail] = size
+                size += len(tail)
+        state: State = {}
+        hidden = self.forward.chains(list(places), start, header, state)
+        lane = Lane(wave, [len(tail) for tail in tails], state, [places[tail] for tail in tails], header, chain_of)
+        tokens = self._choose(hidden[torch.tensor([places[tail] + len(tail) - 1 for tail in tails], device=hidden.device)], wave)
+        self.admitting = []
+        self.lanes.append(lane)
+        self._take(lane, tokens)
+        self.lanes = [lane for lane in self.lanes if lane.rows]
+        self.lanes.sort(key=lambda lane: id(lane.header))
+
+    # ---- a step ----
+
+    def _step(self) -> None:
+        self._make_room()
+        rows = [row for lane in self.lanes for row in lane.rows]
+        self.attention.use(self.lanes)
+        hidden = self.forward.hidden(self.attention, [row.ids[-1] for row in rows], [len(row.read) - 1 for row in rows])
+        tokens = self._choose(hidden, rows)
+        at = 0
+        for lane in self.lanes:
+            count = len(lane.rows)
+            self._take(lane, tokens[at : at + count])
+            at += count
+        self.lanes = [lane for lane in self.lanes if lane.rows]
+
+    def _take(self, lane: Lane, tokens: Sequence[int]) -> None:
+        for index in reversed(range(len(lane.rows))):
+            answer = lane.rows[index].add(tokens[index], self.tokenizer, self.eos)
+            if answer is not None:
+                self.finished.append(answer)
+                lane.remove(index)
+
+    def _choose(self, hidden: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+        tokens: list[int] = []
+        for at in range(0, len(rows), CHUNK):
+            tokens.extend(choose(self.forward.projection.logits(hidden[at : at + CHUNK]), rows[at : at + CHUNK]))
+        return tokens
+
+    # ---- memory ----
+
+    def _held(self) -> int:
+        """Tokens whose keys and values are held."""
+        headers = sum(next(iter(state.values()))[0].shape[2] for state in self.kept.values())
+        return headers + sum(lane.capacity for lane in self.lanes)
+
+    def _make_room(self) -> None:
+        """When the coming step would go over the budget, the youngest rows wait and are read again later."""
+        grown = sum(max(0, lane.needed - lane.capacity) for lane in self.lanes)
+        while len(self.lanes) > 1 and self._held() + grown > self.room:
+            youngest = min(self.lanes, key=lambda lane: max(len(row.ids) for row in lane.rows))
+            self.lanes.remove(youngest)
+            self.waiting.appendleft((youngest.headers, deque(youngest.rows)))
+            grown = sum(max(0, lane.needed - lane.capacity) for lane in self.lanes)
+
+    def _drop_headers(self, coming: Sequence[Header]) -> None:
+        used = {id(part) for lane in self.lanes for part in lane.headers} | {id(part) for part in coming}
+        for stale in [key for key in self.kept if key not in used]:
+            del self.kept[stale]
 
 
 def tokens_in(model: Any, size: int) -> int:
     """Tokens whose keys and values fit into `size` bytes; at least one long row's worth."""
     config = model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    attention_heads = getattr(config, "num_attention_heads", None) or 1
+    heads = getattr(config, "num_key_value_heads", None) or attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // attention_heads
     return max(2048, size // (2 * config.num_hidden_layers * heads * width * model.dtype.itemsize))
-
-
-def _left_padded(items: Sequence[WorkItem], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    longest = max(len(item.prompt_ids) for item in items)
-    ids = torch.full((len(items), longest), pad, dtype=torch.long)
-    mask = torch.zeros((len(items), longest), dtype=torch.long)
-    for index, item in enumerate(items):
-        ids[index, longest - len(item.prompt_ids) :] = torch.tensor(item.prompt_ids)
-        mask[index, longest - len(item.prompt_ids) :] = 1
-    return ids, mask
-
-
-def _generator(item: WorkItem) -> torch.Generator | None:
-    if item.params is None or item.params.temperature <= 0:
-        return None
-    # The item's key already hashes prompt, parameters, seed and sample index.
-    seed = int.from_bytes(hashlib.sha256(f"{item.key}|{item.params.seed}|{item.sample}".encode()).digest()[:7], "big")
-    return torch.Generator().manual_seed(seed)
-
-
-def _draw(logits: torch.Tensor, row: _Row) -> int:
-    probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
-    if row.params.top_p < 1:
-        ordered, order = probabilities.sort(descending=True)
-        outside = ordered.cumsum(0) - ordered >= row.params.top_p
-        probabilities[order[outside]] = 0.0
-    return int(torch.multinomial(probabilities, 1, generator=row.generator))
-
-
-def _step(row: _Row, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
-    """Add a token; the finished answer, or None while the row goes on."""
-    ended = token in eos
-    row.ids.append(token)
-    text = tokenizer.decode(row.ids, skip_special_tokens=True)
-    cut = cut_at_stops(text, row.params.stop)
-    if not (ended or len(cut) < len(text) or len(row.ids) >= row.params.max_new_tokens):
-        return None
-    complete = ended or len(cut) < len(text)
-    return Response(
-        row.item.key,
-        "empty" if not cut.strip() else "ok" if complete else "length",
-        text=cut,
-        context_tokens=len(row.item.prompt_ids),
-        output_tokens=len(row.ids),
-        truncated_tokens=row.item.truncated_tokens,
-    )
-
-
-def cut_at_stops(text: str, stops: Sequence[str]) -> str:
-    """The text before the first occurrence of any stop."""
-    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
-    return text[: min(ends)] if ends else text

@@ -13,14 +13,17 @@ from evalkit.errors import ModelError
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.hf import checkpoint as ckpt
 from evalkit.models.hf.encoding import Encoder
-from evalkit.models.planning import batches_of
+from evalkit.models.planning import equal_batches
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
 DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
-GENERATION_BYTES = 3 << 29  # keys and values of one generation batch, 1.5 GB
+CPU_BYTES, GPU_BYTES = 3 << 28, 16 << 30  # keys and values of texts being written: 0.75 GB, 16 GB
+CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
+PLAIN_TOKENS = 8192  # of a batch on the plain path
+SMALLEST = 16  # tokens a pass: below this, less at once frees nothing
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Runtime:
 
     model: Any
     scorer: Any
+    generator: Any
     pad: int
     eos: frozenset[int]
 
@@ -120,6 +124,7 @@ class HFModel:
     def _runtime(self) -> Runtime:
         import torch
 
+        from evalkit.models.hf.generation import Generator, tokens_in
         from evalkit.models.hf.scoring import Scorer
 
         device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
@@ -128,7 +133,17 @@ class HFModel:
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
-        return Runtime(model, Scorer(model, pad, budget), pad, frozenset(ends))
+        scorer = Scorer(model, pad, budget)
+        gpu = device.startswith("cuda")
+        generator = Generator(
+            scorer.forward,
+            tokenizer,
+            frozenset(ends),
+            room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
+            budget=budget,
+            most=GPU_ROWS if gpu else CPU_ROWS,
+        )
+        return Runtime(model, scorer, generator, pad, frozenset(ends))
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
@@ -143,23 +158,47 @@ class HFModel:
         scorer = self._runtime.scorer
         if scorer.path == "plain":
             log.info("%s: this architecture takes the plain scoring path", self.name)
-        kept: dict[int, Any] = {}
-        for header, above, batch in scorer.packs(items, done):
-            yield from self._halving(batch, partial(_scored, scorer, header, above, kept))
+        answered = set(done)
+        batch: Sequence[WorkItem] = ()
+        while True:
+            kept: dict[int, Any] = {}
+            try:
+                for header, above, batch in scorer.packs(items, answered):
+                    responses = scorer.score(header, above, batch, kept)
+                    answered.update(response.key for response in responses)
+                    yield responses
+                return
+            except (MemoryError, RuntimeError) as error:
+                self._refuse(batch, error, last=len(batch) == 1 and scorer.budget <= SMALLEST)
+            scorer.budget = max(1, scorer.budget // 2)
+            self._less_memory(f"{scorer.budget} tokens a pass")
 
     def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
-        if all(item.key in done for item in items):
+        left = list({item.key: item for item in items if item.key not in done}.values())
+        if not left:
             return
-        from evalkit.models.hf.generation import generate, tokens_in
+        if self._runtime.scorer.path == "plain":
+            yield from self._generate_plainly(left)
+            return
+        generator = self._runtime.generator
+        answers = generator.run(left)
+        while True:
+            try:
+                yield from answers
+                return
+            except (MemoryError, RuntimeError) as error:
+                self._refuse(generator.in_work(), error, last=len(generator.in_work()) == 1 and generator.budget <= SMALLEST)
+            generator.retreat()
+            self._less_memory(f"{generator.most} texts at once")
+            answers = generator.resume()
+
+    def _generate_plainly(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
+        from evalkit.models.hf.plain_generation import generate_plainly
 
         runtime = self._runtime
-        grow = runtime.scorer.path == "tree"
-        run = partial(generate, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos, grow=grow)
-        distinct = list({item.key: item for item in items}.values())
-        for batch in batches_of(distinct, tokens_in(runtime.model, GENERATION_BYTES)):
-            chosen = [distinct[index] for index in batch]
-            if any(item.key not in done for item in chosen):
-                yield from self._halving(chosen, run)
+        for batch in equal_batches(items, PLAIN_TOKENS):
+            run = partial(generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos)
+            yield from self._halving([items[index] for index in batch], run)
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -179,31 +218,36 @@ class HFModel:
 
     def _halving(self, batch: Sequence[WorkItem], run: Run) -> Iterator[list[Response]]:
         """Run a batch; on out-of-memory run the halves of what is left, and say so once."""
-        import torch
-
         answered: set[str] = set()
         try:
             for responses in run(batch):
                 answered.update(response.key for response in responses)
                 yield responses
             return
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            self._refuse(batch, error)
-        self._warn(f"out of memory with a batch of {len(batch)}; running halves (a lower model.batch_tokens avoids this)")
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        except (MemoryError, RuntimeError) as error:
+            self._refuse(batch, error, last=len(batch) == 1)
+        self._less_memory("half of the batch")
         left = [item for item in batch if item.key not in answered]
         middle = max(1, len(left) // 2)
         for half in (left[:middle], left[middle:]):
             if half:
                 yield from self._halving(half, run)
 
-    def _refuse(self, batch: Sequence[WorkItem], error: BaseException) -> None:
+    def _less_memory(self, now: str) -> None:
+        """Say once that memory ran out, and free what is free."""
+        import torch
+
+        self._warn("out of memory; going on with less at once (a lower model.batch_tokens avoids this)")
+        log.info("%s: %s from now on", self.name, now)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _refuse(self, batch: Sequence[WorkItem], error: BaseException, *, last: bool) -> None:
         """Raise unless smaller batches may help; the message names the documents."""
         if not _is_memory(error):
             documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
             raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
-        if len(batch) == 1:
+        if last:
             where = f"{batch[0].task}/{batch[0].doc_id}"
             raise ModelError(
                 f"{self.name}: out of memory on {where} alone; use a smaller dtype, a shorter max_length or another device"
@@ -213,10 +257,6 @@ class HFModel:
         if message not in self.warnings:
             self.warnings.append(message)
             log.warning(message)
-
-
-def _scored(scorer: Any, header: Any, above: Any, kept: dict[int, Any], batch: Sequence[WorkItem]) -> Iterator[list[Response]]:
-    yield scorer.score(header, above, batch, kept)
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -67,12 +67,12 @@ class Projection:
 
     @contextmanager
     def held_back(self) -> Iterator[list[torch.Tensor]]:
-        """Within, a forward pass leaves its hidden states in the list and projects one position only."""
+        """Within, a forward pass leaves its hidden states in the list and projects none of them."""
         seen: list[torch.Tensor] = []
 
         def keep(_: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
             seen.append(arguments[0])
-            return (arguments[0][:, :1], *arguments[1:])
+            return (arguments[0][:, :0], *arguments[1:])
 
         handle = self.head.register_forward_pre_hook(keep)
         try:

@@ -16,13 +16,11 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
-from evalkit.models.hf.projection import Projection
+from evalkit.models.hf.forward import Forward, State
 from evalkit.models.planning import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, plan
 from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
-State = dict[int, KeyValue]  # a header's keys and values, by layer
 Work = tuple[Header, list[Header], list[WorkItem]]  # a header, its ancestors, items computed together under it
 TOLERANCE = 2e-4  # relative difference of the paths' log-likelihoods that the start-up check accepts, in float32
 
@@ -40,8 +38,8 @@ class Scorer:
         self.model = model
         self.pad = pad
         self.budget = budget
-        self.projection = Projection(model)
-        self.attention = TreeAttention()
+        self.forward = Forward(model)
+        self.projection = self.forward.projection
         self.path = "tree" if self._tree_works() else "plain"
 
     def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[Work]:
@@ -60,40 +58,11 @@ class Scorer:
             chain_of = [*above, header]
             for stale in [key for key in kept if key not in {id(h) for h in chain_of}]:
                 del kept[stale]  # its last user is done
-            state: State = {}
-            for part in chain_of:
-                if part.ids:
-                    if id(part) not in kept:
-                        kept[id(part)] = self._read(part, state)
-                    state = kept[id(part)]
-            return self._tree(items, header.length, state)
-
-    def _read(self, header: Header, before: State) -> State:
-        """Keys and values of a header behind its parent's, in causal chunks of the budget."""
-        state = before
-        for start in range(0, len(header.ids), self.budget):
-            tree = chain(header.ids[start : start + self.budget])
-            fresh: State = {}
-            self._forward([tree], header.start + start, state, fresh)
-            state = {
-                layer: (torch.cat([state[layer][0], k], 2), torch.cat([state[layer][1], v], 2)) if layer in state else (k, v)
-                for layer, (k, v) in fresh.items()
-            }
-        return state
-
-    def _forward(self, trees: Sequence[ItemTree], start: int, state: State, capture: State | None) -> torch.Tensor:
-        """Hidden states (tokens, width) of the trees' tokens, in order."""
-        device = self.model.device
-        ids = torch.tensor([[token for tree in trees for token in tree.ids]], device=device)
-        positions = torch.tensor([[start + depth for tree in trees for depth in tree.depths]], device=device)
-        self.attention.use(lay_out(trees, device), state, start, capture)
-        with _installed(self.model, self.attention), self.projection.held_back() as seen:
-            self.model(input_ids=ids, position_ids=positions, use_cache=False)
-        return seen[0][0]
+            return self._tree(items, header.length, self.forward.read_chain(chain_of, kept, self.budget))
 
     def _tree(self, items: Sequence[WorkItem], start: int, state: State) -> list[Response]:
         trees = [item_tree(item, start) for item in items]
-        hidden = self._forward(trees, start, state, None)
+        hidden = self.forward.trees(trees, start, state, None)
         return self._answers(items, trees, hidden, [sum(len(t.ids) for t in trees[:i]) for i in range(len(trees))])
 
     def _plain(self, items: Sequence[WorkItem]) -> list[Response]:
@@ -142,8 +111,8 @@ class Scorer:
         try:
             with torch.inference_mode():
                 expected = self._plain([probe])[0].loglikelihoods or ()
-                state = self._read(header, {})
-                if not self.attention.calls:
+                state = self.forward.read(header, {}, self.budget)
+                if not self.forward.attention.calls:
                     return False
                 got = self._tree([probe], header.length, state)[0].loglikelihoods or ()
         except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
@@ -151,28 +120,6 @@ class Scorer:
             return False
         tolerance = TOLERANCE if self.model.dtype in (torch.float32, torch.float64) else 0.05
         return all(abs(a - b) <= tolerance * max(1.0, abs(a)) for a, b in zip(expected, got, strict=True))
-
-
-class _installed:
-    """The model with our attention instead of its own, for the length of a `with` block."""
-
-    def __init__(self, model: Any, attention: TreeAttention) -> None:
-        self.model, self.attention = model, attention
-
-    def __enter__(self) -> None:
-        from transformers import AttentionInterface
-
-        name = f"evalkit_tree_{id(self.attention)}"
-        AttentionInterface.register(name, self.attention)
-        self.before = self.model.config._attn_implementation
-        self.model.config._attn_implementation = name
-        text = self.model.config.get_text_config()
-        self.text_before = text._attn_implementation
-        text._attn_implementation = name
-
-    def __exit__(self, *_: object) -> None:
-        self.model.config.get_text_config()._attn_implementation = self.text_before
-        self.model.config._attn_implementation = self.before
 
 
 def _dispatches(model: Any) -> bool:

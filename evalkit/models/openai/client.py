@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -71,6 +72,8 @@ class Endpoint:
 
     async def __aenter__(self) -> Endpoint:
         library = self._openai
+        for transport in ("httpcore", "httpcore2"):  # their debug lines hold whole headers
+            logging.getLogger(transport).setLevel(logging.INFO)
         self._client = library.AsyncOpenAI(
             api_key=self._key or "none",
             base_url=self.base_url,

@@ -27,7 +27,7 @@ class Scored:
     """One prompt as the server read it.
 
     Attributes:
-        tokens: as text; None in the form that has no texts.
+        tokens: as text (as decimal ids in the form that has no texts).
         logprobs: natural logs; None for a first token.
         best: whether each token was the likeliest one; None where the server does not say.
         unlisted: prompt tokens the server counts but does not list (a BOS); None when it does not count.
@@ -69,14 +69,15 @@ async def probe(session: Session, prompts: Sequence[Sent], texts: Sequence[Seque
         for batch in (True, False):
             way = Way(form, batch)
             try:
-                _believable(await read_all(session, way, prompts, extra, retries=2), texts)
+                _believable(await read_all(session, way, prompts, extra, retries=2), texts if form == "echo" else None)
             except Failure as failure:
                 if failure.unreachable:
                     raise Stop(str(failure)) from None
                 reasons.append(f"{form}: {failure}")
             else:
                 return way
-    reason = next((r for r in reversed(reasons) if r.startswith("echo")), reasons[-1])
+    # The first word about the echo itself says most: not every server that can score takes two prompts at once.
+    reason = next((r for r in reasons if r.startswith("echo") and "choices for" not in r), reasons[0])
     raise Stop(
         f"this server gives no usable log-probabilities of the prompt ({reason}); "
         "use a task that generates, or a server that has them (vLLM, SGLang, llama-cpp-python with logits_all)"
@@ -113,6 +114,9 @@ async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, 
         assert isinstance(item.request, LoglikelihoodRequest)
         pairs = [move_spaces(str(context), continuation) for context, continuation in item.request.pairs]
         scored = await read_all(session, way, [context + continuation for context, continuation in pairs], extra)
+        for place, (context, continuation) in enumerate(pairs):
+            if not scored[place].covers and scored[place].unlisted is None:  # several prompts together are counted together
+                scored[place] = (await read_all(session, Way(way.form, False), [context + continuation], extra))[0]
         starts = await _starts(session, way, pairs, scored, extra)
     sums, greedy, tokens = [], [], 0
     for one, start in zip(scored, starts, strict=True):
@@ -236,7 +240,7 @@ def _prompted(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Sco
     tokens, logprobs, best = [], [], []
     for token_id, entry in zip(prompt, listed, strict=True):
         own = (entry or {}).get(str(token_id))
-        tokens.append(str((own or {}).get("decoded_token", "")))
+        tokens.append(str(token_id))
         logprobs.append(None if own is None else float(own["logprob"]))
         best.append(None if own is None else own.get("rank") == 1)
     return Scored(tuple(tokens), tuple(logprobs), tuple(best), 0, False, used or Used())

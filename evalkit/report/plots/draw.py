@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.report.plots.figure import Plot
+from evalkit.report.plots.heatmap import by_language, languages_of
 from evalkit.report.plots.samples import by_length, calibration, confidence
 from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.published import Card
@@ -15,7 +16,7 @@ Curves = dict[str, list[tuple[float, float]]]
 
 
 def draw_all(runs: Sequence[SavedRun], card: Card) -> list[Plot]:
-    """Intervals and bars for every table of the card that has a measured row; calibration and prompt length for every run."""
+    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length for every run."""
     return list(_draw(runs, card))
 
 
@@ -28,6 +29,9 @@ def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
         if len(runs) > 1:
             scores = [[result.score if (result := entry.results[i]) else None for entry in section.entries] for i in range(len(runs))]
             yield bars(section.title, [entry.label for entry in section.entries], titles, scores, f"bars-{place}")
+        for entry in section.entries:
+            if languages_of(entry):
+                yield by_language(entry, titles, f"languages-{entry.first.task}")
     for place, (title, run) in enumerate(zip(titles, runs, strict=True), 1):
         confident, long = curves(run)
         for plot in (

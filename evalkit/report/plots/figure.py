@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.folder import write_atomic
+from evalkit.report.plots.fonts import families
 
 # Told apart by people who see colours differently (Okabe and Ito, 2008), and by shape.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A7A7A", "#000000")
@@ -18,7 +19,6 @@ SHAPES = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "figure.constrained_layout.use": True,
     "font.size": 10,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that every machine draws the same
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 11,
@@ -68,7 +68,7 @@ def styled(name: str) -> Iterator[Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**STYLE, "font.family": list(families()), "svg.hashsalt": name}):
         yield Figure
 
 

@@ -1,0 +1,109 @@
+"""Whether a model answers in the language it should."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from evalkit import stats
+from evalkit.errors import ConfigError, DataError
+from evalkit.metrics.base import mean_summary, sample, usable
+from evalkit.metrics.languages import RIVALS, SCRIPTS, expected_language, identify, letters_by_script
+from evalkit.types import Doc, Response, SampleScore, Summary
+
+# With fewer letters than this, Hindi and Marathi are told apart wrongly in more than one text of twenty.
+ENOUGH_LETTERS = 40
+NO_LETTERS = "no_letters"
+SHORT = "short"
+
+
+@dataclass(frozen=True)
+class LanguageConsistency:
+    """How far answers are in the expected language. Stands beside a score and is never mixed into it.
+
+    Attributes:
+        measure: `script` is the share of an answer's letters (with vowel signs) that are in the language's script.
+            `language` is 1 or 0: more than half the letters are in the script and, where languages share it (Hindi,
+            Marathi, Nepali, Sanskrit; Assamese, Bengali; Urdu, Arabic, Persian; English and all else in Latin letters),
+            an identifier takes the answer for the expected one. Below ENOUGH_LETTERS letters the script alone decides.
+        language: expected in every answer; None reads it from the document.
+        language_field: the entry of doc.fields that holds it where doc.language is another (`target_code`).
+
+    An answer without letters (nothing, digits, signs) is not measured; the note counts these, and the short ones.
+    """
+
+    measure: Literal["script", "language"] = "language"
+    name: str = ""
+    language: str | None = None
+    language_field: str | None = None
+    higher_is_better: bool = True
+
+    def __post_init__(self) -> None:
+        if self.measure not in ("script", "language"):
+            raise ConfigError(f"metric {self.name or 'consistency'}: measure={self.measure!r} is unknown; use script or language")
+        if not self.name:
+            object.__setattr__(self, "name", f"in_{self.measure}")
+        if self.language is not None and self.language not in SCRIPTS:
+            raise ConfigError(f"metric {self.name}: language={self.language!r} has no known script; known: {', '.join(sorted(SCRIPTS))}")
+
+    def check(self, doc: Doc) -> None:
+        """Raises DataError when the document's language has no known script."""
+        self._expected(doc)
+
+    def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """The mean over the answers that have letters.
+
+        Raises:
+            DataError: the document's language has no known script.
+        """
+        expected = self._expected(doc)
+        answers = usable(responses)
+        judged = [self._judge(r.text or "", expected) for r in answers]
+        values = [value for value, _, _ in judged if value is not None]
+        shown = [found for _, found, _ in judged]
+        flags = [NO_LETTERS] if answers and not values else []
+        flags += [SHORT] if any(short for _, _, short in judged) else []
+        plain = sample(doc, responses, stats.mean(values) if values else None, prediction=shown[0] if len(shown) == 1 else tuple(shown))
+        return replace(plain, flags=(*plain.flags, *flags))
+
+    def summarize(self, scores: Sequence[SampleScore]) -> Summary:
+        """Mean with its interval, by language; the note counts what could not be judged, or by its script alone."""
+        summary = mean_summary(self.name, scores, self._signature())
+        silent = sum(NO_LETTERS in s.flags for s in scores)
+        short = sum(SHORT in s.flags for s in scores)
+        said = [f"{silent} without letters, not measured"] if silent else []
+        said += [f"{short} too short to tell languages apart, judged by script"] if short else []
+        return replace(summary, note="; ".join(said))
+
+    def _expected(self, doc: Doc) -> str:
+        language = expected_language(doc, self.language, self.language_field)
+        if language is None or language not in SCRIPTS:
+            raise DataError(f"metric {self.name}: document {doc.id} has language {language!r}, whose script is not known; set language:")
+        return language
+
+    def _judge(self, text: str, expected: str) -> tuple[float | None, str | None, bool]:
+        """(value, what the answer was taken for, whether it was too short to ask the identifier)."""
+        inside, letters = letters_by_script(text, SCRIPTS[expected])
+        if not letters:
+            return None, None, False
+        share = inside / letters
+        if self.measure == "script":
+            return share, f"{share:.0%} {' or '.join(SCRIPTS[expected])}", False
+        if share <= 0.5:
+            return 0.0, f"not {' or '.join(SCRIPTS[expected])}", False
+        if expected not in RIVALS:
+            return 1.0, expected, False
+        if letters < ENOUGH_LETTERS:
+            return 1.0, "/".join(RIVALS[expected]) or expected, True
+        found = identify(text, RIVALS[expected])
+        return float(found == expected), found, False
+
+    def _signature(self) -> list[str]:
+        if self.measure == "script":
+            return ["share of letters in the script"]
+        try:
+            return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{version('py3langid')}"]
+        except PackageNotFoundError:
+            return [f"short:<{ENOUGH_LETTERS}", "py3langid:none"]

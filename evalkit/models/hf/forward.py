@@ -1,0 +1,85 @@
+"""One row of tokens with true positions through a model whose attention is ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
+from evalkit.models.hf.projection import Projection
+from evalkit.models.planning import Header, ItemTree
+
+State = dict[int, KeyValue]  # a header's keys and values, by layer
+
+
+class Forward:
+    """Runs packs; hidden states come back, and only positions somebody asks for go on to the vocabulary."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.projection = Projection(model)
+        self.attention = TreeAttention()
+
+    def hidden(self, attention: Any, ids: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
+        """(tokens, width) hidden states before the vocabulary projection."""
+        device = self.model.device
+        with _installed(self.model, attention), self.projection.held_back() as seen:
+            self.model(input_ids=torch.tensor([ids], device=device), position_ids=torch.tensor([positions], device=device), use_cache=False)
+        return seen[0][0]
+
+    def trees(self, trees: Sequence[ItemTree], start: int, state: State, capture: State | None) -> torch.Tensor:
+        """Hidden states of the trees' tokens, in order, behind a header of `start` tokens."""
+        self.attention.use(lay_out(trees, self.model.device), state, start, capture)
+        ids = [token for tree in trees for token in tree.ids]
+        return self.hidden(self.attention, ids, [start + depth for tree in trees for depth in tree.depths])
+
+    def chains(self, rows: Sequence[Sequence[int]], start: int, state: State, capture: State) -> torch.Tensor:
+        """Hidden states of unbranched sequences behind a header."""
+        return self.trees([chain(ids) for ids in rows], start, state, capture)
+
+    def read(self, header: Header, before: State, budget: int) -> State:
+        """Keys and values of a header behind its parent's, in causal chunks of the budget."""
+        state = before
+        for start in range(0, len(header.ids), budget):
+            tree = chain(header.ids[start : start + budget])
+            fresh: State = {}
+            self.trees([tree], header.start + start, state, fresh)
+            state = {
+                layer: (torch.cat([state[layer][0], k], 2), torch.cat([state[layer][1], v], 2)) if layer in state else (k, v)
+                for layer, (k, v) in fresh.items()
+            }
+        return state
+
+    def read_chain(self, chain_of: Sequence[Header], kept: dict[int, State], budget: int) -> State:
+        """The state of the last header of a chain; `kept` holds what was read before, by identity."""
+        state: State = {}
+        for part in chain_of:
+            if part.ids:
+                if id(part) not in kept:
+                    kept[id(part)] = self.read(part, state, budget)
+                state = kept[id(part)]
+        return state
+
+
+class _installed:
+    """The model with our attention instead of its own, for the length of a `with` block."""
+
+    def __init__(self, model: Any, attention: Any) -> None:
+        self.model, self.attention = model, attention
+
+    def __enter__(self) -> None:
+        from transformers import AttentionInterface
+
+        name = f"evalkit_{id(self.attention)}"
+        AttentionInterface.register(name, self.attention)
+        self.before = self.model.config._attn_implementation
+        self.model.config._attn_implementation = name
+        text = self.model.config.get_text_config()
+        self.text_before = text._attn_implementation
+        text._attn_implementation = name
+
+    def __exit__(self, *_: object) -> None:
+        self.model.config.get_text_config()._attn_implementation = self.text_before
+        self.model.config._attn_implementation = self.before

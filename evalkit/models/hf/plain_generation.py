@@ -1,0 +1,57 @@
+"""Text from models the tree path does not fit: `generate` itself, on prompts of equal length.
+
+Without padding, any architecture (recurrent ones too) reads what it would read alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from evalkit.models.base import WorkItem
+from evalkit.models.hf.rows import Row, choose
+from evalkit.types import Response
+
+
+class _Writer:
+    """Chooses each row's token as the logits pass by, and says which rows are finished."""
+
+    def __init__(self, rows: Sequence[Row], tokenizer: Any, eos: frozenset[int]) -> None:
+        self.rows, self.tokenizer, self.eos = rows, tokenizer, eos
+        self.answers: dict[int, Response] = {}
+
+    def process(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Leave only the chosen token possible."""
+        tokens = choose(scores.float(), self.rows)
+        for index, (row, token) in enumerate(zip(self.rows, tokens, strict=True)):
+            if index not in self.answers and (answer := row.add(token, self.tokenizer, self.eos)) is not None:
+                self.answers[index] = answer
+        only = torch.full_like(scores, -torch.inf)
+        only[range(len(tokens)), tokens] = 0.0
+        return only
+
+    def finished(self, ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        return torch.tensor([index in self.answers for index in range(len(self.rows))], device=ids.device)
+
+
+def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int]) -> Iterator[list[Response]]:
+    """Continue prompts of one length until a stop, EOS or each row's own limit."""
+    from transformers import LogitsProcessorList, StoppingCriteriaList
+
+    writer = _Writer([Row.of(item) for item in items], tokenizer, eos)
+    ids = torch.tensor([item.prompt_ids for item in items], device=model.device)
+    with torch.inference_mode():
+        model.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max(row.params.max_new_tokens for row in writer.rows),
+            pad_token_id=pad,
+            eos_token_id=None,
+            logits_processor=LogitsProcessorList([writer.process]),
+            stopping_criteria=StoppingCriteriaList([writer.finished]),
+        )
+    yield list(writer.answers.values())

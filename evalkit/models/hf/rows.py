@@ -1,0 +1,89 @@
+"""One text being written: its next token, its stops, its end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from evalkit.models.base import TokenIds, WorkItem
+from evalkit.types import GenerationParams, Response
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A sample in work. Its generator is its own, so neither batch nor order can change a draw."""
+
+    item: WorkItem
+    params: GenerationParams
+    generator: torch.Generator | None
+    ids: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, item: WorkItem) -> Row:
+        return cls(item, item.params or GenerationParams(), _generator(item))
+
+    @property
+    def read(self) -> TokenIds:
+        """The prompt and everything written so far."""
+        return (*self.item.prompt_ids, *self.ids)
+
+    def add(self, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
+        """Add a token; the finished answer, or None while the row goes on."""
+        ended = token in eos
+        self.ids.append(token)
+        full = len(self.ids) >= self.params.max_new_tokens
+        if not (ended or full or self._may_stop(tokenizer)):
+            return None
+        text = tokenizer.decode(self.ids, skip_special_tokens=True)
+        cut = cut_at_stops(text, self.params.stop)
+        complete = ended or len(cut) < len(text)
+        if not (complete or full):
+            return None
+        return Response(
+            self.item.key,
+            "empty" if not cut.strip() else "ok" if complete else "length",
+            text=cut,
+            context_tokens=len(self.item.prompt_ids),
+            output_tokens=len(self.ids),
+            truncated_tokens=self.item.truncated_tokens,
+        )
+
+    def _may_stop(self, tokenizer: Any) -> bool:
+        """Whether a stop stands in the text of the last tokens; a character takes four tokens at most."""
+        if not self.params.stop:
+            return False
+        tail = tokenizer.decode(self.ids[-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
+        return any(stop and stop in tail for stop in self.params.stop)
+
+
+def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of every row: the most likely one, or a draw from the row's own generator."""
+    best: list[int] = logits.argmax(-1).tolist()
+    return [_draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
+
+
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
+    """The text before the first occurrence of any stop."""
+    ends = [place for stop in stops if stop and (place := text.find(stop)) >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def _generator(item: WorkItem) -> torch.Generator | None:
+    if item.params is None or item.params.temperature <= 0:
+        return None
+    # The item's key already hashes prompt, parameters, seed and sample index.
+    seed = int.from_bytes(hashlib.sha256(f"{item.key}|{item.params.seed}|{item.sample}".encode()).digest()[:7], "big")
+    return torch.Generator().manual_seed(seed)
+
+
+def _draw(logits: torch.Tensor, row: Row) -> int:
+    probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
+    if row.params.top_p < 1:
+        ordered, order = probabilities.sort(descending=True)
+        outside = ordered.cumsum(0) - ordered >= row.params.top_p
+        probabilities[order[outside]] = 0.0
+    return int(torch.multinomial(probabilities, 1, generator=row.generator))

@@ -1,0 +1,103 @@
+"""Language consistency, on sentences of which a reader knows the language."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalkit.errors import ConfigError, DataError
+from evalkit.metrics import LanguageConsistency
+from evalkit.metrics.languages import SCRIPTS, letters_by_script
+from evalkit.types import Doc, Response, SampleScore
+
+HINDI = "कल शाम को बाज़ार में बहुत भीड़ थी, इसलिए हम लोग जल्दी घर लौट आए और खाना बनाने लगे।"
+MARATHI = "काल संध्याकाळी बाजारात खूप गर्दी होती, म्हणून आम्ही लवकर घरी परतलो आणि स्वयंपाक करायला लागलो."
+BENGALI = "গতকাল সন্ধ্যায় বাজারে খুব ভিড় ছিল, তাই আমরা তাড়াতাড়ি বাড়ি ফিরে রান্না করতে শুরু করলাম।"
+ASSAMESE = "কালি গধূলি বজাৰত বহুত ভিৰ আছিল, সেয়েহে আমি সোনকালে ঘৰলৈ উভতি আহি ভাত ৰান্ধিবলৈ আৰম্ভ কৰিলোঁ।"
+URDU = "کل شام بازار میں بہت بھیڑ تھی، اس لیے ہم جلدی گھر لوٹ آئے اور کھانا پکانے لگے۔"
+ENGLISH = "The market was very crowded yesterday evening, so we came home early and began to cook."
+ROMAN = "kal shaam ko bazaar mein bahut bheed thi, isliye hum log jaldi ghar laut aaye aur khana banane lage"
+TAMIL = "நேற்று மாலை சந்தையில் மிகவும் கூட்டமாக இருந்தது."
+ODIA = "ଗତକାଲି ସନ୍ଧ୍ୟାରେ ବଜାରରେ ବହୁତ ଭିଡ଼ ଥିଲା।"
+LANGUAGE, SCRIPT = LanguageConsistency(), LanguageConsistency(measure="script")
+
+
+def score(text: str, language: str, metric: LanguageConsistency = LANGUAGE) -> SampleScore:
+    return metric.score(Doc("d", {}, language=language), [Response("k", "ok" if text.strip() else "empty", text=text)])
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [(HINDI, "hi"), (MARATHI, "mr"), (BENGALI, "bn"), (ASSAMESE, "as"), (URDU, "ur"), (ENGLISH, "en"), (TAMIL, "ta"), (ODIA, "or")],
+)
+def test_every_sentence_is_its_own_language_and_no_other(text: str, language: str) -> None:
+    for other in ("hi", "mr", "bn", "as", "ur", "en", "ta", "or", "te", "pa"):
+        assert score(text, other).value == float(other == language), other
+    assert score(text, language, SCRIPT).value == 1.0
+    assert letters_by_script(text, SCRIPTS[language])[1] >= 20
+
+
+def test_languages_of_one_script_share_the_script_and_not_the_language() -> None:
+    assert score(MARATHI, "hi", SCRIPT).value == 1.0 and score(MARATHI, "hi").value == 0.0
+    assert score(MARATHI, "hi").prediction == "mr"
+
+
+def test_romanised_hindi_is_neither_hindi_nor_english() -> None:
+    assert score(ROMAN, "hi").value == 0.0 and score(ROMAN, "en").value == 0.0
+    assert score(ROMAN, "hi", SCRIPT).value == 0.0 and score(ROMAN, "en", SCRIPT).value == 1.0
+
+
+def test_a_share_counts_letters_with_their_signs() -> None:
+    assert score("कि ab", "hi", SCRIPT).value == 0.5
+    assert score("कि 123 !?। ab", "hi", SCRIPT).value == 0.5  # digits, signs and the danda belong to no language
+    assert score("🙂 ₹ 12", "hi", SCRIPT).value is None
+
+
+@pytest.mark.parametrize("text", ["", "  ", "42", "१२", "। ?"])
+def test_without_letters_there_is_nothing_to_judge(text: str) -> None:
+    got = score(text, "hi")
+    assert got.value is None and "no_letters" in got.flags
+    summary = LANGUAGE.summarize([got, score(HINDI, "hi")])
+    assert (summary.value, summary.n, summary.n_not_measured) == (1.0, 1, 1)
+    assert summary.note == "1 without letters, not measured"
+
+
+def test_a_short_answer_is_judged_by_its_script_and_counted() -> None:
+    label = score("हाँ", "mr")
+    assert label.value == 1.0 and label.flags == ("short",)
+    assert score("yes", "mr").value == 0.0 and score("yes", "mr").flags == ()
+    assert "1 too short" in LANGUAGE.summarize([label]).note
+    assert score("ஆம்", "ta").flags == ()  # nothing to tell Tamil apart from
+
+
+def test_failed_answers_and_several_samples() -> None:
+    doc = Doc("d", {}, language="hi")
+    failed = LANGUAGE.score(doc, [Response("k", "error")])
+    assert failed.value is None and failed.flags == ("error",)
+    both = LANGUAGE.score(doc, [Response("k", "ok", text=HINDI), Response("k", "ok", text=ENGLISH)])
+    assert both.value == 0.5 and both.prediction == ("hi", "not Devanagari")
+
+
+def test_the_expected_language_may_be_in_a_field_or_set() -> None:
+    doc = Doc("d", {"target_code": "en"}, language="hi")
+    answer = [Response("k", "ok", text=ENGLISH)]
+    assert LanguageConsistency(language_field="target_code").score(doc, answer).value == 1.0
+    assert LanguageConsistency(language="en").score(doc, answer).value == 1.0
+    assert LANGUAGE.score(doc, answer).value == 0.0
+
+
+def test_by_language_with_signature() -> None:
+    summary = LANGUAGE.summarize([score(HINDI, "hi"), score(HINDI, "mr"), score(TAMIL, "ta")])
+    assert {name: group.value for name, group in summary.groups.items()} == {"hi": 1.0, "mr": 0.0, "ta": 1.0}
+    assert summary.signature.startswith("in_language|short:<40|py3langid:")
+    assert SCRIPT.summarize([]).metric == "in_script"
+
+
+def test_unknown_languages_and_settings() -> None:
+    with pytest.raises(DataError, match="language 'xx'"):
+        LANGUAGE.check(Doc("d", {}, language="xx"))
+    with pytest.raises(DataError, match="language None"):
+        LANGUAGE.check(Doc("d", {}))
+    with pytest.raises(ConfigError, match="measure='both'"):
+        LanguageConsistency(measure="both")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="language='xx'"):
+        LanguageConsistency(language="xx")
