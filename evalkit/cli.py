@@ -37,6 +37,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
+  evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
+  evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
   evalkit execute samples.jsonl [--problems FILE]           pass@k of programs in human-eval's format, run in a sandbox
   evalkit doctor                                            which sandbox, devices, back ends and rows there are here

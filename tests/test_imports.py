@@ -36,6 +36,7 @@ RANKS = {
     "runner": 6,
     "saved": 6,
     "compare": 7,
+    "exchange": 7,
     "report": 7,
     "cli": 8,
     "api": 9,

@@ -9,6 +9,8 @@ COMMANDS = {
     "score": "score:score",
     "report": "report:report",
     "compare": "compare:compare",
+    "export": "export:export",
+    "import": "export:import_",
     "data": "data:data",
     "execute": "execute:execute",
     "doctor": "doctor:doctor",

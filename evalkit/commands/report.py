@@ -11,12 +11,14 @@ from evalkit.commands.words import options
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from evalkit.report import Card, Report
     from evalkit.results import RunResult
     from evalkit.saved import SavedRun
 
 
 def report(words: list[str]) -> int:
     """`evalkit report RUN... [out=DIR]`: the tables of finished runs, their pictures and one HTML page with every sample."""
+    from evalkit.report import load_card
     from evalkit.saved import load_run
 
     words, taken = options(words, "out")
@@ -24,23 +26,22 @@ def report(words: list[str]) -> int:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
-    tables([run.result for run in runs], out)
+    card = load_card()
+    made = tables([run.result for run in runs], out, runs)
     if out is not None:
-        _page(runs, out)
+        _page(made, card, runs, out)
     return 0
 
 
-def _page(runs: Sequence[SavedRun], folder: Path) -> None:
-    from evalkit.report import build, load_card
+def _page(made: Report, card: Card, runs: Sequence[SavedRun], folder: Path) -> None:
     from evalkit.report.page import Picture, write_page
     from evalkit.report.plots import draw_all
 
-    card = load_card()
     plots = draw_all(runs, card)
     for plot in plots:
         plot.save(folder / "plots")
     pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]
-    written = write_page(build([run.result for run in runs], card), runs, folder / "report.html", pictures)
+    written = write_page(made, runs, folder / "report.html", pictures)
     left_out = f", {written.left_out:,} left out to keep the file small" if written.left_out else ""
     print(f"wrote {written.path}: {written.samples:,} samples{left_out}", file=sys.stderr)
     if plots:
@@ -57,11 +58,17 @@ def _unfinished(folder: Path) -> RunResult:
     return rescore(folder, list(parts.tasks.values()), parts.config["model"].get("name", folder.name), save=False)
 
 
-def tables(results: Sequence[RunResult], folder: Path | None) -> None:
-    from evalkit.report import load_card, print_tables, write_tables
+def tables(results: Sequence[RunResult], folder: Path | None, saved: Sequence[SavedRun] = ()) -> Report:
+    """Print the report and write its texts to a folder; with several saved runs it has a leaderboard."""
+    from rich.console import Console
+
+    from evalkit.report import build, load_card, write_report
+    from evalkit.report.terminal import print_report
 
     card = load_card()
-    print_tables(results, card)
+    made = build(results, card, saved)
+    print_report(made, Console(highlight=False))
     if folder is not None:
-        for path in write_tables(results, card, folder):
+        for path in write_report(made, results, card, folder):
             print(f"wrote {path}", file=sys.stderr)
+    return made

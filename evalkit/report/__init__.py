@@ -4,7 +4,7 @@
 
     card = load_card("krutrim2")
     print_tables([result], card)                  # terminal
-    write_tables([result], card, Path("report"))  # report.md, report.csv, report.tex
+    write_tables([result], card, Path("report"))  # report.md, .csv, .tex, .json
     frame = to_frame([result], card)              # pandas, one row a benchmark, metric and level
 
 `build` gives the report as data (`Report`, made of `Table`s); a format is one function from a
@@ -12,11 +12,24 @@
 """
 
 from evalkit.report.comparison import build
-from evalkit.report.formats import print_tables, to_csv, write_tables
+from evalkit.report.formats import print_tables, to_csv, write_report, write_tables
 from evalkit.report.frame import to_frame
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.published import Card, load_card
 from evalkit.report.table import Report, Table
 
-__all__ = ["Card", "Report", "Table", "build", "latex", "load_card", "markdown", "print_tables", "to_csv", "to_frame", "write_tables"]
+__all__ = [
+    "Card",
+    "Report",
+    "Table",
+    "build",
+    "latex",
+    "load_card",
+    "markdown",
+    "print_tables",
+    "to_csv",
+    "to_frame",
+    "write_report",
+    "write_tables",
+]

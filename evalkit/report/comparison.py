@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from evalkit.report import numbers
 from evalkit.report.card_protocol import load_protocol
 from evalkit.report.details import breakdowns, details, measures
+from evalkit.report.leaderboard import LEGEND, leaderboard
 from evalkit.report.published import Card, CardTable, PublishedCell
 from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved import SAMPLE_ROWS
+from evalkit.saved import SAMPLE_ROWS, SavedRun
 
 _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
@@ -24,24 +25,29 @@ _REMARKS = {
 }
 
 
-def build(runs: Sequence[RunResult], card: Card) -> Report:
+def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ()) -> Report:
     """The whole report as data. Deterministic: equal runs and card give an equal report.
 
     Scores of different task versions, shots, metrics, signatures, or sample rows against real rows
     never share a row; the second row's footnote names the difference.
+
+    Args:
+        saved: the same runs with their samples, in the same order, for a leaderboard with paired tests.
     """
     found = sections(runs, card)
     entries = [entry for section in found for entry in section.entries]
     titles = names(runs)
     protocol = load_protocol(card)
+    legend = (*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs))
     return Report(
         title=f"{', '.join(titles) or 'No run'} beside the {card.title}",
         warnings=_warnings(runs, titles),
         comparison=tuple(_comparison(section, runs, titles, protocol) for section in found),
+        leaderboard=leaderboard(found, saved, titles),
         measures=measures(entries, titles) if entries else None,
         breakdowns=breakdowns(entries, titles),
         details=details(entries, titles),
-        legend=(*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs, card)) if entries else (),
+        legend=(*legend, *(LEGEND if len(saved) > 1 else ())) if entries else (),
     )
 
 
@@ -141,12 +147,13 @@ def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
     ]
 
 
-def _statements(found: Sequence[Section], runs: Sequence[RunResult], card: Card) -> tuple[str, ...]:
+def _statements(found: Sequence[Section], runs: Sequence[RunResult]) -> tuple[str, ...]:
     """How often a measured model is among the best of a table, as printed and as measured."""
     measured: dict[str, dict[str, float]] = {}
     for run in runs:
         for model in run.card_columns:
-            scores = {name: task.score.value for name, task in run.tasks.items() if task.score.value is not None and not task.sample_rows}
+            real = [task for task in run.tasks.values() if task.score.value is not None and not task.sample_rows]
+            scores = {task.card_row or task.task: task.score.value for task in real if task.score.value is not None}
             measured.setdefault(model, {}).update(scores)
     return statements([section.table for section in found if section.table], measured)
 

@@ -1,4 +1,4 @@
-"""Where a report goes: the terminal, and report.md, report.csv, report.tex in a folder."""
+"""Where a report goes: the terminal, and report.md, .csv, .tex and .json in a folder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from evalkit.errors import ConfigError
 from evalkit.report.comparison import build
 from evalkit.report.frame import to_frame
+from evalkit.report.json_report import to_json
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.published import Card
+from evalkit.report.table import Report
 from evalkit.report.terminal import print_report
 from evalkit.results import RunResult
 
@@ -35,15 +37,24 @@ def to_csv(results: Sequence[RunResult], card: Card) -> str:
 
 
 def write_tables(results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
-    """Write report.md, report.csv and report.tex; a reader sees an old file or a whole new one.
+    """`write_report` of a report made here.
+
+    Raises:
+        ConfigError: the folder cannot be made or written.
+    """
+    return write_report(build(results, card), results, card, folder)
+
+
+def write_report(report: Report, results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
+    """Write report.md, report.csv, report.tex and report.json; a reader sees an old file or a whole new one.
 
     Equal results give equal bytes.
 
     Raises:
         ConfigError: the folder cannot be made or written.
     """
-    report = build(results, card)
     texts = {"report.md": markdown(report), "report.csv": to_csv(results, card), "report.tex": latex(report)}
+    texts["report.json"] = to_json(report, results, card)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

@@ -67,6 +67,7 @@ class Report:
     Attributes:
         warnings: what a reader must know before any number: unfinished runs, nothing measured.
         comparison: one table a table of the card that has a measured row, then the other tasks.
+        leaderboard: ranks and averages of several runs; empty for one.
         measures: every metric, macro average and category of every benchmark; None when nothing was measured.
         breakdowns: one table a benchmark that has languages or subjects.
         legend: how to read the numbers.
@@ -75,6 +76,7 @@ class Report:
     title: str
     warnings: tuple[str, ...] = ()
     comparison: tuple[Table, ...] = ()
+    leaderboard: tuple[Table, ...] = ()
     measures: Table | None = None
     breakdowns: tuple[Table, ...] = ()
     details: tuple[Detail, ...] = ()
@@ -82,7 +84,7 @@ class Report:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (*self.comparison, *((self.measures,) if self.measures else ()), *self.breakdowns)
+        return (*self.comparison, *self.leaderboard, *((self.measures,) if self.measures else ()), *self.breakdowns)
 
 
 @dataclass

@@ -29,7 +29,7 @@ def print_report(report: Report, console: Console) -> None:
         _print(console, f"! {warning}", style="bold yellow")
     if report.comparison:
         _print(console, "")
-    for table in report.comparison:
+    for table in (*report.comparison, *report.leaderboard):
         _print_table(table, console)
     for text in report.legend:
         _print(console, text, style="dim")

@@ -42,7 +42,7 @@ def test_the_same_results_give_the_same_bytes_and_no_leftovers(make: SimpleNames
     paths = write_tables(runs, make.card, tmp_path / "new" / "folder")  # type: ignore[arg-type]
     before = [path.read_bytes() for path in paths]
     assert [p.read_bytes() for p in write_tables(runs, make.card, tmp_path / "new" / "folder")] == before  # type: ignore[arg-type]
-    assert sorted(p.name for p in paths[0].parent.iterdir()) == ["report.csv", "report.md", "report.tex"]
+    assert sorted(p.name for p in paths[0].parent.iterdir()) == ["report.csv", "report.json", "report.md", "report.tex"]
 
 
 def test_a_folder_that_cannot_be_written(make: SimpleNamespace, tmp_path: Path) -> None:
@@ -70,9 +70,7 @@ def test_frame_has_a_row_a_metric_and_level(make: SimpleNamespace) -> None:
 def test_escaping() -> None:
     assert md("acc_norm _x_ a|b <b> *c*") == r"acc_norm \_x\_ a\|b \<b\> \*c\*"
     assert md("0.425 [0.359, 0.494] [link](x)") == r"0.425 [0.359, 0.494] \[link\](x)"
-    assert tex(r"a_b 5% & $x$ #1 {y} ~ ^ \z") == (
-        r"a\_b 5\% \& \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z"
-    )
+    assert tex(r"a_b 5% & $x$ #1 {y} ~ ^ \z") == (r"a\_b 5\% \& \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} \textbackslash{}z")
     assert tex("[a] *") == "{}[a] *" and tex("*") == "{}*"
     assert tex("हिन्दी\nभाषा") == md("हिन्दी\nभाषा") == "हिन्दी भाषा"
 

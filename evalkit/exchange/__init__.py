@@ -1,0 +1,1 @@
+"""Scores in the forms other tools read and write: lm-evaluation-harness results, model cards on the hub."""

@@ -1,0 +1,217 @@
+"""lm-evaluation-harness results, read and written: `results_*.json` and, beside it, `samples_*.jsonl`.
+
+The layout is that of lm-evaluation-harness 0.4.13: `results[task]["metric,filter"]`, standard errors as
+`metric_stderr,filter`, one samples file a task with a line a document and filter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit import stats
+from evalkit.errors import DataError
+from evalkit.folder import SAMPLES, SCORES, line, write_atomic
+from evalkit.resources import conf_dir
+from evalkit.results import RunResult, TaskResult, to_json
+from evalkit.saved import SavedRun
+from evalkit.types import Summary
+
+_PERCENT = ("chrf", "chrf++", "bleu", "ter")  # the harness prints these on a scale of 100
+_OURS = {"chrf++": "chrf_pp"}
+_SPLITS = ("test_split", "validation_split", "training_split")
+
+
+def read_results(path: Path) -> RunResult:
+    """A results file as a run; a group with subtasks (mmlu) becomes one task with its subtasks as groups.
+
+    Raises:
+        DataError: not such a file; one line that names it.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        tasks = {name: _task(name, raw) for name in _top_level(raw)}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is no lm-evaluation-harness results file ({error!r}); give a results_*.json that it wrote") from error
+    if not tasks:
+        raise DataError(f"{path} holds no task; give a results_*.json that lm-evaluation-harness wrote")
+    return RunResult(_model(raw["config"]), tasks, manifest={"imported": {"from": path.name, "config": raw["config"]}})
+
+
+def import_run(path: Path, folder: Path) -> RunResult:
+    """Write a run directory from a results file and the samples files beside it (same time in the name).
+
+    Raises:
+        DataError: a damaged results or samples file.
+    """
+    run = read_results(path)
+    stamp = path.stem.removeprefix("results_")
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    lines: list[str] = []
+    for name in raw["n-samples"]:
+        file = path.with_name(f"samples_{name}_{stamp}.jsonl")
+        if file.is_file():
+            owner = next((group for group, parts in raw.get("group_subtasks", {}).items() if name in parts and group in run.tasks), name)
+            lines += [line(sample) for sample in _samples(file, name, owner, raw)]
+    write_atomic(folder / SCORES, to_json(run))
+    if lines:
+        write_atomic(folder / SAMPLES, lines)
+    return RunResult(run.model, run.tasks, run.complete, run.manifest, folder)
+
+
+def _top_level(raw: Mapping[str, Any]) -> list[str]:
+    """Tasks and groups of tasks, without what is part of a group that has a score of its own."""
+    scored = {name for name, scores in raw["results"].items() if any("," in key for key in scores)}
+    inside = {part for group, parts in raw.get("group_subtasks", {}).items() if group in scored for part in parts}
+    return [name for name in raw["results"] if name in scored and name not in inside]
+
+
+def _leaves(name: str, raw: Mapping[str, Any]) -> list[str]:
+    parts = raw.get("group_subtasks", {}).get(name) or []
+    return [leaf for part in parts for leaf in _leaves(part, raw)] if parts else [name]
+
+
+def _task(name: str, raw: Mapping[str, Any]) -> TaskResult:
+    leaves = _leaves(name, raw)
+    counts = {leaf: raw["n-samples"][leaf] for leaf in leaves}
+    summaries = _summaries(name, raw, sum(count["effective"] for count in counts.values()))
+    if leaves != [name]:
+        parts = {leaf: _summaries(leaf, raw, counts[leaf]["effective"]) for leaf in leaves}
+        for metric, summary in summaries.items():
+            groups = {leaf.removeprefix(f"{name}_"): found[metric] for leaf, found in parts.items() if metric in found}
+            summaries[metric] = Summary(**{**_fields(summary), "groups": groups})
+    shots = raw.get("n-shot", {})
+    return TaskResult(
+        task=name,
+        headline=_headline(name, list(summaries)),
+        num_fewshot=int(shots.get(name, shots.get(leaves[0], 0)) or 0),
+        version=int(float(raw["versions"].get(name) or raw["versions"].get(leaves[0]) or 0)),
+        summaries=summaries,
+        n_docs=sum(count["effective"] for count in counts.values()),
+        n_total=sum(count["original"] for count in counts.values()),
+        source="lm-evaluation-harness results, imported",
+        notes=("imported: measured by lm-evaluation-harness, not by evalkit",),
+    )
+
+
+def _fields(summary: Summary) -> dict[str, Any]:
+    return {name: getattr(summary, name) for name in Summary.__slots__}
+
+
+def _summaries(name: str, raw: Mapping[str, Any], n: int) -> dict[str, Summary]:
+    scores = raw["results"][name]
+    keys = [key for key, value in scores.items() if "," in key and "_stderr," not in key and isinstance(value, (int, float))]
+    version = raw["versions"].get(name, raw["versions"].get(_leaves(name, raw)[0]))
+    found = {}
+    for key in keys:
+        metric, _, kept = key.partition(",")
+        title, scale = _title(metric, kept, keys), 0.01 if metric in _PERCENT else 1.0
+        raw_stderr = scores.get(f"{metric}_stderr,{kept}")
+        stderr = raw_stderr * scale if isinstance(raw_stderr, (int, float)) and math.isfinite(raw_stderr) else None
+        value = scores[key] * scale
+        ci = stats.t_interval(value, stderr, n - 1) if stderr is not None and n > 1 else None
+        if ci and 0 <= value <= 1:
+            ci = (max(0.0, ci[0]), min(1.0, ci[1]))
+        higher = raw.get("higher_is_better", {}).get(name, {}).get(metric, metric != "ter")
+        signature = f"{metric}|filter:{kept}|lm-eval task version:{version}"
+        found[title] = Summary(title, value, stderr, ci, n, signature=signature, higher_is_better=bool(higher))
+    return found
+
+
+def _title(metric: str, kept: str, keys: Sequence[str]) -> str:
+    """`acc`; where a metric has several filters, exact matches are named after theirs, as evalkit's gsm8k names them."""
+    several = sum(key.partition(",")[0] == metric for key in keys) > 1
+    name = _OURS.get(metric, metric)
+    if not several:
+        return name
+    return kept.replace("-", "_") if metric == "exact_match" else f"{name}_{kept.replace('-', '_')}"
+
+
+def _headline(name: str, metrics: Sequence[str]) -> str:
+    """evalkit's own headline for the task where the harness has it, else the harness's first metric."""
+    import yaml
+
+    file = conf_dir() / "task" / f"{name}.yaml"
+    ours = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("headline") if file.is_file() else None
+    return str(ours) if ours in metrics else metrics[0]
+
+
+def _model(config: Mapping[str, Any]) -> str:
+    arguments = config.get("model_args") or {}
+    if isinstance(arguments, str):
+        arguments = dict(part.partition("=")[::2] for part in arguments.split(","))
+    path = config.get("model_name") or arguments.get("pretrained") or arguments.get("model") or config["model"]
+    return str(path).rstrip("/").rpartition("/")[2]
+
+
+def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """One line a document with every filter's scores."""
+    config = raw["configs"].get(name, {})
+    split = next((config[key] for key in _SPLITS if config.get(key)), "test")
+    keys = [key for key in raw["results"][name] if "," in key and "_stderr," not in key]
+    found: dict[int, dict[str, Any]] = {}
+    with file.open(encoding="utf-8") as handle:
+        for number, text in enumerate(handle, 1):
+            try:
+                sample = json.loads(text)
+                place = sample["doc_id"]
+                if place not in found:
+                    part = {} if owner == name else {"group": name.removeprefix(f"{owner}_")}
+                    doc = f"{split}/{place}" if owner == name else f"{part['group']}/{split}/{place}"
+                    found[place] = {"task": owner, "doc": doc, "row": place, **part, **_asked(sample), "target": sample["target"]}
+                    found[place] |= {"responses": _responses(sample), "scores": {}}
+                found[place]["scores"] |= _scores(sample, keys)
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                raise DataError(f"{file}:{number} is no sample of lm-evaluation-harness ({error!r}); restore the file") from error
+    yield from (found[place] for place in sorted(found))
+
+
+def _asked(sample: Mapping[str, Any]) -> dict[str, Any]:
+    pairs = [[call["arg_0"], call["arg_1"]] for call in sample["arguments"].values()]
+    return {"pairs": pairs} if all(isinstance(continuation, str) for _, continuation in pairs) else {"prompt": pairs[0][0]}
+
+
+def _responses(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = sample["resps"]
+    if given and isinstance(given[0][0], list):
+        lls = [float(call[0][0]) for call in given]
+        return [{"status": "ok", "loglikelihoods": lls, "greedy": [str(call[0][1]) == "True" for call in given]}]
+    return [{"status": "ok" if str(text).strip() else "empty", "text": str(text)} for text in given[0]]
+
+
+def _scores(sample: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Means alone: what a corpus metric keeps of a sample (reference and answer) is no score of it."""
+    kept, answers = sample["filter"], sample["filtered_resps"]
+    prediction = answers[0] if answers and isinstance(answers[0], str) else None
+    flags = ["invalid"] if prediction == "[invalid]" else []
+    scores = {}
+    for metric in sample["metrics"]:
+        if f"{metric},{kept}" in keys and isinstance(value := sample.get(metric), (int, float)):
+            scores[_title(metric, kept, keys)] = {"value": float(value), "prediction": prediction, "flags": flags}
+    return scores
+
+
+def to_results(run: SavedRun) -> str:
+    """A run in the layout of `results_*.json`, for tools that read it; metrics keep evalkit's names, filter `none`."""
+    tasks = run.result.tasks
+    results = {}
+    for name, task in tasks.items():
+        results[name] = {"alias": name, "sample_len": task.score.n}
+        for metric, summary in task.summaries.items():
+            results[name] |= {f"{metric},none": summary.value, f"{metric}_stderr,none": "N/A" if summary.stderr is None else summary.stderr}
+    configs = {n: {"task": n, "num_fewshot": task.num_fewshot, "metadata": {"version": task.version}} for n, task in tasks.items()}
+    payload = {
+        "results": results,
+        "group_subtasks": {},
+        "configs": configs,
+        "versions": {name: task.version for name, task in tasks.items()},
+        "n-shot": {name: task.num_fewshot for name, task in tasks.items()},
+        "higher_is_better": {name: {m: s.higher_is_better for m, s in task.summaries.items()} for name, task in tasks.items()},
+        "n-samples": {name: {"original": task.n_total, "effective": task.score.n} for name, task in tasks.items()},
+        "config": {"model": "evalkit", "model_args": {"pretrained": run.result.model}},
+        "evalkit": run.result.manifest.get("evalkit"),
+    }
+    return json.dumps(payload, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,147 @@
+"""Any number of runs in one board: averages that hide nothing, ranks that respect uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evalkit import stats
+from evalkit.report import numbers
+from evalkit.report.ranking import Ranked, rank_means, rank_task
+from evalkit.report.rows import Entry, Section
+from evalkit.report.table import Cell, Column, Footnotes, Table
+from evalkit.saved import SavedRun
+
+LEGEND = (
+    "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
+    "no test tells apart share a rank.",
+    "Averages are unweighted means over benchmarks, given only where every benchmark was measured; else how many were.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One model on the board. An average is None unless all of its benchmarks were measured; `measured` says how many.
+
+    Attributes:
+        run: its index in the order given.
+        averages: by section title, and `all` over everything.
+        ranks: by benchmark label; `rank` is the overall one, None without an overall average.
+    """
+
+    run: int
+    model: str
+    averages: Mapping[str, float | None]
+    measured: Mapping[str, tuple[int, int]]
+    ranks: Mapping[str, int]
+    scores: Mapping[str, float]
+    rank: int | None = None
+
+
+ALL = "all"
+_UNPAIRED = "ranked in part without pairing: some runs share no documents or kept no samples"
+
+
+def ranked_rows(found: Sequence[Section], runs: Sequence[SavedRun]) -> dict[str, Ranked]:
+    """Ranks by the label of every measured row."""
+    rows = {}
+    for section in found:
+        for entry in section.entries:
+            results = dict(entry.measured)
+            rows[entry.label] = rank_task(results, {i: runs[i].columns.get(entry.first.task) for i in results})
+    return rows
+
+
+def standings(found: Sequence[Section], ranked: Mapping[str, Ranked], titles: Sequence[str]) -> list[Standing]:
+    """One a run, best first: by overall rank, then mean; models with gaps follow in the order given."""
+    groups = {section.title: [entry.label for entry in section.entries] for section in found}
+    groups = {ALL: [label for labels in groups.values() for label in labels], **groups}
+    scores = [_scores(found, i) for i in range(len(titles))]
+    whole = [i for i, mine in enumerate(scores) if len(mine) == len(groups[ALL])]
+    overall = rank_means(whole, [row.differences for row in ranked.values()])
+    board = []
+    for i, title in enumerate(titles):
+        measured = {name: (sum(label in scores[i] for label in labels), len(labels)) for name, labels in groups.items()}
+        averages = {
+            name: stats.mean([scores[i][label] for label in labels]) if labels and measured[name][0] == len(labels) else None
+            for name, labels in groups.items()
+        }
+        ranks = {label: row.ranks[i] for label, row in ranked.items() if i in row.ranks}
+        board.append(Standing(i, title, averages, measured, ranks, scores[i], overall.get(i)))
+    return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -(s.averages[ALL] or 0.0)))
+
+
+def _scores(found: Sequence[Section], run: int) -> dict[str, float]:
+    measured = ((entry.label, entry.results[run]) for section in found for entry in section.entries)
+    return {label: result.score.value for label, result in measured if result is not None and result.score.value is not None}
+
+
+def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun], titles: Sequence[str]) -> tuple[Table, ...]:
+    """The board, every benchmark with its ranks, and averages by language; empty with fewer than two runs."""
+    if len(runs) < 2 or not found:
+        return ()
+    ranked = ranked_rows(found, runs)
+    return tables(found, ranked, standings(found, ranked, titles))
+
+
+def tables(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequence[Standing]) -> tuple[Table, ...]:
+    """What is known as tables."""
+    made = [_board(found, board), _benchmarks(found, ranked, board)]
+    return tuple(table for table in (*made, _languages(found, board)) if table.rows)
+
+
+def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
+    groups = [ALL, *(section.title for section in found if len(found) > 1)]
+    heads = ["Mean of all" if name == ALL else name for name in groups]
+    columns = (Column("Rank"), Column("Model", "left", key=True), *(Column(head, ours=True) for head in heads))
+    rows = tuple(
+        (Cell(str(s.rank or "")), Cell(s.model), *(Cell(_average(s.averages[name], s.measured[name])) for name in groups)) for s in board
+    )
+    return Table("Leaderboard", columns, rows, name="leaderboard")
+
+
+def _average(value: float | None, measured: tuple[int, int]) -> str:
+    return numbers.score(value) if value is not None else f"{measured[0]} of {measured[1]} measured"
+
+
+def _benchmarks(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequence[Standing]) -> Table:
+    notes = Footnotes()
+    columns = (Column("Benchmark", "left", key=True), Column("Metric", "left"), *(Column(s.model, ours=True) for s in board))
+    rows = []
+    for section in found:
+        for entry in section.entries:
+            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "")
+            cells = [Cell(_placed(s, entry.label)) for s in board]
+            rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *cells))
+    return Table("Benchmarks, score and rank", columns, tuple(rows), notes.listed(), name="ranks")
+
+
+def _placed(standing: Standing, label: str) -> str:
+    value = standing.scores.get(label)
+    return numbers.NOT_MEASURED if value is None else f"{numbers.score(value)} #{standing.ranks[label]}"
+
+
+def _languages(found: Sequence[Section], board: Sequence[Standing]) -> Table:
+    """Mean over the benchmarks that have the language; a model that lacks one of them has no mean."""
+    entries = [entry for section in found for entry in section.entries]
+    by_language: dict[str, list[Entry]] = {}
+    for entry in entries:
+        for language in dict.fromkeys(name for _, result in entry.measured for name in result.score.groups if _is_language(name)):
+            by_language.setdefault(language, []).append(entry)
+    columns = (Column("Language", "left", key=True), Column("Benchmarks"), *(Column(s.model, ours=True) for s in board))
+    rows = [
+        (Cell(language), Cell(str(len(having))), *(Cell(_of_language(s, language, having)) for s in board))
+        for language, having in sorted(by_language.items())
+    ]
+    return Table("Mean by language", columns, tuple(rows), name="languages")
+
+
+def _of_language(standing: Standing, language: str, entries: Sequence[Entry]) -> str:
+    groups = [result.score.groups.get(language) for entry in entries if (result := entry.results[standing.run]) is not None]
+    values = [group.value for group in groups if group is not None and group.value is not None]
+    return _average(stats.mean(values) if len(values) == len(entries) else None, (len(values), len(entries)))
+
+
+def _is_language(name: str) -> bool:
+    """Languages are keyed by ISO 639 codes (2 or 3 letters), subjects by words."""
+    return len(name) <= 3 and name.isalpha() and name.islower()

@@ -1,0 +1,180 @@
+"""lm-evaluation-harness results in and out, in the layout that version 0.4.13 writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalkit.cli import main
+from evalkit.errors import DataError
+from evalkit.exchange.lm_eval import import_run, read_results, to_results
+from evalkit.report import build, load_card
+from evalkit.saved import load_run
+
+STAMP = "2026-01-02T03-04-05.678901"
+
+
+def results(**more: Any) -> dict[str, Any]:
+    return {
+        "results": {
+            "hellaswag": {
+                "alias": "hellaswag",
+                "sample_len": 4,
+                "acc,none": 0.5,
+                "acc_stderr,none": 0.2887,
+                "acc_norm,none": 0.75,
+                "acc_norm_stderr,none": 0.25,
+            },
+            "gsm8k": {
+                "alias": "gsm8k",
+                "exact_match,strict-match": 0.0,
+                "exact_match_stderr,strict-match": 0.0,
+                "exact_match,flexible-extract": 0.5,
+                "exact_match_stderr,flexible-extract": 0.5,
+            },
+            "mt": {"alias": "mt", "chrf++,none": 40.0, "chrf++_stderr,none": 2.0},
+            "mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.1},
+            "mmlu_law": {"alias": " - law", "acc,none": 0.25, "acc_stderr,none": "N/A"},
+            "mmlu_maths": {"alias": " - maths", "acc,none": 0.75, "acc_stderr,none": 0.1},
+        },
+        "group_subtasks": {"mmlu": ["mmlu_law", "mmlu_maths"]},
+        "configs": {"hellaswag": {"validation_split": "validation"}, "gsm8k": {"test_split": "test"}},
+        "versions": {"hellaswag": 1.0, "gsm8k": 3.0, "mt": 1.0, "mmlu": 2, "mmlu_law": 1.0, "mmlu_maths": 1.0},
+        "n-shot": {"hellaswag": 0, "gsm8k": 5, "mmlu_law": 5, "mmlu_maths": 5},
+        "higher_is_better": {"hellaswag": {"acc": True, "acc_norm": True}},
+        "n-samples": {
+            **{name: {"original": 10042, "effective": 4} for name in ("hellaswag",)},
+            **{name: {"original": 2, "effective": 2} for name in ("gsm8k", "mt", "mmlu_law", "mmlu_maths")},
+        },
+        "config": {"model": "hf", "model_args": "pretrained=owner/tiny-model,dtype=float32"},
+        **more,
+    }
+
+
+def write(folder: Path) -> Path:
+    path = folder / f"results_{STAMP}.json"
+    path.write_text(json.dumps(results()), encoding="utf-8")
+
+    def hellaswag(i: int) -> dict[str, Any]:
+        calls = {f"gen_args_{c}": {"arg_0": f"किला {i}", "arg_1": f" {c}"} for c in "ab"}
+        scores = {"acc": float(i % 2), "acc_norm": float(i > 0)}
+        return {
+            "doc_id": i,
+            "target": "1",
+            "arguments": calls,
+            "resps": [[["-1.5", "True"]], [["-2.0", "False"]]],
+            "filtered_resps": [["-1.5", "True"]],
+            "filter": "none",
+            "metrics": ["acc", "acc_norm"],
+            **scores,
+        }
+
+    def gsm8k(i: int, kept: str, found: str) -> dict[str, Any]:
+        call = {"gen_args_0": {"arg_0": f"Q{i}", "arg_1": {"until": ["Q"]}}}
+        return {
+            "doc_id": i,
+            "target": "7",
+            "arguments": call,
+            "resps": [["so 7"]],
+            "filtered_resps": [found],
+            "filter": kept,
+            "metrics": ["exact_match"],
+            "exact_match": float(found == "7"),
+        }
+
+    lines = {
+        "hellaswag": [hellaswag(i) for i in (2, 0, 3, 1)],
+        "gsm8k": [
+            gsm8k(i, kept, found)
+            for kept in ("strict-match", "flexible-extract")
+            for i, found in ((0, "[invalid]" if "strict" in kept else "7"), (1, "[invalid]"))
+        ],
+    }
+    for name, samples in lines.items():
+        (folder / f"samples_{name}_{STAMP}.jsonl").write_text("".join(json.dumps(s) + "\n" for s in samples), encoding="utf-8")
+    return path
+
+
+def test_scores_come_in_under_our_names(tmp_path: Path) -> None:
+    run = read_results(write(tmp_path))
+    assert run.model == "tiny-model" and list(run.tasks) == ["hellaswag", "gsm8k", "mt", "mmlu"]
+    hellaswag, gsm8k, mt, mmlu = run.tasks.values()
+    assert (hellaswag.headline, hellaswag.score.value, hellaswag.n_docs, hellaswag.n_total) == ("acc_norm", 0.75, 4, 10042)
+    assert (gsm8k.headline, gsm8k.num_fewshot, gsm8k.version, set(gsm8k.summaries)) == (
+        "flexible_extract",
+        5,
+        3,
+        {"flexible_extract", "strict_match"},
+    )
+    assert mt.score.metric == "chrf_pp" and mt.score.value == pytest.approx(0.4) and mt.score.stderr == pytest.approx(0.02)
+    assert (
+        {name: g.value for name, g in mmlu.score.groups.items()} == {"law": 0.25, "maths": 0.75}
+        and mmlu.n_docs == 4
+        and mmlu.num_fewshot == 5
+    )
+    assert mmlu.score.groups["law"].stderr is None
+
+
+def test_an_imported_run_stands_in_our_tables(tmp_path: Path) -> None:
+    run = load_run(import_run(write(tmp_path), tmp_path / "run").path or tmp_path)
+    columns = run.columns["hellaswag"]
+    assert columns.docs == ("validation/0", "validation/1", "validation/2", "validation/3")
+    assert columns.metrics["acc_norm"].values.tolist() == [0, 1, 1, 1]
+    assert run.columns["gsm8k"].metrics["strict_match"].invalid.tolist() == [True, True]
+    sample = next(iter(run.samples("hellaswag")))
+    assert sample["pairs"] == [["किला 0", " a"], ["किला 0", " b"]] and sample["responses"][0]["loglikelihoods"] == [-1.5, -2.0]
+    assert next(iter(run.samples("gsm8k")))["responses"] == [{"status": "ok", "text": "so 7"}]
+    report = build([run.result], load_card(), [run])
+    assert [row[0].text for row in report.comparison[0].rows] == ["Hellaswag", "MMLU", "GSM8K"]
+    assert main(["compare", str(run.path), str(run.path), "tasks=hellaswag,gsm8k"]) == 0
+
+
+def test_a_run_goes_out_and_comes_back(saved_runs: Any, tmp_path: Path) -> None:
+    run = load_run(saved_runs("r", {"a": [1.0, 0.0, 1.0]}))
+    (tmp_path / "results_x.json").write_text(to_results(run), encoding="utf-8")
+    back = read_results(tmp_path / "results_x.json")
+    assert back.model == "r" and back.tasks["a"].score.value == run.result.tasks["a"].score.value
+    assert back.tasks["a"].score.stderr == run.result.tasks["a"].score.stderr and back.tasks["a"].score.n == 3
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"results": {}, "config": {"model": "x"}}', '{"results": {"a": {"acc,none": 1}}, "config": {}}']
+)
+def test_other_files_are_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "results_x.json"
+    path.write_text(text)
+    with pytest.raises(DataError, match=r"results_x\.json") as caught:
+        read_results(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_sample_names_its_line(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    with (tmp_path / f"samples_gsm8k_{STAMP}.jsonl").open("a") as handle:
+        handle.write('{"doc_id": 9}\n')
+    with pytest.raises(DataError, match=r"\.jsonl:5 is no sample"):
+        import_run(path, tmp_path / "run")
+
+
+def test_the_commands(saved_runs: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(write(tmp_path)), f"out={tmp_path / 'runs'}"]) == 0
+    assert "tiny-model: hellaswag, gsm8k, mt, mmlu" in capsys.readouterr().out
+    assert main(["import"]) == 2 and main(["export", "x"]) == 2 and main(["export", "x", "to=lm-evel"]) == 2
+    assert "did you mean lm-eval?" in capsys.readouterr().err
+    folder = saved_runs("r", {"a": [1.0, 0.0], "b": [1.0, 1.0]})
+    data = {"path": "owner/set", "revision": "abc", "split": "test"}
+    (folder / "config.json").write_text(json.dumps({"model": {"name": "r"}, "tasks": {"a": {"data": data}, "b": {"data": {}}}}))
+    assert main(["export", str(folder), "to=model-index", f"out={tmp_path / 'card.yaml'}"]) == 0
+    assert "left out: b: the run does not say which data set" in capsys.readouterr().err
+    import yaml
+    from huggingface_hub import ModelCard, parse_eval_result_entries
+
+    card = ModelCard(f"---\n{(tmp_path / 'card.yaml').read_text(encoding='utf-8')}---\n# r\n")
+    [found] = card.data.eval_results
+    assert (found.dataset_type, found.metric_value, found.dataset_revision) == ("owner/set", 0.5, "abc")
+    assert main(["export", str(folder), "to=eval-results"]) == 0
+    [entry] = parse_eval_result_entries(yaml.safe_load(capsys.readouterr().out))
+    assert (entry.dataset_id, entry.task_id, entry.value) == ("owner/set", "a", 0.5)
