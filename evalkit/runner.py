@@ -19,7 +19,7 @@ from evalkit.errors import ConfigError, ModelError
 from evalkit.journal import NAME as JOURNAL
 from evalkit.journal import Journal
 from evalkit.journal import read as read_journal
-from evalkit.metrics.base import ChecksDocs
+from evalkit.metrics.base import ChecksDocs, NeedsReady
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult, TaskResult, to_json
@@ -90,8 +90,9 @@ def run(
         prepared = [prepare(task, source, limit, chat, _has_template(model, task)) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
-    for ready in [check for task in tasks for m in task.metrics if (check := getattr(m, "check", None))]:
-        ready()  # a metric that needs a sandbox says so before anything is generated
+    for metric in [metric for task in tasks for metric in task.metrics]:
+        if isinstance(metric, NeedsReady):
+            metric.ready()  # a sandbox that does not work says so before anything is generated
     with Journal(folder) as journal:
         with clock("encode"):
             items = model.encode(requests)

@@ -41,6 +41,15 @@ class ChecksDocs(Protocol):
 
 
 @runtime_checkable
+class NeedsReady(Protocol):
+    """A metric that needs something of the machine, and can tell before any model is asked whether it is there."""
+
+    def ready(self) -> None:
+        """Raises an EvalkitError saying what is missing and what to do."""
+        ...
+
+
+@runtime_checkable
 class BatchMetric(Metric, Protocol):
     """A metric that is cheaper over all documents at once: an encoder's batches, a pool of sandboxes."""
 

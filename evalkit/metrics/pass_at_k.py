@@ -61,7 +61,7 @@ class PassAtK:
         """What a reader of the table has to know."""
         return ("programs ran WITHOUT a sandbox (sandbox=unsafe)",) if self.sandbox.name == "unsafe" else ()
 
-    def check(self) -> None:
+    def ready(self) -> None:
         """Raises SandboxError where programs cannot be run, before any are asked for."""
         self.sandbox.check()
 
