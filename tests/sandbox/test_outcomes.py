@@ -77,7 +77,7 @@ MESSAGES = {
     "def f(x): return 1": "AssertionError (test, line 1: assert f(2) == 4)",
     "def f(x):\n    return y": "NameError: name 'y' is not defined (program, line 2: return y)",
     "def f(x)\n    return 4": "SyntaxError: expected ':' (<program>, line 1) (program, line 1: def f(x))",
-    "x = 1": "NameError",
+    "x = 1": "NameError: name 'f' is not defined",
     "import os\nos._exit(7)": "the program exited with code 7 before its end",
 }
 
@@ -107,7 +107,7 @@ def test_a_sandbox_that_does_not_work_stops_the_run(tmp_path) -> None:  # type: 
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'no namespaces here' >&2\nexit 1\n")
     broken.chmod(0o755)
-    with pytest.raises(SandboxError, match="no namespaces here.*evalkit doctor"):
+    with pytest.raises(SandboxError, match=r"no namespaces here.*evalkit doctor"):
         bubblewrap_pool(1, str(broken)).run([Program("pass")])
     with pytest.raises(SandboxError):
         bubblewrap_pool(1, "/nowhere/bwrap").check()

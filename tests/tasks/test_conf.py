@@ -61,7 +61,8 @@ def test_task_renders_every_sample_row_without_leaking_the_answer(name: str) -> 
             request = made.prompt.render(name, doc, shown, chat)
             if isinstance(request, GenerateRequest):
                 text = request.prompt if isinstance(request.prompt, str) else request.prompt[-1].content
-                assert not text.endswith((" ", "\n"))
+                # HumanEval's prompt is the start of a file, final newline included.
+                assert name.startswith("humaneval") or not text.endswith((" ", "\n"))
                 gold = str(doc.target)
                 assert len(gold) == 1 or gold not in text.rsplit("\n\n", 1)[-1]  # one letter or digit is in any text
             else:
