@@ -197,13 +197,29 @@ class Encoder:
         return vectors.to(self.device), mask.to(self.device), weighted.to(self.device)
 
 
-@lru_cache(maxsize=2)
 def load(spec: EncoderSpec, device: str | None) -> Encoder:
     """The encoder, ready to run; the last two stay in memory with their reference vectors.
 
     Raises:
-        ConfigError: it is not there, cannot be read, or has no such layer; the line says what to do.
+        ConfigError: it is not there, cannot be read, or has no such layer; the line says what to do. One that failed is
+            not tried again by this process: a dozen languages and baselines would each wait for the same network.
     """
+    found = attempt(spec, device)
+    if isinstance(found, ConfigError):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=2)
+def attempt(spec: EncoderSpec, device: str | None) -> Encoder | ConfigError:
+    """`load`'s outcome, kept."""
+    try:
+        return _loaded(spec, device)
+    except ConfigError as error:
+        return error
+
+
+def _loaded(spec: EncoderSpec, device: str | None) -> Encoder:
     import torch
     from bert_score.utils import get_model, get_tokenizer
     from transformers import AutoConfig
@@ -212,6 +228,7 @@ def load(spec: EncoderSpec, device: str | None) -> Encoder:
     disable_progress_bar()
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
+        _ask_hub(spec.name)
         config = AutoConfig.from_pretrained(spec.name)
         if "t5" in spec.name and "t5" not in config.model_type:
             raise ConfigError(
@@ -237,6 +254,17 @@ def load(spec: EncoderSpec, device: str | None) -> Encoder:
         tokenizer.model_max_length = getattr(config, "max_position_embeddings", 512) - offset
     version = _digest(Path(spec.name)) if Path(spec.name).is_dir() else (getattr(config, "_commit_hash", None) or "")[:8]
     return Encoder(f"{spec}{'@' + version if version else ''}", model, tokenizer, device)
+
+
+def _ask_hub(name: str) -> None:
+    """One question to the hub about an encoder that is neither a folder nor cached; raises whatever the hub's client does.
+
+    Loading without it retries for half a minute on a machine without a network.
+    """
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    if not Path(name).is_dir() and not isinstance(try_to_load_from_cache(name, "config.json"), str):
+        HfApi().model_info(name, timeout=5)
 
 
 def _with_prefix_space(name: str, tokenizer: Any) -> Any:

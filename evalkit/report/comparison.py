@@ -181,7 +181,10 @@ def remarks(result: TaskResult) -> str:
     order = [*_REMARKS, *sorted(name for name in counts if name not in _REMARKS)]
     parts = [_REMARKS.get(name, f"{{}} {name}").format(numbers.count(counts[name])) for name in order if counts.get(name)]
     if failed:
-        parts.append(f"{numbers.count(failed)} not measured (no answer; left out of the score)")
+        why = "left out of the score" if result.score.note else "no answer; left out of the score"
+        parts.append(f"{numbers.count(failed)} not measured ({why})")
+    if result.score.note:
+        parts.append(result.score.note)
     if result.score.value is not None and result.score.ci is None:
         parts.append("no interval: too few documents")
     said = f"{'; '.join(parts)}" if parts else ""

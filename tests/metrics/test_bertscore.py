@@ -131,9 +131,9 @@ def test_references_are_encoded_once_and_reuse_changes_no_bit(metric: BertScore,
     golds, first, second = sentences(40, 5), sentences(40, 6), sentences(40, 7)
     docs, answers = corpus(second, golds)
     answers["d3"], answers["d4"] = [Response("k", "error")], [Response("k", "empty", text="")]
-    encoders.load.cache_clear()
+    encoders.attempt.cache_clear()
     fresh = [s.value for s in metric.score_all(docs, answers)]
-    encoders.load.cache_clear()
+    encoders.attempt.cache_clear()
     seen: list[int] = []
     encode = bert_score.utils.bert_encode
     monkeypatch.setattr(bert_score.utils, "bert_encode", lambda model, x, **more: seen.append(len(x)) or encode(model, x, **more))
@@ -253,6 +253,16 @@ def test_a_missing_encoder_is_one_line_and_costs_no_other_score(bert: str) -> No
     assert "bert-base-multilingual-cased" in missing.note and "set encoder:" in missing.note and "\n" not in missing.note
     assert result.summaries["chrF++"].value == 1.0
     assert result.summaries["local"].value == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_missing_encoder_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(encoders, "_ask_hub", lambda name: asked.append(name) or (_ for _ in ()).throw(OSError("no network")))
+    encoders.attempt.cache_clear()
+    for language in ("hi", "bn"):
+        assert BertScore().score(Doc("d", {}, target="x", language=language), [Response("k", "ok", text="x")]).value is None
+    assert asked == ["bert-base-multilingual-cased"]
+    encoders.attempt.cache_clear()
 
 
 def test_a_layer_the_encoder_lacks_and_a_misleading_name(bert: str, tmp_path: Path) -> None:
