@@ -1,98 +1,92 @@
-"""evalkit's half of `engine.py`: the engine on given texts, and the least time this machine could take for them."""
+"""evalkit's half of `engine.py`: one work in a process of its own, through the model protocol and nothing below it.
+
+Timed are `encode` and `answer`, as the runner calls them. Weights are loaded before, by a request of no work's. Memory is
+read before the matrices of the limit are multiplied, which happens here and afterwards so that both see the same machine.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import resource
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from engine_work import Shape, distinct, flops
+from engine_work import as_requests
+from flops import Counted, count, generated, rates, shape_of
+from memory import limit_memory, peak_mb
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf import HFModel
-from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Request, Response
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Response
 
 
-def requests(asked: dict[str, Any]) -> list[Request]:
-    params = GenerationParams(asked["new_tokens"] or 1, stop=tuple(asked["stops"]))
-    return [
-        GenerateRequest("work", str(n), doc["prompt"], params)
-        if "prompt" in doc
-        else LoglikelihoodRequest("work", str(n), tuple((context, continuation) for context, continuation in doc["pairs"]))
-        for n, doc in enumerate(asked["docs"])
-    ]
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", help="JSON file: what to do")
+    parser.add_argument("out", help="JSON file to write")
+    args = parser.parse_args()
+    job = json.loads(Path(args.job).read_text(encoding="utf-8"))
+    limit_memory(job["memory_mb"])
+    import torch
+
+    torch.set_num_threads(job["threads"])
+    Path(args.out).write_text(json.dumps(measure(job), ensure_ascii=False), encoding="utf-8")
+    return 0
 
 
-def shape_of(model: Any) -> Shape:
-    config = model.config.get_text_config()
-    head = model.get_output_embeddings().weight
-    inner = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight is not head)
-    width = config.num_attention_heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
-    return Shape(inner, config.num_hidden_layers, width, head.numel())
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Seconds, memory, answers and the limit of one work."""
+    from evalkit import cli
 
-
-def gemm_rate(model: Any, rows: int = 1024, repeat: int = 3) -> float:
-    """Operations a second of one layer's own matrices on `rows` tokens, the best of a few passes over eight layers."""
-    head = model.get_output_embeddings().weight
-    linears = [m for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight is not head][:56]
-    inputs = {m.in_features: torch.randn(rows, m.in_features, dtype=model.dtype) for m in linears}
-    best = float("inf")
-    with torch.inference_mode():
-        for _ in range(repeat):
-            started = time.perf_counter()
-            for m in linears:
-                torch.nn.functional.linear(inputs[m.in_features], m.weight)
-            best = min(best, time.perf_counter() - started)
-    return 2.0 * rows * sum(m.weight.numel() for m in linears) / best
-
-
-def least(shape: Shape, items: Sequence[WorkItem], answers: Sequence[Response]) -> float:
-    """Operations of the distinct tokens alone."""
-    if items[0].kind == "generate":
-        tokens, reach = distinct(item.prompt_ids for item in items)
-        written = sum(answer.output_tokens - 1 for answer in answers)
-        own = sum(
-            (len(item.prompt_ids) * 2 + answer.output_tokens) * (answer.output_tokens - 1) // 2
-            for item, answer in zip(items, answers, strict=True)
-        )
-        return flops(shape, tokens + written, reach + own, sum(answer.output_tokens for answer in answers))
-    tokens, reach = distinct((context + target)[:-1] for item in items for context, target in item.pairs)
-    asked = {(context + target)[: len(context) + i] for item in items for context, target in item.pairs for i in range(len(target))}
-    return flops(shape, tokens, reach, len(asked))
-
-
-def main() -> None:
-    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    torch.set_num_threads(asked["threads"])
-    model = HFModel("bench", path=asked["model"], dtype=asked["dtype"], device="cpu")
-    weights = model._runtime.model
-    model.encode(requests({**asked, "docs": asked["docs"][:1]}))  # loads the tokenizer and hashes the weights
-    rate = gemm_rate(weights)
+    params = None if job["params"] is None else GenerationParams(**{**job["params"], "stop": tuple(job["params"]["stop"])})
+    words = ["model=hf", f"model.path={cli.quoted(job['model'])}", f"model.dtype={job['dtype']}", "model.device=cpu"]
+    model = cli.build(cli.compose(words), allow_no_task=True).model
+    for request in warm_up(params):
+        list(model.answer(model.encode([request]), set()))
+    requests = as_requests(job["work"], job["docs"], params)
     started = time.perf_counter()
-    items = model.encode(requests(asked))
-    encoded = time.perf_counter() - started
-    found = {answer.key: answer for batch in model.answer(items, set()) for answer in batch}
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rate = max(rate, gemm_rate(weights))
-    ordered = [found[item.key] for item in items]
-    report = {
-        "seconds": seconds,
-        "encode_s": encoded,
-        "peak_rss_mb": peak,
-        "limit_s": least(shape_of(weights), items, ordered) / rate,
-        "gflops": rate / 1e9,
-        "path": model.describe()["scoring_path"],
-        "output_tokens": sum(answer.output_tokens for answer in ordered),
-        "answers": [answer.text if answer.text is not None else list(answer.loglikelihoods or ()) for answer in ordered],
+    items = model.encode(requests)
+    encoded = time.perf_counter()
+    responses = {response.key: response for batch in model.answer(items, set()) for response in batch}
+    ended = time.perf_counter()
+    peak = peak_mb()
+    shape = shape_of(model.config)
+    work = counted(items, responses, shape.windows)
+    speed = rates(shape, job["dtype"])
+    return {
+        "seconds": ended - started,
+        "encode_s": encoded - started,
+        "peak_mb": peak,
+        "answers": [answer(responses[item.key]) for item in items],
+        "limit_s": speed.seconds(work, shape),
+        "gflops": [speed.body / 1e9, speed.head / 1e9],
+        "tokens": work.tokens,
+        "path": model.describe().get("scoring_path"),
     }
-    Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")
+
+
+def warm_up(params: GenerationParams | None) -> list[LoglikelihoodRequest | GenerateRequest]:
+    """A request that loads the weights and shares nothing with any work."""
+    text = "~ warm up ~"
+    if params is None:
+        return [LoglikelihoodRequest("warm_up", "0", ((text, " x"), (text, " y z")))]
+    return [GenerateRequest("warm_up", "0", text, GenerationParams(max_new_tokens=2))]
+
+
+def counted(items: list[WorkItem], responses: dict[str, Response], windows: tuple[int | None, ...]) -> Counted:
+    """The distinct work of what was answered."""
+    distinct = list({item.key: item for item in items}.values())
+    if distinct[0].kind == "generate":
+        return generated([item.prompt_ids for item in distinct], [responses[item.key].output_tokens for item in distinct], windows)
+    pairs = {pair for item in distinct for pair in item.pairs}
+    return count((((context + target)[:-1], len(context) - 1) for context, target in pairs), windows)
+
+
+def answer(response: Response) -> Any:
+    """What is compared: log-likelihoods, or text."""
+    return response.text if response.loglikelihoods is None else list(response.loglikelihoods)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,54 +1,70 @@
-"""The peer's half of `engine.py`: lm-evaluation-harness's own model class on given texts. Imports nothing of ours."""
+"""The peer's half of `engine.py`: lm-evaluation-harness's own model class on the same texts, in a process of its own.
+
+Runs inside the peer's environment and imports nothing of ours. Timed are `loglikelihood` and `generate_until`, which
+tokenise as evalkit's timed half does. Weights are loaded before.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from memory import limit_memory, peak_mb
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def instances(docs: list[dict[str, Any]], new_tokens: int, stops: list[str]) -> tuple[str, list[Any]]:
-    from lm_eval.api.instance import Instance
-
-    if "prompt" in docs[0]:
-        settings = {"until": stops, "do_sample": False, "temperature": 0.0, "max_gen_toks": new_tokens}
-        kind = "generate_until"
-        arguments: list[list[tuple[Any, Any]]] = [[(doc["prompt"], settings)] for doc in docs]
-    else:
-        kind = "loglikelihood"
-        arguments = [[tuple(pair) for pair in doc["pairs"]] for doc in docs]
-    return kind, [
-        Instance(request_type=kind, doc={}, arguments=given, idx=i, metadata=("work", n, 1))
-        for n, many in enumerate(arguments)
-        for i, given in enumerate(many)
-    ]
-
-
-def main() -> None:
-    asked = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("job", help="JSON file: what to do")
+    parser.add_argument("out", help="JSON file to write")
+    args = parser.parse_args()
+    job = json.loads(Path(args.job).read_text(encoding="utf-8"))
+    limit_memory(job["memory_mb"])
     import torch
-
-    torch.set_num_threads(asked["threads"])
     from lm_eval.models.huggingface import HFLM
 
-    lm = HFLM(pretrained=asked["model"], dtype=asked["dtype"], batch_size=asked["batch"], device="cpu")
-    kind, requests = instances(asked["docs"], asked["new_tokens"], asked["stops"])
+    torch.set_num_threads(job["threads"])
+    model = HFLM(pretrained=job["model"], dtype=job["dtype"], device="cpu", batch_size=1)
+    text = "~ warm up ~"
+    ask(model, [{"id": "0", "prompt": text, "pairs": [[text, " x"]]}], {**(job["params"] or {}), "max_new_tokens": 2}, job)
+    tried = [trial(model, batch, job) for batch in job["batches"]]
+    Path(args.out).write_text(json.dumps({"tried": tried, "peak_mb": peak_mb()}, ensure_ascii=False), encoding="utf-8")
+    return 0
+
+
+def trial(model: Any, batch: int, job: dict[str, Any]) -> dict[str, Any]:
+    """Seconds and answers at one batch size; None for seconds where memory did not suffice."""
+    model.batch_size_per_gpu = batch
     started = time.perf_counter()
-    answers = getattr(lm, kind)(requests, disable_tqdm=True)
-    seconds = time.perf_counter() - started
-    if kind == "loglikelihood":
-        left = iter(answers)
-        answers = [[float(next(left)[0]) for _ in doc["pairs"]] for doc in asked["docs"]]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    Path(sys.argv[2]).write_text(json.dumps({"seconds": seconds, "peak_rss_mb": peak, "answers": answers}), encoding="utf-8")
+    try:
+        answers = ask(model, job["docs"], job["params"], job)
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error).lower():
+            raise
+        return {"batch": batch, "seconds": None, "answers": []}
+    return {"batch": batch, "seconds": time.perf_counter() - started, "answers": answers}
+
+
+def ask(model: Any, docs: list[dict[str, Any]], params: dict[str, Any] | None, job: dict[str, Any]) -> list[Any]:
+    """Log-likelihoods or text of every document, in order."""
+    from lm_eval.api.instance import Instance
+
+    if job["params"] is None:
+        requests = [Instance("loglikelihood", {}, tuple(pair), n) for n, pair in enumerate(p for doc in docs for p in doc["pairs"])]
+        values = iter([float(value) for value, _ in model.loglikelihood(requests, disable_tqdm=True)])
+        return [[next(values) for _ in doc["pairs"]] for doc in docs]
+    assert params is not None
+    decode = {"until": list(params["stop"]), "max_gen_toks": params["max_new_tokens"], "do_sample": False, "temperature": 0.0}
+    requests = [Instance("generate_until", {}, (doc["prompt"], dict(decode)), n) for n, doc in enumerate(docs)]
+    return list(model.generate_until(requests, disable_tqdm=True))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,117 +1,110 @@
-"""The work that both sides of `engine.py` are given, as plain texts, and the arithmetic it cannot do without.
-
-Imports nothing of either side, so that both environments can read it.
-"""
+"""The rows of work that `engine.py` measures, rendered once by evalkit's own tasks so that both sides read the same texts."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-LETTERS = "ABCDE"
-STOPS = ["Question:", "</s>", "<|im_end|>"]
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Request
+
+Doc = dict[str, Any]  # {"id", "pairs": [[context, continuation], …]} or {"id", "prompt"}
 
 
 @dataclass(frozen=True)
 class Work:
-    """One row of the table.
+    """A task at a size.
 
     Attributes:
-        docs: documents in full and with `--quick`.
-        peer_batch: the peer's best batch size for log-likelihoods; `--sweep` measures it again.
-        peer: whether the peer is timed too; its many hours on long generation say nothing new.
+        words: settings as on evalkit's command line.
+        size: documents; of a task with subjects, of each of the first `subjects`.
+        quick, quick_subjects: the same under `--quick`; 0 leaves the row out.
+        batches: what the peer may try, smallest first. Where memory is short a batch that fails is left out.
+        known: the best of them as far as known, for `--quick`, which tries none.
+        peer_s, ours_s: seconds a document, roughly; only the estimate of the time left needs them.
     """
 
     name: str
-    file: str
-    docs: int
+    title: str
+    task: str
+    size: int
     quick: int
-    peer_batch: int
-    new_tokens: int = 0
-    peer: bool = True
+    batches: tuple[int, ...]
+    known: int
+    peer_s: float
+    ours_s: float
+    words: tuple[str, ...] = ()
+    subjects: int = 0
+    quick_subjects: int = 0
+    optional: bool = False
+
+    def documents(self, quick: bool) -> int:
+        """How many documents the row has."""
+        return (self.quick if quick else self.size) * max(1, self.quick_subjects if quick else self.subjects)
+
+    def label(self, quick: bool) -> str:
+        """What the table calls it."""
+        if self.subjects:
+            return f"{self.title}, {self.quick_subjects if quick else self.subjects} subjects × {self.quick if quick else self.size}"
+        return f"{self.title}, {self.documents(quick):,} {'prompts' if self.task == 'gsm8k' else 'documents'}"
 
 
-WORKS = {
-    "hellaswag": Work("HellaSwag, 0-shot", "hellaswag/validation", 250, 40, 16),
-    "csqa_letters": Work("CommonsenseQA, letters", "commonsense_qa/validation", 1221, 160, 16),
-    "csqa_texts": Work("CommonsenseQA, answer texts", "commonsense_qa/validation", 600, 80, 16),
-    "mmlu": Work("MMLU, 5-shot, 6 subjects", "mmlu/test", 240, 48, 1),
-    "gsm8k": Work("GSM8K, 5-shot generation", "gsm8k/test", 40, 24, 1, 256),
-    "gsm8k_200": Work("GSM8K, 5-shot generation, 200 prompts", "gsm8k/test", 200, 0, 1, 256, peer=False),
-}
+# The same five shots before every prompt: what a shared prefix is worth. `gsm8k_drawn` draws five anew for each document.
+_SHOTS = ("tasks.gsm8k.num_fewshot=5", "tasks.gsm8k.prompt.params.max_new_tokens=256")
+_SAME_SHOTS = (*_SHOTS, "tasks.gsm8k.fewshot.sampler=first_n")
+WORKS = (
+    Work("hellaswag", "HellaSwag 0-shot", "hellaswag", 250, 20, (4, 8, 16, 32), 16, 0.5, 0.16),
+    Work("csqa_letters", "CommonsenseQA letters", "commonsense_qa", 1221, 100, (8, 16, 32), 16, 0.07, 0.04),
+    Work("csqa_texts", "CommonsenseQA answer texts", "commonsense_qa_cloze", 600, 60, (8, 16, 32), 16, 0.117, 0.022),
+    Work("mmlu", "MMLU 5-shot", "mmlu", 40, 6, (1, 2, 4), 1, 1.67, 0.24, subjects=6, quick_subjects=2),
+    Work("gsm8k_40", "GSM8K 5-shot generation", "gsm8k", 40, 6, (1, 4, 8), 1, 3.1, 0.4, _SAME_SHOTS),
+    Work("gsm8k_200", "GSM8K 5-shot generation", "gsm8k", 200, 0, (1, 4, 8), 1, 3.1, 0.29, _SAME_SHOTS),
+    Work("gsm8k_drawn", "GSM8K 5-shot generation, shots drawn anew", "gsm8k", 40, 0, (1, 4, 8), 1, 3.1, 0.8, _SHOTS, optional=True),
+)
 
 
-def documents(data: Path, key: str, count: int) -> list[dict[str, Any]]:
-    """`{"pairs": [[context, continuation], ...]}` or `{"prompt": text}` a document."""
-    rows = read(data / f"{WORKS[key].file}.jsonl")
-    if key == "mmlu":
-        return list(mmlu(rows, read(data / "mmlu" / "dev.jsonl"), count // 6))
-    if key.startswith("gsm8k"):
-        shots = "".join(f"Question: {r['question']}\nAnswer: {r['answer']}\n\n" for r in read(data / "gsm8k" / "train.jsonl")[:5])
-        return [{"prompt": f"{shots}Question: {row['question']}\nAnswer:"} for row in rows[:count]]
-    shape = {"hellaswag": hellaswag, "csqa_letters": csqa_letters, "csqa_texts": csqa_texts}[key]
-    return [{"pairs": shape(row)} for row in rows[:count]]
+def render(work: Work, data: str, quick: bool) -> tuple[list[Doc], GenerationParams | None]:
+    """The documents' requests as JSON values, and how to decode where the work generates.
+
+    Raises:
+        SystemExit: the rows are fewer than the work needs.
+    """
+    from evalkit import cli
+    from evalkit.runner import prepare
+
+    parts = cli.build(cli.compose([f"task={work.task}", "data=local", f"data.root={cli.quoted(data)}", *work.words]))
+    prepared = prepare(parts.tasks[work.task], parts.source, None, None)
+    groups = [doc.group for doc in prepared.evidence.docs]
+    kept = chosen(groups, work.quick if quick else work.size, (work.quick_subjects if quick else work.subjects) or None)
+    if len(kept) < work.documents(quick):
+        raise SystemExit(f"{data} has {len(kept)} documents for {work.label(quick)}; it needs {work.documents(quick)}")
+    requests = [prepared.requests[index] for index in kept]
+    params = next((request.params for request in requests if isinstance(request, GenerateRequest)), None)
+    return [as_json(request) for request in requests], params
 
 
-def hellaswag(row: dict[str, Any]) -> list[list[str]]:
-    stem = f"{row['activity_label']}: {row['ctx']}".replace(" [title]", ". ").replace("  ", " ")
-    return [[stem, f" {ending}"] for ending in row["endings"]]
+def chosen(groups: Sequence[str | None], size: int, subjects: int | None) -> list[int]:
+    """Places of the first `size` documents, or of the first `size` of each of the first `subjects` groups, in order."""
+    if subjects is None:
+        return list(range(min(size, len(groups))))
+    left = {group: size for group in list(dict.fromkeys(groups))[:subjects]}
+    kept = []
+    for index, group in enumerate(groups):
+        if left.get(group, 0):
+            left[group] -= 1
+            kept.append(index)
+    return kept
 
 
-def csqa_letters(row: dict[str, Any]) -> list[list[str]]:
-    lines = "".join(f"{label}. {text}\n" for label, text in zip(LETTERS, row["choices"]["text"], strict=True))
-    return [[f"Question: {row['question']}\n{lines}Answer:", f" {label}"] for label in LETTERS]
+def as_json(request: Request) -> Doc:
+    """A request of plain text, which both sides' processes read from a file."""
+    if isinstance(request, GenerateRequest):
+        return {"id": request.doc_id, "prompt": request.prompt}
+    return {"id": request.doc_id, "pairs": [list(pair) for pair in request.pairs]}
 
 
-def csqa_texts(row: dict[str, Any]) -> list[list[str]]:
-    return [[f"Question: {row['question']}\nAnswer:", f" {text}"] for text in row["choices"]["text"]]
-
-
-def mmlu(rows: Sequence[dict[str, Any]], dev: Sequence[dict[str, Any]], each: int) -> Iterable[dict[str, Any]]:
-    for subject in list(dict.fromkeys(row["subject"] for row in rows))[:6]:
-        about = f"The following are multiple choice questions (with answers) about {subject.replace('_', ' ')}.\n\n"
-        shots = "".join(f"{question(row)} {LETTERS[row['answer']]}\n\n" for row in dev if row["subject"] == subject)
-        for row in [row for row in rows if row["subject"] == subject][:each]:
-            yield {"pairs": [[f"{about}{shots}{question(row)}", f" {label}"] for label in LETTERS[:4]]}
-
-
-def question(row: dict[str, Any]) -> str:
-    lines = "".join(f"{label}. {text}\n" for label, text in zip(LETTERS, row["choices"], strict=False))
-    return f"{row['question'].strip()}\n{lines}Answer:"
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        raise SystemExit(f"{path} does not exist; --data is a folder of <task>/<split>.jsonl, see `evalkit data pull`")
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a model computes for a token: multiplications outside embeddings, layers, query width, vocabulary × width."""
-
-    weights: int
-    layers: int
-    width: int
-    projection: int
-
-
-def distinct(sequences: Iterable[Sequence[int]]) -> tuple[int, int]:
-    """Distinct prefix positions of token sequences, and the sum of their positions counted from 1."""
-    tokens = reach = 0
-    before: Sequence[int] = ()
-    for ids in sorted(set(map(tuple, sequences))):
-        shared = next((i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids)))
-        tokens += len(ids) - shared
-        reach += (len(ids) * (len(ids) + 1) - shared * (shared + 1)) // 2
-        before = ids
-    return tokens, reach
-
-
-def flops(shape: Shape, tokens: int, reach: int, asked: int) -> float:
-    """Floating-point operations of the least work: every distinct token once, vocabulary only where asked."""
-    return 2.0 * shape.weights * tokens + 4.0 * shape.layers * shape.width * reach + 2.0 * shape.projection * asked
+def as_requests(name: str, docs: Sequence[Doc], params: GenerationParams | None) -> list[Request]:
+    """The inverse of `as_json`."""
+    if params is None:
+        return [LoglikelihoodRequest(name, doc["id"], tuple((c, k) for c, k in doc["pairs"])) for doc in docs]
+    return [GenerateRequest(name, doc["id"], doc["prompt"], params) for doc in docs]
