@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from evalkit.report.table import Cell, Column, Report, Table, heading
 
+# A bar may end a line: signatures have no spaces to break at.
 _ESCAPES = {
     **{char: f"\\{char}" for char in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}\allowbreak{}", '"': r"\textquotedbl{}"},
 }
 _PREAMBLE = r"""% Put \usepackage{booktabs} and \usepackage[T1]{fontenc} in the preamble and \input this file.
 % Text beyond Latin letters needs lualatex or xelatex with a font that has the script.
