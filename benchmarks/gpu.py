@@ -16,13 +16,12 @@ import random
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from engine_ours import least, shape_of
-from engine_work import documents
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.generation import Generator, tokens_in
@@ -37,6 +36,68 @@ TYPICAL = {"hellaswag": [(50, [28] * 4)], "mmlu": [(95, [1] * 4)], "gsm8k": [(65
 SHARED = {"hellaswag": 0, "mmlu": 600, "gsm8k": 800}
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a model computes for a token: multiplications outside embeddings, layers, query width, vocabulary × width."""
+
+    weights: int
+    layers: int
+    width: int
+    projection: int
+
+
+def distinct(sequences: Iterable[Sequence[int]]) -> tuple[int, int]:
+    """Distinct prefix positions of token sequences, and the sum of their positions counted from 1."""
+    tokens = reach = 0
+    before: Sequence[int] = ()
+    for ids in sorted(set(map(tuple, sequences))):
+        shared = next((i for i, (a, b) in enumerate(zip(before, ids, strict=False)) if a != b), min(len(before), len(ids)))
+        tokens += len(ids) - shared
+        reach += (len(ids) * (len(ids) + 1) - shared * (shared + 1)) // 2
+        before = ids
+    return tokens, reach
+
+
+def flops(shape: Shape, tokens: int, reach: int, asked: int) -> float:
+    """Floating-point operations of the least work: every distinct token once, vocabulary only where asked."""
+    return 2.0 * shape.weights * tokens + 4.0 * shape.layers * shape.width * reach + 2.0 * shape.projection * asked
+
+
+def shape_of(model: Any) -> Shape:
+    config = model.config.get_text_config()
+    head = model.get_output_embeddings().weight
+    inner = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear) and m.weight is not head)
+    width = config.num_attention_heads * (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+    return Shape(inner, config.num_hidden_layers, width, head.numel())
+
+
+def least(shape: Shape, items: Sequence[WorkItem], answers: Sequence[Response]) -> float:
+    """Operations of the distinct tokens alone."""
+    if items[0].kind == "generate":
+        tokens, reach = distinct(item.prompt_ids for item in items)
+        written = sum(answer.output_tokens - 1 for answer in answers)
+        own = sum(
+            (len(item.prompt_ids) * 2 + answer.output_tokens) * (answer.output_tokens - 1) // 2
+            for item, answer in zip(items, answers, strict=True)
+        )
+        return flops(shape, tokens + written, reach + own, sum(answer.output_tokens for answer in answers))
+    tokens, reach = distinct((context + target)[:-1] for item in items for context, target in item.pairs)
+    asked = {(context + target)[: len(context) + i] for item in items for context, target in item.pairs for i in range(len(target))}
+    return flops(shape, tokens, reach, len(asked))
+
+
+def texts(data: Path, kind: str, count: int) -> list[tuple[str, list[str]]]:
+    """A document's own text and its continuations, for their lengths alone."""
+    file = {"hellaswag": "hellaswag/validation.jsonl", "mmlu": "mmlu/test.jsonl", "gsm8k": "gsm8k/test.jsonl"}[kind]
+    with (data / file).open(encoding="utf-8") as lines:
+        rows = [json.loads(line) for line, _ in zip(lines, range(count), strict=False)]
+    if kind == "hellaswag":
+        return [(row["ctx"], row["endings"]) for row in rows]
+    if kind == "mmlu":
+        return [(row["question"] + "".join(f"A. {choice}\n" for choice in row["choices"]), list(["A", "B", "C", "D"])) for row in rows]
+    return [(row["question"], []) for row in rows]
+
+
 class Ids:
     """Random ids stand for text; a stop never comes, so both sides write as much."""
 
@@ -48,12 +109,8 @@ def lengths(kind: str, data: str | None, count: int) -> list[tuple[int, list[int
     """Tokens of each document's own context and of its continuations."""
     if data is None:
         return TYPICAL[kind] * count
-    found = []
-    for doc in documents(Path(data), kind, count):
-        context = doc.get("prompt") or doc["pairs"][0][0]
-        own = max(4, len(context.encode()) // 4 - SHARED[kind])
-        found.append((own, [max(1, len(c.encode()) // 4) for _, c in doc.get("pairs", [])]))
-    return found
+    found = texts(Path(data), kind, count)
+    return [(max(4, len(own.encode()) // 4), [max(1, len(end.encode()) // 4) for end in ends]) for own, ends in found]
 
 
 def items_of(kind: str, data: str | None, count: int, vocabulary: int, new_tokens: int) -> list[WorkItem]:
