@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from evalkit.models.base import TokenIds, WorkItem
 
 MIN_HEADER = 32  # tokens: a shorter shared prefix costs less to read again than to keep
+COHORT = 512  # texts written under one plan: many times what runs at once, so that a cohort's thin end costs little
 MIN_SAVED = 256  # tokens a header must spare all its users together, for a forward pass of its own to pay
 
 
@@ -245,6 +246,16 @@ def prompt_groups(items: Sequence[WorkItem], budget: int) -> list[tuple[list[Hea
 
     visit(root, [])
     return groups
+
+
+def cohorts(items: Sequence[WorkItem], budget: int, size: int = COHORT) -> list[list[int]]:
+    """Generation items in cohorts of at most `size`, prompts that share a header side by side.
+
+    What is computed beside what depends on a cohort alone, so an interrupted run that repeats the cohort it was in
+    writes the same texts to the last letter.
+    """
+    order = [index for _, indices in prompt_groups(items, budget) for index in indices]
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def equal_batches(items: Sequence[WorkItem], budget: int) -> list[list[int]]:

@@ -130,3 +130,12 @@ def test_answers_come_as_rows_finish_and_identical_prompts_are_read_once() -> No
     order = [answer.key for batch in writer.run(items) for answer in batch]
     assert sizes[0] == 4 and sizes[1] == 4 and sizes[-1] == 1
     assert len(order) == 4 and (order == ["k0", "k2", "k3", "k1"] or len(sizes) < 30)
+
+
+def test_a_generator_left_in_the_middle_starts_afresh() -> None:
+    """Ctrl-C in a notebook, then the same model again: no text and no header of the first call is left over."""
+    model = build("Llama", TREE["Llama"], torch.float64)
+    expected = written(generator(model), prompts(1))
+    used = generator(model)
+    next(iter(used.run(prompts(0))))
+    assert written(used, prompts(1)) == expected

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from evalkit.models.base import TokenIds, WorkItem, content_key
 from evalkit.models.planning import (
     Header,
+    cohorts,
     equal_batches,
     inputs_of,
     item_tree,
@@ -142,6 +143,15 @@ def test_every_prompt_waits_once_behind_tokens_it_begins_with(items: list[WorkIt
         header = sum((part.ids for part in chain_of), ())
         assert len(header) == chain_of[-1].length
         assert all(items[i].prompt_ids[: len(header)] == header and len(items[i].prompt_ids) > len(header) for i in indices)
+
+
+@given(generation, st.integers(8, 200), st.integers(1, 9))
+@settings(deadline=None)
+def test_cohorts_hold_every_text_once_and_depend_on_the_items_alone(items: list[WorkItem], budget: int, size: int) -> None:
+    found = cohorts(items, budget, size)
+    assert sorted(index for cohort in found for index in cohort) == list(range(len(items)))
+    assert all(1 <= len(cohort) <= size for cohort in found)
+    assert cohorts(items, budget, size) == found
 
 
 def test_nothing_to_plan() -> None:

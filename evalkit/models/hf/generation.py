@@ -46,6 +46,8 @@ class Generator:
 
     def run(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
         """Answers as they finish. After an error, `in_work` names what was being written and `retreat` makes it wait again."""
+        # Nothing of an earlier call is left: headers are known by identity, and a new one may sit where an old one was.
+        self.lanes, self.kept, self.finished, self.admitting = [], {}, [], []
         self.waiting = deque((headers, deque(Row.of(items[i]) for i in indices)) for headers, indices in prompt_groups(items, self.budget))
         return self.resume()
 
@@ -124,7 +126,10 @@ class Generator:
         self.lanes.append(lane)
         self._take(lane, tokens)
         self.lanes = [lane for lane in self.lanes if lane.rows]
-        self.lanes.sort(key=lambda lane: id(lane.header))
+        seen: dict[int, int] = {}
+        for lane in self.lanes:
+            seen.setdefault(id(lane.header), len(seen))
+        self.lanes.sort(key=lambda lane: seen[id(lane.header)])
 
     # ---- a step ----
 

@@ -13,7 +13,7 @@ from evalkit.errors import ModelError
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.hf import checkpoint as ckpt
 from evalkit.models.hf.encoding import Encoder
-from evalkit.models.planning import equal_batches
+from evalkit.models.planning import cohorts, equal_batches
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
@@ -177,14 +177,20 @@ class HFModel:
             self._less_memory(f"{scorer.budget} tokens a pass")
 
     def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
-        left = list({item.key: item for item in items if item.key not in done}.values())
-        if not left:
+        distinct = list({item.key: item for item in items}.values())
+        if all(item.key in done for item in distinct):
             return
         if self._runtime.scorer.path == "plain":
-            yield from self._generate_plainly(left)
+            yield from self._generate_plainly(distinct, done)
             return
+        for cohort in cohorts(distinct, self._runtime.generator.budget):
+            rows = [distinct[index] for index in cohort]
+            if any(row.key not in done for row in rows):
+                yield from self._cohort(rows)
+
+    def _cohort(self, rows: Sequence[WorkItem]) -> Iterator[list[Response]]:
         generator = self._runtime.generator
-        answers = generator.run(left)
+        answers = generator.run(rows)
         while True:
             try:
                 yield from answers
@@ -195,13 +201,14 @@ class HFModel:
             self._less_memory(f"{generator.most} texts at once")
             answers = generator.resume()
 
-    def _generate_plainly(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
+    def _generate_plainly(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         from evalkit.models.hf.plain_generation import generate_plainly
 
         runtime = self._runtime
+        run = partial(generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos)
         for batch in equal_batches(items, PLAIN_TOKENS):
-            run = partial(generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos)
-            yield from self._halving([items[index] for index in batch], run)
+            if any(items[index].key not in done for index in batch):
+                yield from self._halving([items[index] for index in batch], run)
 
     def describe(self) -> Mapping[str, Any]:
         return {
