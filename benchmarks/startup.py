@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def start(args: argparse.Namespace) -> dict[str, float]:
     items = stage("tokenise 25 documents", lambda: model.encode(prepared.requests[:25]))
     stage("load and first answer", lambda: list(model.answer(items[:1], set())))
     stage("a second answer", lambda: list(model.answer(items[1:2], set())))
-    return {name: now - before for (_, before), (name, now) in zip(marks, marks[1:], strict=False)}
+    return {name: now - before for (_, before), (name, now) in pairwise(marks)}
 
 
 class Timed:
@@ -95,8 +96,7 @@ def runner(args: argparse.Namespace) -> dict[str, float]:
         started = time.perf_counter()
         result = run(model, [task], parts.source, limit=RUNNER_DOCUMENTS, folder=Path(folder) / "run", config=parts.config)
         whole = time.perf_counter() - started
-        stages = result.manifest["durations_s"] if "durations_s" in result.manifest else {}
-    rows = float(stages.get("prepare", 0.0))
+    rows = float(result.manifest["durations_s"]["prepare"])
     return {"engine": model.seconds, "rows and prompts": rows, "journal, scores, files": whole - model.seconds - rows}
 
 
