@@ -225,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             table.add_row(*line)
         Console().print(table)
         if args.markdown:
-            page.update(Path(args.markdown), part, "startup", HEADS[part], lines, 1)
+            page.update(Path(args.markdown), part, "startup", HEADS[part], lines)
     return 0
 
 

@@ -136,6 +136,8 @@ def test_page_keeps_lines_that_were_not_measured(of: Any, tmp_path: Path) -> Non
     assert "| W, 3 documents | float32 | 2.0 s | 6.0 s | 3.0× |" in text
     assert text.count("| V |") == 1 and "| V | float32 | 5.0 s |" in text
     assert update() == text
+    page.update(file, "engine", "engine", page.HEAD, [page.cells(row(of, "U"))])
+    assert "| U |" in file.read_text() and "| V |" not in file.read_text()
     file.write_text("no markers")
     with pytest.raises(SystemExit, match="lacks the line"):
         update(row(of))
