@@ -190,9 +190,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory-mb", type=float, help="what a process may take; default: most of what is free")
     parser.add_argument("--peer-python", help="an interpreter that has lm_eval; default: one made in the user's cache")
     parser.add_argument("--json", metavar="FILE", help="write the rows")
-    parser.add_argument("--merge", action="store_true", help="keep rows of --json FILE that are not measured now")
-    parser.add_argument("--plot", metavar="FILE", help="draw the rows (of --json FILE, when they are merged)")
-    parser.add_argument("--markdown", metavar="PAGE", help="write the table between its markers; lines not measured now stay")
+    parser.add_argument("--merge", action="store_true", help="keep rows of --json FILE and lines of --markdown PAGE that are not measured now")
+    parser.add_argument("--plot", metavar="FILE", help="draw the rows, merged ones too")
+    parser.add_argument("--markdown", metavar="PAGE", help="write the table between its markers")
     args = parser.parse_args(argv)
     args.data, args.model = str(Path(args.data).resolve()), str(Path(args.model).resolve())
     if not list(Path(args.model).glob("*.safetensors")):
@@ -247,7 +247,7 @@ def write(args: argparse.Namespace, rows: Sequence[page.Row]) -> None:
         known = json.loads(Path(args.json).read_text(encoding="utf-8")) if args.json else [row.as_json() for row in rows]
         page.plot(Path(args.plot), known)
     if args.markdown:
-        page.update(Path(args.markdown), "engine", "engine", page.HEAD, [page.cells(row) for row in rows], 2)
+        page.update(Path(args.markdown), "engine", "engine", page.HEAD, [page.cells(row) for row in rows], 2 if args.merge else 0)
 
 
 if __name__ == "__main__":

@@ -105,8 +105,11 @@ def write_json(file: Path, rows: Sequence[Row], merge: bool) -> None:
     file.write_text(json.dumps([*(kept | new).values()], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def update(page: Path, name: str, script: str, head: Sequence[str], lines: Sequence[Sequence[str]], key: int, note: str = "") -> None:
-    """Put a table between its markers on a page; old lines whose first `key` cells were not measured now stay.
+def update(page: Path, name: str, script: str, head: Sequence[str], lines: Sequence[Sequence[str]], keep: int = 0) -> None:
+    """Put a table between its markers on a page.
+
+    Args:
+        keep: old lines stay whose first so many cells are none of the new ones'; 0 keeps none.
 
     Raises:
         SystemExit: the page has no such markers.
@@ -117,10 +120,9 @@ def update(page: Path, name: str, script: str, head: Sequence[str], lines: Seque
         raise SystemExit(f"{page} lacks the line {begin!r} or {end!r} after it; put both where the table belongs")
     before, rest = text.split(begin, 1)
     old, after = rest.split(end, 1)
-    kept = {tuple(line[:key]): line for line in _lines(old) if len(line) == len(head)}
-    kept |= {tuple(line[:key]): tuple(line) for line in lines}
+    kept = {line[:keep]: line for line in _lines(old) if len(line) == len(head)} if keep else {}
+    kept |= {tuple(line[: keep or None]): tuple(line) for line in lines}
     table = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *(f"| {' | '.join(line)} |" for line in kept.values())]
-    table += ["", note] if note else []
     page.write_text(f"{before}{begin}\n" + "\n".join(table) + f"\n{end}{after}", encoding="utf-8")
 
 

@@ -96,8 +96,7 @@ def runner(args: argparse.Namespace) -> dict[str, float]:
         started = time.perf_counter()
         result = run(model, [task], parts.source, limit=RUNNER_DOCUMENTS, folder=Path(folder) / "run", config=parts.config)
         whole = time.perf_counter() - started
-        stages = result.manifest.get("durations_s", {})
-    rows = float(stages.get("prepare", 0.0))
+    rows = float(result.manifest["durations_s"]["prepare"])
     return {"engine": model.seconds, "rows and prompts": rows, "journal, scores, files": whole - model.seconds - rows}
 
 
@@ -226,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             table.add_row(*line)
         Console().print(table)
         if args.markdown:
-            page.update(Path(args.markdown), part, "startup", HEADS[part], lines, 1)
+            page.update(Path(args.markdown), part, "startup", HEADS[part], lines)
     return 0
 
 
