@@ -28,7 +28,7 @@ demo: setup
 	$(BIN)/evalkit run suite=demo model=smollm2_135m
 
 test: lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

