@@ -190,7 +190,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--memory-mb", type=float, help="what a process may take; default: most of what is free")
     parser.add_argument("--peer-python", help="an interpreter that has lm_eval; default: one made in the user's cache")
     parser.add_argument("--json", metavar="FILE", help="write the rows")
-    parser.add_argument("--merge", action="store_true", help="keep rows of --json FILE and lines of --markdown PAGE that are not measured now")
+    parser.add_argument("--merge", action="store_true", help="keep what --json FILE and --markdown PAGE have and this run has not")
     parser.add_argument("--plot", metavar="FILE", help="draw the rows, merged ones too")
     parser.add_argument("--markdown", metavar="PAGE", help="write the table between its markers")
     args = parser.parse_args(argv)
