@@ -151,7 +151,7 @@ def plot(file: Path, rows: Sequence[dict[str, Any]]) -> None:
 
     dtypes = list(dict.fromkeys(row["dtype"] for row in rows))
     size = 1 + 0.75 * max(sum(row["dtype"] == dtype for row in rows) for dtype in dtypes)
-    figure, panels = plt.subplots(1, len(dtypes), figsize=(5.4 * len(dtypes) + 1.5, size), squeeze=False, sharex=True, layout="constrained")
+    figure, panels = plt.subplots(1, len(dtypes), figsize=(5.4 * len(dtypes) + 1.5, size), squeeze=False, layout="constrained")
     for panel, dtype in zip(panels[0], dtypes, strict=True):
         _panel(panel, dtype, [row for row in rows if row["dtype"] == dtype and row["ratio_limit"] is not None])
     handles, labels = panels[0][0].get_legend_handles_labels()
@@ -169,8 +169,7 @@ def _panel(panel: Any, dtype: str, rows: Sequence[dict[str, Any]]) -> None:
         panel.bar_label(bars, [f"{value:.1f}" if value else "not measured" for value in values], padding=3, fontsize=8)
     panel.axvline(1, color="#d55e00", linewidth=1.2, label="the machine's limit")
     panel.set_yticks(places, [row["work"].replace(", ", "\n", 1) for row in rows], fontsize=8)
-    panel.set_xscale("log")
-    panel.set_xlim(0.8, max([4.0, *ours, *peer]) * 1.6)
-    panel.set_xlabel("time ÷ limit (log scale, shorter is faster)", fontsize=9)
+    panel.set_xlim(0, max([4.0, *ours, *peer]) * 1.15)
+    panel.set_xlabel("time ÷ limit (shorter is faster)", fontsize=9)
     panel.set_title(dtype, fontsize=10)
     panel.spines[["top", "right"]].set_visible(False)
