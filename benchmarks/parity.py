@@ -56,7 +56,7 @@ class Request:
 def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
     """The sizes `docs/parity.md` reports."""
     if task.startswith("flores_in_"):
-        return Request(task, 10 * len(languages), len(languages), tuple(languages), 128)
+        return Request(task, 20 * len(languages), len(languages), tuple(languages), 128)
     if task == "mmlu":
         with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
             subjects = len({json.loads(line)["subject"] for line in lines})
