@@ -95,6 +95,10 @@ class PassAtK:
     def _one(self, scores: Sequence[SampleScore]) -> Summary:
         values = [s.value for s in scores if s.value is not None]
         stderr, ci = self._bootstrap(values) if len(values) > 1 else (None, None)
+        method = f"bootstrap-{self.resamples}" if ci else "none"
+        if ci and set(values) in ({0.0}, {1.0}):
+            # Drawn again and again, equal problems stay equal: an interval of no width would claim certainty.
+            ci, method = stats.wilson(sum(values), len(values)), "wilson"
         samples = sorted({int(s.stats[1]) for s in scores if s.value is not None and len(s.stats) > 1})
         limits = self.sandbox.limits
         asked = [
@@ -110,7 +114,7 @@ class PassAtK:
             ci=ci,
             n=len(values),
             n_not_measured=len(scores) - len(values),
-            signature="|".join([self.name, *asked, f"ci:bootstrap-{self.resamples}" if ci else "ci:none", VERSION]),
+            signature="|".join([self.name, *asked, f"ci:{method}", VERSION]),
             higher_is_better=self.higher_is_better,
         )
 

@@ -79,3 +79,10 @@ def test_settings_and_rows_that_do_not_fit() -> None:
 def test_a_table_says_when_there_was_no_sandbox() -> None:
     assert PassAtK(1, POOL).notes == ()
     assert "WITHOUT a sandbox" in PassAtK(1, unsafe_pool()).notes[0]
+
+
+def test_no_pass_at_all_is_not_certainty() -> None:
+    docs = [problem(name) for name in "abcd"]
+    summary = PassAtK(1, POOL).summarize(PassAtK(1, POOL).score_all(docs, {doc.id: answers("    return None\n") for doc in docs}))
+    assert summary.value == 0.0 and summary.ci is not None and summary.ci[0] == 0.0 and summary.ci[1] > 0.3
+    assert "ci:wilson" in summary.signature
