@@ -116,6 +116,8 @@ def _text(prompt: Any) -> str:
 def _preview(value: Any) -> str | None:
     if value is None:
         return None
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "outcome" in value[0]:
+        value = ", ".join(str(one["outcome"]) for one in value)  # programs that were run
     text = " ".join((value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).split())
     return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
 

@@ -167,12 +167,21 @@ const answers = (sample) => {
   return nodes;
 };
 
+// Programs that were run, as pass@k leaves them: program, outcome, message.
+const ran = (value) => Array.isArray(value) && value.length > 0 && value[0] !== null && value[0].program !== undefined;
+const extracted = (value) => (ran(value) ? `${value.filter((one) => one.outcome === "passed").length} of ${value.length} passed` : shown(value));
+
+const programs = (sample) => {
+  const found = Object.values(sample.scores).map((score) => score.prediction).find(ran) ?? [];
+  return found.flatMap((one, place) => text(`Program ${place + 1}: ${[one.outcome, one.message].filter(Boolean).join(", ")}`, one.program));
+};
+
 const verdicts = (sample) => {
   const rows = Object.entries(sample.scores).map(([name, score]) =>
-    make("tr", {}, ...[name, score.value === null ? "not measured" : String(Math.round(score.value * 1e4) / 1e4), shown(score.prediction), (score.flags ?? []).join(", ")]
+    make("tr", {}, ...[name, score.value === null ? "not measured" : String(Math.round(score.value * 1e4) / 1e4), extracted(score.prediction), (score.flags ?? []).join(", ")]
       .map((value, place) => make("td", { className: place === 1 ? "" : "left", textContent: value }))));
   const head = make("tr", {}, ...["metric", "score", "extracted", "remarks"].map((title, place) => make("th", { className: place === 1 ? "" : "left", textContent: title })));
-  return [make("h4", { textContent: "Scores" }), make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))];
+  return [make("h4", { textContent: "Scores" }), make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)), ...programs(sample)];
 };
 
 const showSample = async (run, task, i) => {

@@ -156,6 +156,22 @@ def test_text_is_text(page: Any) -> None:
     assert "<script>document.title='broken'</script></script><b>&amp;" in sample(page) and "broken" not in page.title
 
 
+def test_programs_show_with_outcome_and_message(browser: Any, make_run: Callable[..., RunResult], tmp_path: Path) -> None:
+    ran = [
+        {"program": "def f(): return 1", "outcome": "passed", "message": ""},
+        {"program": "def f(): 1/0", "outcome": "failed", "message": "no"},
+    ]
+    score = {"value": 0.5, "prediction": ran, "flags": []}
+    run = make_run(
+        "code", [True], [{"task": "sky", "doc": "test/0", "prompt": "p", "target": "t", "responses": [], "scores": {"acc": score}}]
+    )
+    assert run.path
+    write_page(build([run], load_card()), [load_run(run.path)], tmp_path / "code.html")
+    open_page(browser, tmp_path / "code.html", "#sample/0/sky/test%2F0")
+    until(browser, "return document.getElementById('sample').innerText.includes('Program 2: failed, no')")
+    assert "def f(): 1/0" in sample(browser) and "1 of 2 passed" in sample(browser) and "passed, failed" in rows(browser)[0]
+
+
 def test_a_link_opens_its_sample(page: Any) -> None:
     path = Path(page.current_url.removeprefix("file://").partition("#")[0])
     open_page(page, path, "#sample/1/speech/ta%2F0")
