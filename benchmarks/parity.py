@@ -1,6 +1,6 @@
 """evalkit beside lm-evaluation-harness: the same weights and rows, compared sample by sample.
 
-    python benchmarks/parity.py --data ../shared/data --model FOLDER [--tasks hellaswag mmlu] [--limit 200] [--json FILE]
+    python benchmarks/parity.py --data DIR --model FOLDER [--tasks hellaswag mmlu] [--limit 200] [--json FILE]
 
 Both sides run in processes of their own: the peer in an environment this script makes once in the user's cache
 (`--peer-python` uses another), evalkit through its command line as any user would. `--data` is laid out as
