@@ -17,8 +17,8 @@ import torch
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.forward import Forward, State
 from evalkit.models.hf.lanes import ROOM, Lane, LaneAttention
-from evalkit.models.hf.projection import CHUNK
-from evalkit.models.hf.rows import Row, choose
+from evalkit.models.hf.projection import WHOLE_ROWS
+from evalkit.models.hf.rows import Row, draw
 from evalkit.models.planning import Header, prompt_groups
 from evalkit.types import Response
 
@@ -92,7 +92,7 @@ class Generator:
             wave: list[Row] = []
             longest, fresh = 0, 0
             while rows and len(wave) < free:
-                size = len(rows[0].read) - start
+                size = rows[0].length - start
                 longest = max(longest, size)
                 over = held + (len(wave) + 1) * (longest + ROOM) > self.room or fresh + size > self.budget
                 if over and (wave or self.lanes):
@@ -137,7 +137,7 @@ class Generator:
         self._make_room()
         rows = [row for lane in self.lanes for row in lane.rows]
         self.attention.use(self.lanes)
-        hidden = self.forward.hidden(self.attention, [row.ids[-1] for row in rows], [len(row.read) - 1 for row in rows])
+        hidden = self.forward.hidden(self.attention, [row.ids[-1] for row in rows], [row.length - 1 for row in rows])
         tokens = self._choose(hidden, rows)
         at = 0
         for lane in self.lanes:
@@ -154,10 +154,15 @@ class Generator:
                 lane.remove(index)
 
     def _choose(self, hidden: torch.Tensor, rows: Sequence[Row]) -> list[int]:
-        tokens: list[int] = []
-        for at in range(0, len(rows), CHUNK):
-            tokens.extend(choose(self.forward.projection.logits(hidden[at : at + CHUNK]), rows[at : at + CHUNK]))
-        return tokens
+        """The next token of every row: the most likely one, or a draw from the row's own generator."""
+        projection = self.forward.projection
+        drawn = [place for place, row in enumerate(rows) if row.generator is not None]
+        tokens = projection.best(hidden).tolist() if len(drawn) < len(rows) else [0] * len(rows)
+        for at in range(0, len(drawn), WHOLE_ROWS):
+            part = drawn[at : at + WHOLE_ROWS]
+            for place, logits in zip(part, projection.logits(hidden[part]), strict=True):
+                tokens[place] = draw(logits, rows[place])
+        return [int(token) for token in tokens]
 
     # ---- memory ----
 

@@ -12,6 +12,8 @@ import torch
 from evalkit.models.base import TokenIds, WorkItem
 from evalkit.types import GenerationParams, Response
 
+FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
+
 
 @dataclass(slots=True, eq=False)
 class Row:
@@ -30,6 +32,11 @@ class Row:
     def read(self) -> TokenIds:
         """The prompt and everything written so far."""
         return (*self.item.prompt_ids, *self.ids)
+
+    @property
+    def length(self) -> int:
+        """Tokens of `read`."""
+        return len(self.item.prompt_ids) + len(self.ids)
 
     def add(self, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
         """Add a token; the finished answer, or None while the row goes on."""
@@ -63,7 +70,7 @@ class Row:
 def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
     """The next token of every row: the most likely one, or a draw from the row's own generator."""
     best: list[int] = logits.argmax(-1).tolist()
-    return [_draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
+    return [draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
 
 
 def cut_at_stops(text: str, stops: Sequence[str]) -> str:
@@ -80,10 +87,22 @@ def _generator(item: WorkItem) -> torch.Generator | None:
     return torch.Generator().manual_seed(seed)
 
 
-def _draw(logits: torch.Tensor, row: Row) -> int:
+def draw(logits: torch.Tensor, row: Row) -> int:
+    """A token from (vocabulary,) logits at the row's temperature, of the most likely ones that together reach its top_p."""
     probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
-    if row.params.top_p < 1:
-        ordered, order = probabilities.sort(descending=True)
-        outside = ordered.cumsum(0) - ordered >= row.params.top_p
-        probabilities[order[outside]] = 0.0
-    return int(torch.multinomial(probabilities, 1, generator=row.generator))
+    if row.params.top_p >= 1:
+        return int(torch.multinomial(probabilities, 1, generator=row.generator))
+    likely, order = _most_likely(probabilities, row.params.top_p)
+    return int(order[torch.multinomial(likely, 1, generator=row.generator)])
+
+
+def _most_likely(probabilities: torch.Tensor, mass: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The fewest tokens whose probabilities reach `mass`, most likely first, and which they are."""
+    size = FEW
+    while True:
+        size = min(size, len(probabilities))
+        likely, order = probabilities.topk(size)
+        inside = likely.cumsum(0) - likely < mass
+        if size == len(probabilities) or not inside[-1]:
+            return likely[inside], order[inside]
+        size *= 8
