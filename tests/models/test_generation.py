@@ -47,8 +47,8 @@ def prompts(seed: int = 0) -> list[WorkItem]:
     return items
 
 
-def generator(model: Any, room: int = 4000, budget: int = 256, most: int = 8) -> Generator:
-    return Generator(Forward(model), Spelled(), END, room=room, budget=budget, most=most)
+def generator(model: Any, room: int = 4000, budget: int = 256, most: int = 8, fill: int = 32) -> Generator:
+    return Generator(Forward(model), Spelled(), END, room=room, budget=budget, most=most, fill=fill)
 
 
 def written(generator: Generator, items: list[WorkItem]) -> dict[str, Response]:
@@ -101,10 +101,10 @@ def test_room_company_and_order_change_nothing(name: str) -> None:
     items = prompts()
     expected = written(generator(model), items)
     assert len({expected[f"s{i}"].text for i in range(4)}) > 1
-    for room, budget, most in ((300, 50, 22), (1, 1000, 5), (10**6, 17, 64), (500, 1000, 1)):
+    for room, budget, most, fill in ((300, 50, 22, 0), (1, 1000, 5, 7), (10**6, 17, 64, 400), (500, 1000, 1, 3)):
         shuffled = items[:]
         random.Random(room).shuffle(shuffled)
-        assert written(generator(model, room, budget, most), shuffled) == expected
+        assert written(generator(model, room, budget, most, fill), shuffled) == expected
 
 
 def test_what_is_held_stays_within_the_room() -> None:
@@ -125,7 +125,7 @@ def test_answers_come_as_rows_finish_and_identical_prompts_are_read_once() -> No
     ]
     sizes: list[int] = []
     model.register_forward_pre_hook(lambda _, __, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True)
-    writer = generator(model)
+    writer = generator(model, fill=0)
     sizes.clear()
     order = [answer.key for batch in writer.run(items) for answer in batch]
     assert sizes[0] == 4 and sizes[1] == 4 and sizes[-1] == 1
@@ -139,3 +139,21 @@ def test_a_generator_left_in_the_middle_starts_afresh() -> None:
     used = generator(model)
     next(iter(used.run(prompts(0))))
     assert written(used, prompts(1)) == expected
+
+
+def test_a_text_that_repeats_itself_takes_fewer_steps() -> None:
+    model = build("Gemma3Text", TREE["Gemma3Text"], torch.float64)
+    loop = tuple(range(5, 12)) * 4
+    items = [WorkItem(f"l{n}", "t", str(n), 0, "generate", prompt_ids=loop[n:], params=GenerationParams(60)) for n in range(3)]
+    steps: list[int] = []
+    model.register_forward_pre_hook(lambda _, __, kwargs: steps.append(kwargs["input_ids"].numel()), with_kwargs=True)
+    texts, counts, most = [], [], []
+    for fill in (0, 3, 40):
+        writer = generator(model, fill=fill)
+        steps.clear()
+        texts.append(written(writer, items))
+        counts.append(len(steps))
+        most.append(max(steps[1:]))
+    assert texts[1:] == texts[:1] * 2
+    assert counts[0] == counts[1] == 60 and counts[2] < 40
+    assert most[:2] == [3, 3] and 3 < most[2] <= 40

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.hf.drafts import share_out
 from evalkit.models.hf.forward import Forward, State
 from evalkit.models.hf.lanes import ROOM, Lane, LaneAttention
 from evalkit.models.hf.projection import WHOLE_ROWS
@@ -32,11 +34,12 @@ class Generator:
         room: tokens whose keys and values may be held at once.
         budget: tokens a prefill pass may read.
         most: rows written at once.
+        fill: tokens a step may read, its rows' drafts included; 0 drafts nothing.
     """
 
-    def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int) -> None:
+    def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int, fill: int) -> None:
         self.forward, self.tokenizer, self.eos = forward, tokenizer, eos
-        self.room, self.budget, self.most = room, budget, most
+        self.room, self.budget, self.most, self.fill = room, budget, most, fill
         self.attention = LaneAttention()
         self.lanes: list[Lane] = []
         self.kept: dict[int, State] = {}
@@ -123,8 +126,9 @@ class Generator:
         lane = Lane(wave, [len(tail) for tail in tails], state, [places[tail] for tail in tails], header, chain_of)
         tokens = self._choose(hidden[torch.tensor([places[tail] + len(tail) - 1 for tail in tails], device=hidden.device)], wave)
         self.admitting = []
+        lane.lengths = [length - 1 for length in lane.lengths]  # `_take` counts a token that was read, and the last one has been
         self.lanes.append(lane)
-        self._take(lane, tokens)
+        self._take(lane, tokens, [[] for _ in wave])
         self.lanes = [lane for lane in self.lanes if lane.rows]
         seen: dict[int, int] = {}
         for lane in self.lanes:
@@ -134,24 +138,42 @@ class Generator:
     # ---- a step ----
 
     def _step(self) -> None:
+        """Every row reads its last token and the draft behind it, and keeps what it would have written itself."""
         self._make_room()
         rows = [row for lane in self.lanes for row in lane.rows]
+        drafts = self._drafts(rows)
+        at = 0
+        for lane in self.lanes:
+            lane.open([1 + len(draft) for draft in drafts[at : at + len(lane.rows)]], self.forward.model.device)
+            at += len(lane.rows)
         self.attention.use(self.lanes)
-        hidden = self.forward.hidden(self.attention, [row.ids[-1] for row in rows], [row.length - 1 for row in rows])
-        tokens = self._choose(hidden, rows)
+        ids = [token for row, draft in zip(rows, drafts, strict=True) for token in (row.ids[-1], *draft)]
+        positions = [row.length - 1 + step for row, draft in zip(rows, drafts, strict=True) for step in range(1 + len(draft))]
+        hidden = self.forward.hidden(self.attention, ids, positions)
+        tokens: Sequence[int] = self._choose(hidden, [row for row, draft in zip(rows, drafts, strict=True) for _ in range(1 + len(draft))])
         at = 0
         for lane in self.lanes:
             count = len(lane.rows)
-            self._take(lane, tokens[at : at + count])
+            tokens = self._take(lane, tokens, drafts[at : at + count])
             at += count
         self.lanes = [lane for lane in self.lanes if lane.rows]
 
-    def _take(self, lane: Lane, tokens: Sequence[int]) -> None:
+    def _drafts(self, rows: Sequence[Row]) -> list[list[int]]:
+        """What each row may write next, within the tokens a step reads at little more than the cost of one."""
+        drafts = [row.draft() for row in rows]
+        sizes = share_out(drafts, self.fill - len(rows))
+        return [draft[:size] for draft, size in zip(drafts, sizes, strict=True)]
+
+    def _take(self, lane: Lane, tokens: Sequence[int], drafts: Sequence[Sequence[int]]) -> Sequence[int]:
+        """Give a lane's rows what was chosen for them; returns what is left of `tokens`."""
+        firsts = list(accumulate((1 + len(draft) for draft in drafts), initial=0))
         for index in reversed(range(len(lane.rows))):
-            answer = lane.rows[index].add(tokens[index], self.tokenizer, self.eos)
+            answer, kept = lane.rows[index].take(tokens[firsts[index] :], drafts[index], self.tokenizer, self.eos)
+            lane.lengths[index] += kept
             if answer is not None:
                 self.finished.append(answer)
                 lane.remove(index)
+        return tokens[firsts[-1] :]
 
     def _choose(self, hidden: torch.Tensor, rows: Sequence[Row]) -> list[int]:
         """The next token of every row: the most likely one, or a draw from the row's own generator."""

@@ -1,8 +1,8 @@
 """Keys and values of texts being written, and the attention that reads them.
 
-A lane holds rows that were admitted together. Their keys and values end in the same column, so a
-step appends one column, a sliding window is a slice, and a finished row's place is taken by the
-last one. What the rows' prompts share stays outside, in the header's state, stored and read once.
+A lane holds rows that were admitted together. A step appends to every row its last token and the draft behind it; what the model
+would not have written itself is overwritten by the next step. A finished row's place is taken by the last one. What the rows'
+prompts share stays outside, in the header's state, stored and read once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold
+from evalkit.models.hf.drafts import LONGEST
 from evalkit.models.hf.forward import State
 from evalkit.models.hf.rows import Row
 from evalkit.models.planning import Header
@@ -23,7 +24,7 @@ ROOM = 32  # columns allocated ahead
 
 
 class Lane:
-    """Rows with a common header, right-aligned over columns of keys and values.
+    """Rows with a common header over columns of keys and values, left-aligned.
 
     Args:
         rows: the texts; row i has read `lengths[i]` tokens behind the header.
@@ -31,94 +32,130 @@ class Lane:
         places: row i's tokens are `places[i] .. places[i] + lengths[i]` of the pack.
         header: the shared header's keys and values; empty without one.
         headers: the chain of headers it stands for.
+
+    Attributes:
+        lengths: columns of each row that hold tokens of its text.
+        counts: tokens of each row in the coming step.
     """
 
     def __init__(
         self, rows: Sequence[Row], lengths: Sequence[int], state: State, places: Sequence[int], header: State, headers: list[Header]
     ) -> None:
-        self.rows = list(rows)
+        self.rows, self.lengths = list(rows), list(lengths)
+        self.counts: list[int] = []
         self.header, self.headers, self.start = header, headers, headers[-1].length
-        self.used = max(lengths)
-        self.starts = [self.used - length for length in lengths]
-        columns = torch.arange(self.used)
-        index = torch.tensor(places)[:, None] + (columns[None] - torch.tensor(self.starts)[:, None]).clamp(min=0)
+        columns = torch.arange(max(lengths))[None]
+        index = torch.tensor(places)[:, None] + torch.minimum(columns, torch.tensor(lengths)[:, None] - 1)
         self.buffers = {layer: [_gathered(states[0], index, ROOM) for states in pair] for layer, pair in state.items()}
-        self._masks: dict[int, torch.Tensor | None] = {}
+        self._masks: dict[tuple[int, int], torch.Tensor | None] = {}
+
+    @property
+    def columns(self) -> int:
+        """Columns a row has."""
+        return int(next(iter(self.buffers.values()))[0].shape[2])
 
     @property
     def capacity(self) -> int:
-        rows, _, columns, _ = next(iter(self.buffers.values()))[0].shape
-        return rows * columns
+        """Tokens whose keys and values are held."""
+        return int(next(iter(self.buffers.values()))[0].shape[0]) * self.columns
 
     @property
     def needed(self) -> int:
         """Tokens held after the next step."""
-        buffer = next(iter(self.buffers.values()))[0]
-        return self.capacity if self.used < buffer.shape[2] else len(self.rows) * (self.used - min(self.starts) + ROOM)
+        return self.capacity if self._fits() else len(self.rows) * (max(self.lengths) + ROOM)
 
-    def open_column(self) -> None:
-        """Make room for a token a row; leading columns and rows that nobody uses are dropped on the way."""
-        if self.used == next(iter(self.buffers.values()))[0].shape[2]:
-            lead, count = min(self.starts), len(self.rows)
+    def open(self, counts: Sequence[int], device: Any) -> None:
+        """Make room for a step that reads `counts[i]` tokens of row i, and say where they go; rows that nobody uses are dropped."""
+        if not self._fits():
+            used, count = max(self.lengths), len(self.rows)
             for pair in self.buffers.values():
                 for place, old in enumerate(pair):
-                    pair[place] = old.new_empty((count, old.shape[1], self.used - lead + ROOM, old.shape[3]))
-                    pair[place][:, :, : self.used - lead] = old[:count, :, lead : self.used]
-            self.used -= lead
-            self.starts = [start - lead for start in self.starts]
-        self.used += 1
-        self._masks = {}
+                    # Zeros, for a column that is masked takes part with weight 0, which no infinity survives.
+                    pair[place] = old.new_zeros((count, old.shape[1], used + ROOM, old.shape[3]))
+                    pair[place][:, :, :used] = old[:count, :, :used]
+        self.counts, self._masks = list(counts), {}
+        self._row = torch.tensor([row for row, count in enumerate(counts) for _ in range(count)], device=device)
+        self._step = torch.tensor([step for count in counts for step in range(count)], device=device)
+        self._length = torch.tensor(self.lengths, device=device)
+        self._column = self._length[self._row] + self._step
+        self._even = max(counts) == 1 and min(self.lengths) == max(self.lengths)
+        firsts = torch.tensor([sum(counts[:row]) for row in range(len(counts))], device=device)
+        steps = torch.arange(max(counts), device=device)[None]
+        self._grid = torch.minimum(steps, torch.tensor(counts, device=device)[:, None] - 1)  # (rows, most tokens of a row)
+        self._gather = firsts[:, None] + self._grid
+
+    @property
+    def depths(self) -> list[int]:
+        """Distance below the header of every token of the step."""
+        return [length + step for length, count in zip(self.lengths, self.counts, strict=True) for step in range(count)]
 
     def append(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
-        """Write the open column: (rows, kv heads, width) each."""
+        """Write the step's keys and values: (kv heads, tokens, width) each."""
         for buffer, states in zip(self.buffers[layer], (key, value), strict=True):
-            buffer[: len(self.rows), :, self.used - 1] = states
+            if self._even:
+                buffer[: len(self.rows), :, self.lengths[0]] = states.transpose(0, 1)
+            else:
+                buffer[self._row, :, self._column] = states.transpose(0, 1)
+
+    def in_rows(self, states: torch.Tensor) -> torch.Tensor:
+        """(heads, tokens, width) of the step to (rows, heads, most tokens of a row, width)."""
+        return states.transpose(0, 1)[:, :, None] if max(self.counts) == 1 else states[:, self._gather].transpose(0, 1)
+
+    def in_line(self, states: torch.Tensor) -> torch.Tensor:
+        """The inverse: (rows, heads, most, …) to (tokens, heads, …)."""
+        return states[:, :, 0] if max(self.counts) == 1 else states[self._row, :, self._step]
 
     def view(self, layer: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-        first = self._first(window)
+        """Keys and values that some token of the step may look at: (rows, kv heads, columns, width) each."""
+        first, last = self._span(window)
         key, value = self.buffers[layer]
-        return key[: len(self.rows), :, first : self.used], value[: len(self.rows), :, first : self.used]
+        return key[: len(self.rows), :, first:last], value[: len(self.rows), :, first:last]
 
     def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
-        """(rows, 1, groups, columns) additive mask of the columns before a row's first token; None when there are none."""
-        first = self._first(window)
-        if first not in self._masks:
-            starts = torch.tensor(self.starts, device=like.device) - first
-            outside = torch.arange(self.used - first, device=like.device)[None] < starts[:, None]
-            mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
-            self._masks[first] = mask[:, None, None].expand(-1, 1, groups, -1).contiguous() if max(self.starts) > first else None
-        return self._masks[first]
+        """(rows, 1, groups × most tokens of a row, columns) additive mask; None when all see all."""
+        if (window, groups) not in self._masks:
+            self._masks[window, groups] = None if self._even else self._mask(*self._span(window), window, groups, like)
+        return self._masks[window, groups]
+
+    def _mask(self, first: int, last: int, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
+        columns = torch.arange(first, last, device=like.device)
+        distance = (self._length[:, None] + self._grid)[:, :, None] - columns
+        outside = (distance < 0) | (distance >= window)
+        mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
+        return mask.repeat(1, groups, 1)[:, None]
 
     def remove(self, index: int) -> None:
         """Take a row out; the last one moves into its place."""
         last = len(self.rows) - 1
         if index != last:
+            used = self.lengths[last]
             for pair in self.buffers.values():
                 for buffer in pair:
-                    buffer[index, :, : self.used] = buffer[last, :, : self.used]
-        self.rows[index], self.starts[index] = self.rows[last], self.starts[last]
+                    buffer[index, :, :used] = buffer[last, :, :used]
+        self.rows[index], self.lengths[index] = self.rows[last], self.lengths[last]
         self.rows.pop()
-        self.starts.pop()
+        self.lengths.pop()
 
-    def _first(self, window: int) -> int:
-        return max(min(self.starts), self.used - window)
+    def _fits(self) -> bool:
+        return max(self.lengths) + 1 + LONGEST <= self.columns
+
+    def _span(self, window: int) -> tuple[int, int]:
+        return max(0, min(self.lengths) + 1 - window), max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
 
 
 def _gathered(states: torch.Tensor, index: torch.Tensor, room: int) -> torch.Tensor:
     rows, columns = index.shape
-    buffer = states.new_empty((rows, states.shape[0], columns + room, states.shape[2]))
+    buffer = states.new_zeros((rows, states.shape[0], columns + room, states.shape[2]))
     buffer[:, :, :columns] = states[:, index.to(states.device)].transpose(0, 1)
     return buffer
 
 
 class LaneAttention:
-    """The attention function of a decoding step: one token a row, lane after lane in one row of tokens."""
+    """The attention function of a step: each row's tokens, row after row and lane after lane in one row of tokens."""
 
     def use(self, lanes: Sequence[Lane]) -> None:
-        """Describe the next forward pass; lanes under one header come one after another."""
+        """Describe the next forward pass; lanes are open, and those under one header come one after another."""
         self.lanes = lanes
-        for lane in lanes:
-            lane.open_column()
         self._header_masks: dict[tuple[int, int, int], Masked | None] = {}
 
     def __call__(
@@ -131,7 +168,7 @@ class LaneAttention:
         merged = []
         for header, run in groupby(self.lanes, key=lambda lane: id(lane.header)):
             lanes = list(run)
-            end = at + sum(len(lane.rows) for lane in lanes)
+            end = at + sum(sum(lane.counts) for lane in lanes)
             part: Attended = out[:, :, at:end], lse[:, :, at:end]
             if module.layer_idx in lanes[0].header:
                 masked = self._mask(header, lanes, rule.window, query, groups)
@@ -142,16 +179,16 @@ class LaneAttention:
         return torch.cat(merged, 2).transpose(1, 2), None
 
     def _local(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule, groups: int) -> Attended:
-        """Every row over its own columns: (1, heads, rows, width) and its log-sum-exp."""
+        """Every token over its row's own columns: (1, heads, tokens, width) and its log-sum-exp."""
         outs, sums, at = [], [], 0
         for lane in self.lanes:
-            end = at + len(lane.rows)
-            lane.append(layer, key[0, :, at:end].transpose(0, 1), value[0, :, at:end].transpose(0, 1))
+            end = at + sum(lane.counts)
+            lane.append(layer, key[0, :, at:end], value[0, :, at:end])
             keys, values = lane.view(layer, rule.window)
-            rows = query[0, :, at:end].transpose(0, 1)[:, :, None]
+            rows = lane.in_rows(query[0, :, at:end])
             out, lse = attend(fold(rows, groups), keys, values, lane.mask(rule.window, groups, query), rule)
-            outs.append(unfold(out, groups)[:, :, 0])
-            sums.append(unfold(lse[..., None], groups)[:, :, 0, 0])
+            outs.append(lane.in_line(unfold(out, groups)))
+            sums.append(lane.in_line(unfold(lse[..., None], groups)[..., 0]))
             at = end
         return torch.cat(outs).transpose(0, 1)[None], torch.cat(sums).transpose(0, 1)[None]
 
@@ -159,6 +196,6 @@ class LaneAttention:
         if window >= WIDE:
             return None
         if (header, window, groups) not in self._header_masks:
-            depths = torch.tensor([lane.used - 1 - start for lane in lanes for start in lane.starts], device=query.device)
+            depths = torch.tensor([depth for lane in lanes for depth in lane.depths], device=query.device)
             self._header_masks[header, window, groups] = header_mask(depths, lanes[0].start, window, query.dtype, groups)
         return self._header_masks[header, window, groups]

@@ -20,8 +20,9 @@ log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
 DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
-CPU_BYTES, GPU_BYTES = 3 << 28, 16 << 30  # keys and values of texts being written: 0.75 GB, 16 GB
+CPU_BYTES, GPU_BYTES = 1 << 30, 16 << 30  # keys and values of texts being written: 1 GB, 16 GB
 CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
+CPU_FILL, GPU_FILL = 96, 512  # tokens of a step, drafts included: below, weights cost more to fetch than to multiply by
 PLAIN_TOKENS = 8192  # of a batch on the plain path
 SMALLEST = 16  # tokens a pass: below this, less at once frees nothing
 
@@ -145,6 +146,7 @@ class HFModel:
             room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
+            fill=GPU_FILL if gpu else CPU_FILL,
         )
         return Runtime(model, scorer, generator, pad, frozenset(ends))
 

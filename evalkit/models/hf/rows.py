@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import torch
 
 from evalkit.models.base import TokenIds, WorkItem
+from evalkit.models.hf.drafts import Drafter
 from evalkit.types import GenerationParams, Response
 
 FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
@@ -23,6 +25,7 @@ class Row:
     params: GenerationParams
     generator: torch.Generator | None
     ids: list[int] = field(default_factory=list)
+    drafter: Drafter | None = None
 
     @classmethod
     def of(cls, item: WorkItem) -> Row:
@@ -38,10 +41,36 @@ class Row:
         """Tokens of `read`."""
         return len(self.item.prompt_ids) + len(self.ids)
 
+    def draft(self) -> list[int]:
+        """Tokens it may write next; none for a sample, whose draws must not be guessed at, and none past its limit."""
+        if self.generator is not None:
+            return []
+        if self.drafter is None:
+            self.drafter = Drafter(self.read)
+        return self.drafter.draft()[: self.params.max_new_tokens - len(self.ids) - 1]
+
+    def take(self, tokens: Sequence[int], draft: Sequence[int], tokenizer: Any, eos: frozenset[int]) -> tuple[Response | None, int]:
+        """Add what was chosen after the last token and after each token of a draft, as far as the draft is what was chosen.
+
+        Returns:
+            The finished answer, or None while the row goes on; how many tokens were added.
+        """
+        answer, added = None, 0
+        for token, guess in zip_longest(tokens[: 1 + len(draft)], draft):
+            answer = self.add(token, tokenizer, eos)
+            added += 1
+            if answer is not None or token != guess:
+                break
+        if self.drafter is not None:
+            self.drafter.judge(len(draft), added - 1)
+        return answer, added
+
     def add(self, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
         """Add a token; the finished answer, or None while the row goes on."""
         ended = token in eos
         self.ids.append(token)
+        if self.drafter is not None:
+            self.drafter.add(token)
         full = len(self.ids) >= self.params.max_new_tokens
         if not (ended or full or self._may_stop(tokenizer)):
             return None
