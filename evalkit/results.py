@@ -27,6 +27,7 @@ class TaskResult:
         notes: lines for under the table (protocol choices, assumptions, warnings).
         card_row: name of the published row this is another form of; empty when it is the row of its own name, or none.
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
+        measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
     """
 
     task: str
@@ -44,6 +45,7 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
     card_row: str = ""
+    measured_by: str = ""
 
     @property
     def score(self) -> Summary:

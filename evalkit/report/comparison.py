@@ -170,7 +170,17 @@ def _published(cell: PublishedCell, notes: Footnotes) -> Cell:
 def _measured(result: TaskResult | None, notes: Footnotes) -> Cell:
     if result is None:
         return Cell(numbers.NOT_RUN)
-    return Cell(numbers.measured(result.score), notes.mark(remarks(result)))
+    return Cell(numbers.measured(result.score), notes.mark(remarks(result), by_others(result)))
+
+
+def by_others(result: TaskResult) -> str:
+    """What is not known of a score that another program made; empty for ours."""
+    if not result.measured_by:
+        return ""
+    return (
+        f"measured by {result.measured_by}: task, metric and shots are the row's by name; prompts, rows and the way of counting are "
+        "that program's, and were not compared"
+    )
 
 
 def remarks(result: TaskResult) -> str:

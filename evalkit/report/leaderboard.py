@@ -110,7 +110,9 @@ def _benchmarks(found: Sequence[Section], ranked: Mapping[str, Ranked], board: S
     rows = []
     for section in found:
         for entry in section.entries:
-            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "")
+            others = dict.fromkeys(result.measured_by for _, result in entry.measured if result.measured_by)
+            imported = f"some scores were made by {', '.join(others)}, whose prompts and rows were not compared" if others else ""
+            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "", imported)
             cells = [Cell(_placed(s, entry.label)) for s in board]
             rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *cells))
     return Table("Benchmarks, score and rank", columns, tuple(rows), notes.listed(), name="ranks")

@@ -53,10 +53,14 @@ def rank_task(results: Mapping[int, TaskResult], columns: Mapping[int, TaskColum
         results, columns: by run; a run without columns is tested as if it had answered other documents.
     """
     measured = {i: result for i, result in results.items() if result.score.value is not None}
-    able = [i for i, result in measured.items() if not not_pairable(columns.get(i), result.score)]
-    able = [i for i in able if measured[i].rows_sha256 == measured[able[0]].rows_sha256]
-    found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
-    differences = {(able[a], able[b]): difference for (a, b), difference in found.items()}
+    same_rows: dict[str, list[int]] = {}
+    for i, result in measured.items():
+        if not not_pairable(columns.get(i), result.score):
+            same_rows.setdefault(result.rows_sha256, []).append(i)
+    differences = {}
+    for able in same_rows.values():
+        found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
+        differences |= {(able[a], able[b]): difference for (a, b), difference in found.items()}
     for pair in combinations(measured, 2):
         if pair not in differences and (apart := _apart(measured[pair[0]], measured[pair[1]])):
             differences[pair] = apart

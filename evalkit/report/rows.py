@@ -1,4 +1,8 @@
-"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows."""
+"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows.
+
+Scores that another program made (imported ones) stand beside ours where task, metric and shots are the same; versions and
+signatures of two programs cannot be compared, and a footnote says so.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,9 @@ class Entry:
 
     @property
     def first(self) -> TaskResult:
-        return next(result for result in self.results if result is not None)
+        """The result the row is described by: the first of evalkit's own, else the first."""
+        results = [result for _, result in self.measured]
+        return next((result for result in results if not result.measured_by), results[0])
 
     @property
     def measured(self) -> tuple[tuple[int, TaskResult], ...]:
@@ -74,9 +80,12 @@ def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[str]:
 
 def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
     by_protocol: dict[Protocol, dict[int, TaskResult]] = {}
-    for i, run in enumerate(runs):
-        if task in run.tasks:
-            by_protocol.setdefault(Protocol.of(run.tasks[task]), {})[i] = run.tasks[task]
+    found = [(i, run.tasks[task]) for i, run in enumerate(runs) if task in run.tasks]
+    for i, result in sorted(found, key=lambda one: bool(one[1].measured_by)):  # evalkit's own first, in the runs' order
+        protocol = Protocol.of(result)
+        if result.measured_by:
+            protocol = next((known for known in by_protocol if protocol.counts_alike(known)), protocol)
+        by_protocol.setdefault(protocol, {})[i] = result
     if not by_protocol:
         return []
     base = next(iter(by_protocol))

@@ -26,6 +26,10 @@ class Protocol:
         signature = "|".join(part for part in headline.signature.split("|") if not part.startswith("ci:")) if headline else ""
         return cls(result.version, result.num_fewshot, result.headline, signature, result.sample_rows)
 
+    def counts_alike(self, other: Protocol) -> bool:
+        """The same metric and shots on rows of the same kind: all that can be known of scores another program made."""
+        return (self.metric, self.num_fewshot, self.sample_rows) == (other.metric, other.num_fewshot, other.sample_rows)
+
     def differences(self, other: Protocol) -> tuple[str, ...]:
         """In words, what `self` has and `other` has not."""
         pairs = (

@@ -4,6 +4,7 @@
 """
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
+from evalkit.stats.choices import confidence
 from evalkit.stats.corpus import CORPUS, Corpora
 from evalkit.stats.intervals import (
     LEVEL,
@@ -38,6 +39,7 @@ __all__ = [
     "bootstrap_strata",
     "bootstrap_totals",
     "clustered_stderr",
+    "confidence",
     "corpus_permutation",
     "detectable",
     "holm",

@@ -1,5 +1,6 @@
 // The sample browser: a list that draws only the rows in view, filters, search, and one sample in full.
-const RUNS = JSON.parse($("index").textContent);
+const { runs: RUNS, shared: SHARED } = JSON.parse($("index").textContent);
+for (const run of RUNS) for (const columns of Object.values(run.tasks)) Object.assign(columns, SHARED[columns.shared]);
 const HEIGHT = 46; // pixels of a row, as in the style sheet
 const ALL = "";
 const VERDICTS = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from evalkit.report.plots.figure import Plot
 from evalkit.report.plots.heatmap import by_language, languages_of
-from evalkit.report.plots.samples import by_length, calibration, confidence
+from evalkit.report.plots.samples import by_length, calibration
 from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.published import Card
 from evalkit.report.rows import names, sections
@@ -44,23 +44,20 @@ def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
 
 def curves(run: SavedRun) -> tuple[Curves, Curves]:
     """Per task, (confidence, right) of its multiple-choice samples and (prompt tokens, score) of all measured ones."""
+    import numpy as np
+
     confident: Curves = {}
     long: Curves = {}
-    for sample in run.samples():
-        task = str(sample["task"])
-        headline = run.result.tasks[task].headline if task in run.result.tasks else ""
-        score = sample["scores"].get(headline) or {}
-        value, given = score.get("value"), sample.get("responses") or []
-        if value is None or not given or not 0.0 <= value <= 1.0:
+    for task, columns in run.columns.items():
+        result = run.result.tasks.get(task)
+        metric = columns.metrics.get(result.headline) if result else None
+        if metric is None:
             continue
-        long.setdefault(task, []).append((float(given[0].get("context_tokens", 0)), value))
-        if values := _choices(sample, given[0]):
-            right = float(values.index(max(values)) == sample["target"])
-            confident.setdefault(task, []).append((confidence(values), right))
+        measured = (columns.tokens >= 0) & (metric.values >= 0) & (metric.values <= 1)  # NaN is neither
+        chosen = measured & ~np.isnan(columns.confidence)
+        if measured.any():
+            long[task] = list(zip(columns.tokens[measured].tolist(), metric.values[measured].tolist(), strict=True))
+        if chosen.any():
+            right = columns.confident_right[chosen].astype(float).tolist()
+            confident[task] = list(zip(columns.confidence[chosen].tolist(), right, strict=True))
     return confident, long
-
-
-def _choices(sample: Mapping[str, object], response: Mapping[str, object]) -> list[float]:
-    """Log-likelihoods of a sample with one right choice of several; empty for any other."""
-    values = response.get("loglikelihoods")
-    return values if isinstance(values, list) and len(values) > 1 and isinstance(sample["target"], int) else []

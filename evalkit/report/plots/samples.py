@@ -24,12 +24,6 @@ class Point:
     n: int
 
 
-def confidence(loglikelihoods: Sequence[float]) -> float:
-    """Probability of the most likely choice when the choices are all there is: max of the softmax of their log-likelihoods."""
-    top = max(loglikelihoods)
-    return 1.0 / math.fsum(math.exp(value - top) for value in loglikelihoods)
-
-
 def binned(pairs: Sequence[tuple[float, float]], bins: int = BINS) -> list[Point]:
     """(x, right or not) pairs in bins of equal size (equal x never split), in order of x."""
     ordered = sorted(pairs)

@@ -11,9 +11,10 @@ import pytest
 
 from evalkit.report import load_card
 from evalkit.report.plots import Plot, draw_all
-from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error, confidence
+from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error
 from evalkit.results import RunResult, TaskResult, to_json
 from evalkit.saved import SavedRun, load_run
+from evalkit.stats import confidence
 from evalkit.types import Summary
 
 
