@@ -124,13 +124,21 @@ def _summaries(name: str, raw: Mapping[str, Any], n: int) -> dict[str, Summary]:
         raw_stderr = scores.get(f"{metric}_stderr,{kept}")
         stderr = raw_stderr * scale if isinstance(raw_stderr, (int, float)) and math.isfinite(raw_stderr) else None
         value = scores[key] * scale
-        ci = stats.t_interval(value, stderr, n - 1) if stderr is not None and n > 1 else None
-        if ci and 0 <= value <= 1:
-            ci = (max(0.0, ci[0]), min(1.0, ci[1]))
+        ci = _interval(value, stderr, n)
         higher = raw.get("higher_is_better", {}).get(name, {}).get(metric, metric != "ter")
         signature = f"{metric}|filter:{kept}|lm-eval task version:{version}"
         found[title] = Summary(title, value, stderr, ci, n, signature=signature, higher_is_better=bool(higher))
     return found
+
+
+def _interval(value: float, stderr: float | None, n: int) -> stats.Interval | None:
+    """Student's from the harness's standard error; Wilson's where all documents are wrong or all are right, which is no certainty."""
+    if stderr is None or n < 2:
+        return None
+    if stderr == 0 and value in (0, 1):
+        return stats.wilson(value * n, n)
+    ci = stats.t_interval(value, stderr, n - 1)
+    return (max(0.0, ci[0]), min(1.0, ci[1])) if ci and 0 <= value <= 1 else ci
 
 
 def _title(task: str, metric: str, kept: str, keys: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from evalkit import stats
 from evalkit.results import TaskResult
 from evalkit.saved import Pairs, TaskColumns, not_pairable, pairs
 from evalkit.stats.paired import bootstrap_scores
+from evalkit.types import Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -138,8 +139,15 @@ def _apart(first: TaskResult, second: TaskResult) -> Difference | None:
     a, b = first.score, second.score
     if a.value is None or b.value is None or a.stderr is None or b.stderr is None:
         return None
-    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(a.stderr, b.stderr)
+    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(_stderr(a), _stderr(b))
     return Difference(value, stderr, _z_test(value, stderr), False)
+
+
+def _stderr(score: Summary) -> float:
+    """That of the interval where all documents scored alike, so that none being right is no certainty."""
+    if score.stderr == 0 and score.ci:
+        return (score.ci[1] - score.ci[0]) / (2 * _Z)
+    return score.stderr or 0.0
 
 
 def _z_test(value: float, stderr: float) -> float:
