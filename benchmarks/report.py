@@ -15,6 +15,7 @@ import json
 import platform
 import random
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -122,7 +123,8 @@ def in_browser(page: Path, word: str, seconds: dict[str, float]) -> None:
     options = webdriver.ChromeOptions()
     for flag in ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "window-size=1400,1000"):
         options.add_argument(f"--{flag}")
-    browser = webdriver.Chrome(options=options)
+    driver = shutil.which("chromedriver") or "chromedriver"
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     set_text = "const t = document.getElementById('f-text'); t.value = arguments[0]; t.dispatchEvent(new Event('input'))"
     steps = {
         BROWSER[0]: (lambda: browser.get(page.as_uri()), "return document.querySelectorAll('#rows .row').length > 0"),
@@ -136,7 +138,9 @@ def in_browser(page: Path, word: str, seconds: dict[str, float]) -> None:
         for name, (do, done) in steps.items():
             if name == BROWSER[2]:
                 browser.execute_script(set_text, "")
-                WebDriverWait(browser, 60, 0.01).until(lambda b: b.execute_script("return document.querySelectorAll('#rows .row').length > 0"))
+                WebDriverWait(browser, 60, 0.01).until(
+                    lambda b: b.execute_script("return document.querySelectorAll('#rows .row').length > 0")
+                )
             timed(name, seconds, lambda do=do, done=done: (do(), WebDriverWait(browser, 60, 0.01).until(lambda b: b.execute_script(done))))
     finally:
         browser.quit()

@@ -89,7 +89,8 @@ def test_every_run_keeps_the_same_documents_of_a_full_page(make_run: Maker, tmp_
     runs = []
     for name in "ab":
         samples = [
-            {**choice(i, True), "responses": [{"status": "ok", "text": f"<{noise.randbytes(150).hex()}>"}], "language": "hi"} for i in range(4 * SIZE)
+            {**choice(i, True), "responses": [{"status": "ok", "text": f"<{noise.randbytes(150).hex()}>"}], "language": "hi"}
+            for i in range(4 * SIZE)
         ]
         runs.append(make_run(name, [True], samples))
     written = write(tmp_path / "1.html", *runs, max_bytes=250_000)
