@@ -19,6 +19,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,18 +39,13 @@ HEAD = ("report", "scores and samples read", "tables, ranks", "pictures", "page"
 BROWSER = ("opened in the browser", "searched", "a sample opened")
 
 
-class Text:
+def sentences() -> list[str]:
     """Sentences of invented words, as often as words are in a language: what compresses as prose does."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        parts = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
-        words = ["".join(self.random.choices(parts, k=self.random.choice((1, 2, 2, 3)))) for _ in range(4000)]
-        often = [1 / (rank + 3) for rank in range(len(words))]
-        self.sentences = [" ".join(self.random.choices(words, often, k=16)).capitalize() + "." for _ in range(5000)]
-
-    def __call__(self, sentences: int) -> str:
-        return " ".join(self.random.choices(self.sentences, k=sentences))
+    rng = random.Random(0)
+    parts = [c + v for c in "bdfgklmnprstvz" for v in "aeiou"]
+    words = ["".join(rng.choices(parts, k=rng.choice((1, 2, 2, 3)))) for _ in range(4000)]
+    often = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
+    return [" ".join(rng.choices(words, cum_weights=often, k=16)).capitalize() + "." for _ in range(5000)]
 
 
 def scores_of(kind: int, n: int, skill: float, rng: np.random.Generator) -> tuple[list[SampleScore], str]:
@@ -72,7 +68,7 @@ def summary_of(scores: list[SampleScore], corpus: str) -> Summary:
     return Summary("acc", found.value, 0.01, (found.value - 0.02, found.value + 0.02), len(scores), corpus=corpus, signature="invented")
 
 
-def lines(task: str, scores: list[SampleScore], asked: list[str], said: Text, rng: np.random.Generator) -> Iterator[str]:
+def lines(task: str, scores: list[SampleScore], asked: list[str], said: list[str], rng: np.random.Generator) -> Iterator[str]:
     """Lines of `samples.jsonl`; ranked where the scores are right or wrong and nothing else is said of them."""
     ranked = not scores[0].cluster and not scores[0].stats
     for i, s in enumerate(scores):
@@ -86,24 +82,23 @@ def lines(task: str, scores: list[SampleScore], asked: list[str], said: Text, rn
             answer |= {"loglikelihoods": lls, "greedy": [False] * 4}
             head |= {"pairs": [[asked[i], f" {choice}"] for choice in ("the first", "the second", "the third", "the fourth")], "target": 0}
         else:
-            answer["text"] = verdict["prediction"] = said(1)
+            answer["text"] = verdict["prediction"] = said[i]
             head |= {"prompt": asked[i], "target": 1}
         yield json.dumps({**head, "responses": [answer], "scores": {"acc": verdict}}) + "\n"
 
 
-def write_run(folder: Path, model: int, tasks: list[str], n: int) -> None:
+def write_run(folder: Path, model: int, tasks: list[str], n: int, prose: list[str]) -> None:
     folder.mkdir()
     results = {}
-    said = Text(model + 1)
     with (folder / "samples.jsonl").open("w") as file:
         for t, task in enumerate(tasks):
-            questions = Text(0)
-            questions.random.seed(t)
             rng = np.random.default_rng([model, t])
             scores, corpus = scores_of(t % 3, n, 0.4 + 0.02 * model, rng)
             summary = summary_of(scores, corpus)
             results[task] = TaskResult(task, "acc", 0, 1, {"acc": summary}, n, n, rows_sha256="0" * 64)
-            file.writelines(lines(task, scores, [questions(6) for _ in range(n)], said, rng))
+            questions, answers = random.Random(t), random.Random(f"{model} {t}")
+            asked = [" ".join(questions.choices(prose, k=6)) for _ in range(n)]
+            file.writelines(lines(task, scores, asked, answers.choices(prose, k=n), rng))
     (folder / "scores.json").write_text(to_json(RunResult(f"model-{model:02d}", results)))
 
 
@@ -158,9 +153,10 @@ def main() -> None:
     tasks = [*known, *(f"task_{i}" for i in range(asked.tasks))][: asked.tasks]
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
+        prose = sentences()
         folders = [Path(name) / f"run{m}" for m in range(asked.models)]
         for m, folder in enumerate(folders):
-            write_run(folder, m, tasks, asked.samples)
+            write_run(folder, m, tasks, asked.samples, prose)
         size = sum((folder / "samples.jsonl").stat().st_size for folder in folders)
         title = f"{asked.models} models × {asked.tasks} benchmarks × {asked.samples:,} samples"
         print(f"{title}, {size / 2**20:,.0f} MiB of samples; {platform.machine()}")

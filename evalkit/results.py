@@ -115,7 +115,7 @@ def from_json(text: str, *, path: Path | None = None) -> RunResult:
         tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
         return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)
     except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{where} lacks a field ({error}); run `evalkit score` on its folder to rebuild it") from error
+        raise DataError(f"{where} lacks a field or has one too many ({error}); run `evalkit score` on its folder to rebuild it") from error
 
 
 def _summary(raw: Mapping[str, Any]) -> Summary:

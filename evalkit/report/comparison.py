@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.report import numbers
 from evalkit.report.card_protocol import load_protocol
@@ -13,8 +13,9 @@ from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved import SAMPLE_ROWS, SavedRun
+from evalkit.saved import SAMPLE_ROWS, SavedRun, contradicted
 
+_NAMED = 3  # runs that a title names
 _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
     "truncated": "{} cut on the left (longer than the model reads)",
@@ -40,8 +41,8 @@ def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ())
     protocol = load_protocol(card)
     legend = (*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs))
     return Report(
-        title=f"{', '.join(titles) or 'No run'} beside the {card.title}",
-        warnings=_warnings(runs, titles),
+        title=f"{_all_of(titles)} beside the {card.title}",
+        warnings=(*_warnings(runs, titles), *_contradictions(saved, titles)),
         comparison=tuple(_comparison(section, runs, titles, protocol) for section in found),
         leaderboard=leaderboard(found, saved, titles),
         measures=measures(entries, titles) if entries else None,
@@ -49,6 +50,11 @@ def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ())
         details=details(entries, titles),
         legend=(*legend, *(LEGEND if len(saved) > 1 else ())) if entries else (),
     )
+
+
+def _all_of(titles: Sequence[str]) -> str:
+    """`a, b`; with many runs their number, which fits a heading."""
+    return ", ".join(titles) or "No run" if len(titles) <= _NAMED else f"{len(titles)} runs"
 
 
 def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ...]:
@@ -64,6 +70,18 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
         if samples:
             lines.append(f"{title}: {SAMPLE_ROWS}: {', '.join(samples)}")
     return tuple(lines)
+
+
+def _contradictions(saved: Sequence[SavedRun], titles: Sequence[str]) -> Iterator[str]:
+    """Headlines that are not what their own samples say."""
+    for title, run in zip(titles, saved, strict=bool(saved)):
+        for name, task in run.result.tasks.items():
+            mean = contradicted(run.columns.get(name), task.score)
+            if mean is not None:
+                yield (
+                    f"{title}: {name} has {task.headline} {numbers.score(task.score.value)} of {numbers.count(task.score.n)} documents in "
+                    f"scores.json, but its samples give {numbers.score(mean)}; `evalkit score` on its folder makes them agree"
+                )
 
 
 def _legend(entries: Sequence[Entry], card: Card, judged: bool) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from evalkit.results import RunResult, TaskResult
 from evalkit.saved.protocol import Protocol
 
 OTHER = "Other tasks"
+LONGEST = 48  # letters of a model's name in a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,19 @@ class Section:
 
 
 def names(runs: Sequence[RunResult]) -> tuple[str, ...]:
-    """A column title a run: the model, with the run's folder or its number where models repeat."""
-    models = [run.model for run in runs]
-    tagged = [f"{run.model} ({run.path.name})" if models.count(run.model) > 1 and run.path else run.model for run in runs]
+    """A column title a run: the model on one line, with the run's folder or its number where models repeat."""
+    models = [_one_line(run.model) for run in runs]
+    tagged = [
+        f"{model} ({_one_line(run.path.name)})" if models.count(model) > 1 and run.path else model
+        for model, run in zip(models, runs, strict=True)
+    ]
     return tuple(f"{tag} #{tagged[: i + 1].count(tag)}" if tagged.count(tag) > 1 else tag for i, tag in enumerate(tagged))
+
+
+def _one_line(name: str) -> str:
+    """Printable and short enough for a column; the middle of a very long name is left out."""
+    text = " ".join("".join(char if char.isprintable() else " " for char in name).split()) or "unnamed"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]}…{text[-(LONGEST // 3 - 1) :]}"
 
 
 def sections(runs: Sequence[RunResult], card: Card) -> tuple[Section, ...]:

@@ -22,7 +22,7 @@ such a run has no samples to read yet (`has_samples` is False).
 """
 
 from evalkit.saved.columns import MetricColumn, TaskColumns
-from evalkit.saved.pairs import Pairs, not_pairable, pairs
+from evalkit.saved.pairs import Pairs, contradicted, not_pairable, pairs
 from evalkit.saved.protocol import SAMPLE_ROWS, Protocol
 from evalkit.saved.reading import SavedRun, Unfinished, load_run
 
@@ -34,6 +34,7 @@ __all__ = [
     "SavedRun",
     "TaskColumns",
     "Unfinished",
+    "contradicted",
     "load_run",
     "not_pairable",
     "pairs",

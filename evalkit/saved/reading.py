@@ -74,10 +74,11 @@ class SavedRun:
 
     def samples_at(self, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
         """The lines that begin at these byte offsets, in their order; the file is opened once."""
-        with (self.path / SAMPLES).open("rb") as handle:
+        name = str(self.path / SAMPLES)
+        with open(name, "rb") as handle:
             for offset in offsets:
                 handle.seek(int(offset))
-                yield self._parsed(handle.readline(), f"{self.path / SAMPLES} at byte {offset}")
+                yield self._parsed(handle.readline(), f"{name} at byte {offset}")
 
     @staticmethod
     def _parsed(text: bytes, where: str) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from evalkit.report.published import Card
 from evalkit.report.rows import names, sections
 from evalkit.saved import SavedRun
 
+APART = 3  # runs that have pictures of their own
 Curves = dict[str, list[tuple[float, float]]]
 
 
 def draw_all(runs: Sequence[SavedRun], card: Card) -> list[Plot]:
-    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length for every run."""
+    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length."""
     return list(_draw(runs, card))
 
 
@@ -32,11 +33,18 @@ def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
         for entry in section.entries:
             if languages_of(entry):
                 yield by_language(entry, titles, f"languages-{entry.first.task}")
-    for place, (title, run) in enumerate(zip(titles, runs, strict=True), 1):
-        confident, long = curves(run)
+    yield from _of_samples([curves(run) for run in runs], titles)
+
+
+def _of_samples(found: Sequence[tuple[Curves, Curves]], titles: Sequence[str]) -> Iterator[Plot]:
+    """A few runs have pictures of their own, with intervals; many share the panels."""
+    groups = [[i] for i in range(len(found))] if len(found) <= APART else [list(range(len(found)))]
+    for place, group in enumerate(groups, 1):
+        title = titles[group[0]] if len(group) == 1 else f"{len(group)} runs"
+        series = [titles[i] for i in group]
         for plot in (
-            calibration(confident, f"{title}: calibration", f"calibration-{place}"),
-            by_length(long, f"{title}: prompt length", f"length-{place}"),
+            calibration([found[i][0] for i in group], series, f"{title}: calibration", f"calibration-{place}"),
+            by_length([found[i][1] for i in group], series, f"{title}: prompt length", f"length-{place}"),
         ):
             if plot:
                 yield plot

@@ -51,7 +51,7 @@ def heatmap(title: str, languages: Sequence[str], series: Sequence[str], scores:
     """
     measured = [s.value for row in scores for s in row if s is not None and s.value is not None]
     low, high = (min(measured), max(measured)) if measured else (0.0, 1.0)
-    with styled(name) as figure_of:
+    with styled(name, [title, *series, *OWN_NAMES.values()]) as figure_of:
         figure = figure_of(figsize=(max(4.5, 2.2 + 1.3 * len(series)), 1.1 + 0.36 * len(languages)))
         axes = figure.subplots()
         axes.set_facecolor("#f1f3f5")

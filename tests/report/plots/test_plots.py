@@ -59,7 +59,7 @@ def test_calibration_error_of_a_known_case() -> None:
 
 def test_too_few_samples_draw_no_curve() -> None:
     few = {"task": [(0.5, 1.0)] * (LEAST - 1)}
-    assert calibration(few, "x", "x") is None and by_length(few, "x", "x") is None
+    assert calibration([few], ["m"], "x", "x") is None and by_length([few], ["m"], "x", "x") is None
 
 
 def test_every_picture_is_whole_and_the_same_again(tmp_path: Path) -> None:
