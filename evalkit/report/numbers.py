@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from evalkit import stats
 from evalkit.types import Summary
 
 NOT_MEASURED = "not measured"
 NOT_RUN = "not run"
+MISSING = re.compile(rf"^(?:{NOT_MEASURED}|{NOT_RUN}|\d+ of \d+ measured)$")
 
 
 def score(value: float | None) -> str:
@@ -23,6 +27,14 @@ def measured(summary: Summary | None) -> str:
         return score(summary.value)
     low, high = summary.ci
     return f"{score(summary.value)} [{score(low)}, {score(high)}]"
+
+
+def estimate(value: float, stderr: float | None) -> str:
+    """A mean of scores with its normal interval, as `measured` prints one."""
+    if stderr is None:
+        return score(value)
+    half = stats.Z * stderr
+    return f"{score(value)} [{score(value - half)}, {score(value + half)}]"
 
 
 def count(n: int) -> str:

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from evalkit import stats
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 RESAMPLES = 1000
-_Z = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2)
 Pair = tuple[int, int]
 
 
@@ -113,7 +111,7 @@ def _of_values(found: Pairs) -> dict[Pair, tuple[float, float, float]]:
         value = float(change.mean())
         if found.binary:
             lost, won = int((change < 0).sum()), int((change > 0).sum())
-            tested[a, b] = value, stats.matched_difference(lost, won, n, _Z)[0], stats.mcnemar_exact(lost, won)
+            tested[a, b] = value, stats.matched_difference(lost, won, n, stats.Z)[0], stats.mcnemar_exact(lost, won)
             continue
         centred = change - value
         sums = centred if groups is None else np.bincount(groups, weights=centred)
@@ -139,14 +137,14 @@ def _apart(first: TaskResult, second: TaskResult) -> Difference | None:
     a, b = first.score, second.score
     if a.value is None or b.value is None or a.stderr is None or b.stderr is None:
         return None
-    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(_stderr(a), _stderr(b))
+    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(stderr_of(a), stderr_of(b))
     return Difference(value, stderr, _z_test(value, stderr), False)
 
 
-def _stderr(score: Summary) -> float:
+def stderr_of(score: Summary) -> float:
     """That of the interval where all documents scored alike, so that none being right is no certainty."""
     if score.stderr == 0 and score.ci:
-        return (score.ci[1] - score.ci[0]) / (2 * _Z)
+        return (score.ci[1] - score.ci[0]) / (2 * stats.Z)
     return score.stderr or 0.0
 
 

@@ -9,6 +9,7 @@ from evalkit.stats.corpus import CORPUS, Corpora
 from evalkit.stats.intervals import (
     LEVEL,
     Interval,
+    Z,
     clustered_stderr,
     macro_stderr,
     mean,
@@ -33,6 +34,7 @@ __all__ = [
     "LEVEL",
     "Corpora",
     "Interval",
+    "Z",
     "bootstrap_clusters",
     "bootstrap_difference",
     "bootstrap_interval",

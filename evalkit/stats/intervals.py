@@ -10,6 +10,7 @@ from evalkit.stats.student import t_quantile
 
 Interval = tuple[float, float]
 LEVEL = 0.95
+Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)  # 1.96 standard errors to each side
 
 
 def mean(values: Sequence[float]) -> float:

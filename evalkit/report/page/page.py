@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from evalkit.folder import write_atomic
+from evalkit.report import numbers
 from evalkit.report.page.blocks import Blocks
 from evalkit.report.page.listing import fill, index, inert, listings
 from evalkit.report.rows import names
@@ -119,6 +120,7 @@ def _cell(cell: Cell, place: int, table: Table) -> str:
     marks = "".join(f'<sup title="{html.escape(texts.get(mark, ""))}">{html.escape(mark)}</sup>' for mark in cell.marks)
     below = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
     classes = f"{column.align}{' ours' if column.ours else ''}{' published' if column.published else ''}"
+    classes += " missing" if numbers.MISSING.search(cell.text) else ""
     tag = "th" if place == 0 else "td"
     scope = ' scope="row"' if place == 0 else ""
     return f'<{tag}{scope} class="{classes}">{html.escape(cell.text)}{marks}{below}</{tag}>'

@@ -11,7 +11,7 @@ from evalkit.report.rows import Entry, Section
 from evalkit.results import TaskResult
 from evalkit.types import Summary
 
-WIDEST = 12  # inches of a picture of bars; more groups begin another row
+WIDEST = 9  # inches of a picture of bars; more groups begin another row
 
 
 def intervals(section: Section, titles: Sequence[str], own: Sequence[Sequence[str]], name: str) -> Plot:
@@ -52,6 +52,7 @@ def bars(title: str, groups: Sequence[str], series: Sequence[str], scores: Seque
     """
     each = max(1.25, 0.28 * (len(series) + 1))  # inches a group
     in_row = max(1, int(WIDEST / each))
+    in_row = -(-len(groups) // -(-len(groups) // in_row)) if groups else 1  # rows of one length
     rows = [range(len(groups))[start : start + in_row] for start in range(0, len(groups), in_row)]
     turned = len(rows) == 1 and len(groups) > 5
     with styled(name, [title, *groups, *series]) as figure_of:
