@@ -35,8 +35,12 @@ from evalkit.stats import Corpora
 from evalkit.types import SampleScore, Summary
 
 T = TypeVar("T")
-HEAD = ("report", "scores and samples read", "tables, ranks", "pictures", "page", "all", "page weighs", "samples on it", "peak memory")
-BROWSER = ("opened in the browser", "searched", "a sample opened")
+STAGES = ("samples read", "tables and ranks", "texts", "pictures", "page")
+BROWSER = ("opened", "searched", "a sample opened")
+HEAD = (
+    *("report", "samples read", "tables and ranks", "pictures", "page written", "all of it"),
+    *("the page", "peak memory", "opened / searched"),
+)
 
 
 def sentences() -> list[str]:
@@ -162,20 +166,28 @@ def main() -> None:
         print(f"{title}, {size / 2**20:,.0f} MiB of samples; {platform.machine()}")
         start = time.perf_counter()
         runs = [load_run(folder) for folder in folders]
-        timed(HEAD[1], seconds, lambda: [run.columns for run in runs])
+        timed(STAGES[0], seconds, lambda: [run.columns for run in runs])
         results = [run.result for run in runs]
-        report = timed(HEAD[2], seconds, lambda: build(results, card, runs))
-        timed("texts", seconds, lambda: write_report(report, results, card, Path(name) / "out"))
-        plots = timed(HEAD[3], seconds, lambda: draw_all(runs, card))
+        report = timed(STAGES[1], seconds, lambda: build(results, card, runs))
+        timed(STAGES[2], seconds, lambda: write_report(report, results, card, Path(name) / "out"))
+        plots = timed(STAGES[3], seconds, lambda: draw_all(runs, card))
         pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]
         page = Path(name) / "report.html"
-        written = timed(HEAD[4], seconds, lambda: write_page(report, runs, page, pictures))
-        seconds[HEAD[5]] = time.perf_counter() - start
+        written = timed(STAGES[4], seconds, lambda: write_page(report, runs, page, pictures))
+        total = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-        print(f"{'all of it':<44}{seconds[HEAD[5]]:8.2f} s; {len(plots)} pictures, {sum(len(p.svg) for p in plots) / 1e6:.1f} MB of SVG")
+        print(f"{'all of it':<44}{total:8.2f} s; {len(plots)} pictures, {sum(len(p.svg) for p in plots) / 1e6:.1f} MB of SVG")
         print(f"page {written.bytes / 1e6:.1f} MB, {written.samples:,} samples, {written.left_out:,} left out; peak memory {peak:,.0f} MB")
         if asked.browser:
             in_browser(page, "no such words anywhere", seconds)
+    if asked.markdown:
+        import engine_page
+
+        held = f"{written.bytes / 1e6:.1f} MB, {written.samples:,} samples"
+        stages = [f"{seconds[stage]:.1f} s" for stage in STAGES if stage != "texts"]
+        seen = " / ".join(f"{seconds[step]:.1f} s" for step in BROWSER[:2]) if asked.browser else "–"
+        line = (title, *stages, f"{total:.1f} s", held, f"{peak:,.0f} MB", seen)
+        engine_page.update(asked.markdown, "report", "report", HEAD, [line], keep=1)
 
 
 if __name__ == "__main__":

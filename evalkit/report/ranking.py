@@ -56,7 +56,7 @@ def rank_task(results: Mapping[int, TaskResult], columns: Mapping[int, TaskColum
     for i, result in measured.items():
         if not not_pairable(columns.get(i), result.score):
             same_rows.setdefault(result.rows_sha256, []).append(i)
-    differences = {}
+    differences: dict[Pair, Difference] = {}
     for able in same_rows.values():
         found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
         differences |= {(able[a], able[b]): difference for (a, b), difference in found.items()}

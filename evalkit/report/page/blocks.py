@@ -38,6 +38,10 @@ class Blocks:
         return name
 
 
+ASKED = ("doc", "target", "asked")
+ANSWERED = ("value", "prediction", "flags", "read", "written", "answered")
+
+
 @dataclass
 class Columns:
     """What the list of samples shows and filters by, one column a thing, with the names of the blocks behind it.
@@ -57,20 +61,16 @@ class Columns:
                 mine[name] += values
 
 
-ASKED = ("doc", "target", "asked")
-ANSWERED = ("value", "prediction", "flags", "read", "written", "answered")
-
-
 def one_block(part: Sequence[Sample], headline: str, blocks: Blocks) -> Columns:
     """Put samples in two blocks, what was asked and what was answered; returns their columns."""
     scores = [sample["scores"].get(headline) or {} for sample in part]
     answers = [sample.get("responses") or [] for sample in part]
-    asked = {
+    asked: dict[str, list[Any]] = {
         "doc": [sample["doc"] for sample in part],
         "target": [_preview(sample.get("target")) for sample in part],
         "asked": [blocks.add(_asked(part))],
     }
-    answered = {
+    answered: dict[str, list[Any]] = {
         "value": [_short(score.get("value")) for score in scores],
         "prediction": [_preview(score.get("prediction")) for score in scores],
         "flags": [
