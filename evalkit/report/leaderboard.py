@@ -116,7 +116,7 @@ def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
     shared = board[0].measured[SHARED][1]
     heads = {ALL: "Mean of all"}
     if 0 < shared < board[0].measured[ALL][1]:
-        heads[SHARED] = f"Mean of the {shared} that all have"
+        heads[SHARED] = f"Mean of {shared} that all have"
     heads |= {section.title: section.title for section in found if len(found) > 1}
     columns = (Column("Rank"), Column("Model", "left", key=True), *(Column(head, ours=True) for head in heads.values()))
     rows = tuple(

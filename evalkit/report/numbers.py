@@ -30,11 +30,13 @@ def measured(summary: Summary | None) -> str:
 
 
 def estimate(value: float, stderr: float | None) -> str:
-    """A mean of scores with its normal interval, as `measured` prints one."""
+    """A mean of scores with its normal interval, as `measured` prints one; a mean of fractions stays within them."""
     if stderr is None:
         return score(value)
-    half = stats.Z * stderr
-    return f"{score(value)} [{score(value - half)}, {score(value + half)}]"
+    low, high = value - stats.Z * stderr, value + stats.Z * stderr
+    if 0 <= value <= 1:
+        low, high = max(0.0, low), min(1.0, high)
+    return f"{score(value)} [{score(low)}, {score(high)}]"
 
 
 def count(n: int) -> str:

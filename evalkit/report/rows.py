@@ -117,14 +117,14 @@ def _tag(protocol: Protocol, variants: Mapping[Protocol, object]) -> str:
     """What tells this row's label from its siblings'; sample rows are named in every row of theirs anyway."""
     if len(variants) == 1:
         return ""
-    parts = {
-        "version": f"v{protocol.version}",
-        "num_fewshot": f"{protocol.num_fewshot}-shot",
-        "metric": protocol.metric,
-        "sample_rows": "samples" if protocol.sample_rows else "benchmark",
-    }
-    tag = ", ".join(text for name, text in parts.items() if len({getattr(p, name) for p in variants}) > 1)
-    signatures = list(dict.fromkeys(p.signature for p in variants))
-    if len(signatures) == 1:
-        return tag
-    return f"{tag}, signature {signatures.index(protocol.signature) + 1}".removeprefix(", ")
+    alike = [p for p in variants if p.program == protocol.program]
+    signatures = list(dict.fromkeys(p.signature for p in alike))
+    parts = (
+        (len({p.version for p in alike}) > 1, f"v{protocol.version}"),
+        (len({p.num_fewshot for p in variants}) > 1, f"{protocol.num_fewshot}-shot"),
+        (len({p.metric for p in variants}) > 1, protocol.metric),
+        (len({p.sample_rows for p in variants}) > 1, "samples" if protocol.sample_rows else "benchmark"),
+        (bool(protocol.program) and len(alike) < len(variants), "imported"),
+        (len(signatures) > 1, f"signature {signatures.index(protocol.signature) + 1}"),
+    )
+    return ", ".join(text for told_apart, text in parts if told_apart)

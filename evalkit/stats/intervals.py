@@ -61,7 +61,7 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval | None:
 
 
 def t_interval(centre: float, stderr: float, df: int, level: float = LEVEL) -> Interval:
-    """centre -/+ t(df) * stderr."""
+    """centre -/+ t(df) * stderr (Student 1908)."""
     half = t_quantile(0.5 + level / 2, df) * stderr
     return (centre - half, centre + half)
 

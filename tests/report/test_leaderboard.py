@@ -60,7 +60,7 @@ def test_a_gap_is_shown_and_never_averaged_away(saved_runs: Any, make: SimpleNam
     values = [1.0, 0.0] * 30
     runs = [load_run(saved_runs("full", {"hellaswag": values, "b": values})), load_run(saved_runs("part", {"hellaswag": [1.0] * 60}))]
     report = board(runs, make)
-    heads = ["Rank", "Model", "Mean of all", "Mean of the 1 that all have", "English / Code / Math", "Other tasks"]
+    heads = ["Rank", "Model", "Mean of all", "Mean of 1 that all have", "English / Code / Math", "Other tasks"]
     assert [c.title for c in report.leaderboard[0].columns] == heads
     assert rows(report) == [
         ["1", "full", "0.500", "0.500", "0.500", "0.500"],
