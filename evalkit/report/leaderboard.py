@@ -17,7 +17,7 @@ LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
     "no test tells apart share a rank.",
     "Averages are unweighted means over benchmarks with 95% intervals, given only where every benchmark was measured; else how many "
-    "were. A model that lacks some has no rank of its mean.",
+    "were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
 )
 
 
@@ -76,7 +76,9 @@ def standings(found: Sequence[Section], ranked: Mapping[str, Ranked], titles: Se
     scores = [_scores(found, i) for i in range(len(titles))]
     groups = {ALL: everything, SHARED: [label for label in everything if all(label in mine for mine in scores)], **sections}
     whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
-    overall = rank_means(whole, [row.differences for row in ranked.values()])
+    # Where nobody has everything, the rank is that of the mean over what all of them have.
+    placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])
+    overall = rank_means(placed, [ranked[label].differences for label in by])
     board = []
     for i, title in enumerate(titles):
         measured = {name: (sum(label in scores[i] for label in labels), len(labels)) for name, labels in groups.items()}

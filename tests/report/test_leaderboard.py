@@ -132,3 +132,11 @@ def test_a_mean_has_the_interval_of_independent_benchmarks(saved_runs: Any, make
     half = 1.959964 * np.hypot(a, b) / 2
     [cell, _] = [row[2].text for row in board(runs, make).leaderboard[0].rows]
     assert cell == f"0.375 [{0.375 - half:.3f}, {0.375 + half:.3f}]"
+
+
+def test_where_nobody_has_everything_ranks_are_of_what_all_have(saved_runs: Any, make: SimpleNamespace) -> None:
+    rng = np.random.default_rng(5)
+    good, bad = right(rng, 400, 0.8), right(rng, 400, 0.3)
+    runs = [load_run(saved_runs("x", {"a": bad, "b": good})), load_run(saved_runs("y", {"a": good, "c": good}))]
+    found = rows(board(runs, make))
+    assert [row[:3] for row in found] == [["1", "y", "2 of 3 measured"], ["2", "x", "2 of 3 measured"]]

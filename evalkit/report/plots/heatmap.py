@@ -29,9 +29,11 @@ OWN_NAMES: Mapping[str, str] = {
 
 
 def languages_of(entry: Entry) -> list[str]:
-    """Languages the headline is broken down by, in order of first appearance; empty for subjects or none."""
-    found = list(dict.fromkeys(name for _, result in entry.measured for name in result.score.groups))
-    return found if len(found) > 1 and all(name in OWN_NAMES for name in found) else []
+    """Languages the headline is broken down by, in order of first appearance; empty for subjects, none, or none measured."""
+    groups = [(name, group.value) for _, result in entry.measured for name, group in result.score.groups.items()]
+    found = list(dict.fromkeys(name for name, _ in groups))
+    shown = len(found) > 1 and all(name in OWN_NAMES for name in found) and any(value is not None for _, value in groups)
+    return found if shown else []
 
 
 def by_language(entry: Entry, titles: Sequence[str], name: str) -> Plot:

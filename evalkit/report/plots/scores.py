@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 from evalkit.report.plots.figure import COLOURS, Plot, finished, label, legend, mark, series_handles, styled
@@ -12,6 +13,7 @@ from evalkit.results import TaskResult
 from evalkit.types import Summary
 
 WIDEST = 9  # inches of a picture of bars; more groups begin another row
+LETTERS = 15  # of a line below a group
 
 
 def intervals(section: Section, titles: Sequence[str], own: Sequence[Sequence[str]], name: str) -> Plot:
@@ -54,15 +56,13 @@ def bars(title: str, groups: Sequence[str], series: Sequence[str], scores: Seque
     in_row = max(1, int(WIDEST / each))
     in_row = -(-len(groups) // -(-len(groups) // in_row)) if groups else 1  # rows of one length
     rows = [range(len(groups))[start : start + in_row] for start in range(0, len(groups), in_row)]
-    turned = len(rows) == 1 and len(groups) > 5
     with styled(name, [title, *groups, *series]) as figure_of:
         figure = figure_of(figsize=(max(6.0, 0.9 + len(rows[0]) * each), 0.9 + 2.9 * len(rows)))
         grid = figure.subplots(len(rows), 1, squeeze=False, sharey=True)
         for row, axes in zip(rows, grid.flat, strict=True):
             _bars(axes, series, [[mine[group] for group in row] for mine in scores])
             axes.set_xlim(-0.6, len(rows[0]) - 0.4)
-            names = [_wrapped(groups[group]) for group in row]
-            axes.set_xticks(range(len(row)), names, rotation=30 if turned else 0, ha="right" if turned else "center")
+            axes.set_xticks(range(len(row)), [fill(groups[group], LETTERS, break_long_words=False) for group in row], fontsize=9)
             axes.set_ylabel("score")
             axes.grid(axis="x", visible=False)
         grid[0, 0].set_ylim(0, None)
@@ -122,7 +122,3 @@ def _legend(axes: Any, titles: Sequence[str], with_own: bool, with_card: bool) -
     if with_card:
         handles.append(Line2D([], [], marker="o", mfc="none", mec="#9aa5b1", ls="", label="the card's other models"))
     legend(axes.figure, [handle.get_label() for handle in handles], handles)
-
-
-def _wrapped(text: str) -> str:
-    return text if len(text) < 16 else text.replace(" ", "\n", 1)
