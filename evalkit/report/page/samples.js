@@ -115,7 +115,7 @@ const refresh = async () => {
   if (wanted) rows = await searched(rows, wanted, search);
   if (rows === null) return;
   state.shown = rows;
-  $("count").textContent = `${rows.length.toLocaleString("en")} samples`;
+  $("count").textContent = rows.length === 1 ? "1 sample" : `${rows.length.toLocaleString("en")} samples`;
   $("rows").style.height = `${rows.length * HEIGHT}px`;
   $("list").scrollTop = 0;
   draw();
