@@ -205,11 +205,13 @@ def remarks(result: TaskResult) -> str:
     """What a reader must know about the answers behind one score; empty when there is nothing to say."""
     counts = dict(result.counts)
     failed = max(counts.pop("error", 0), result.score.n_not_measured)
+    waiting = counts.pop("unanswered", 0)
     counts["invalid"] = max(counts.get("invalid", 0), result.score.n_invalid)
     order = [*_REMARKS, *sorted(name for name in counts if name not in _REMARKS)]
     parts = [_REMARKS.get(name, f"{{}} {name}").format(numbers.count(counts[name])) for name in order if counts.get(name)]
     if failed:
-        why = "left out of the score" if result.score.note else "no answer; left out of the score"
+        missing = "not asked yet" if waiting == failed else "no answer"
+        why = "left out of the score" if result.score.note else f"{missing}; left out of the score"
         parts.append(f"{numbers.count(failed)} not measured ({why})")
     if result.score.note:
         parts.append(result.score.note)

@@ -35,7 +35,7 @@ class Protocol:
         """In words, what `self` has and `other` has not; versions and signatures of two programs say nothing about each other."""
         same = self.program == other.program
         pairs = (
-            (not same, f"measured by {self.program or 'evalkit'}, not by {other.program or 'evalkit'}"),
+            (not same, f"scores of {self.program or 'evalkit'}, not of {other.program or 'evalkit'}"),
             (same and self.version != other.version, f"task version {self.version}, not {other.version}"),
             (self.num_fewshot != other.num_fewshot, f"{self.num_fewshot}-shot, not {other.num_fewshot}-shot"),
             (self.metric != other.metric, f"metric {self.metric}, not {other.metric}"),

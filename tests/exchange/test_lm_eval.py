@@ -186,7 +186,7 @@ def test_imported_scores_of_other_shots_keep_a_row_of_their_own(imported: SavedR
     labels = [row[0].text for row in table.rows if row[0].text.startswith("GSM8K")]
     assert len(labels) == 2 and labels[0].startswith("GSM8K (") and "0-shot" in labels[0] and "5-shot" in labels[1]
     assert labels[1] == "GSM8K (5-shot, imported)"
-    said = "not in one row with ours: measured by lm-evaluation-harness 0.4.13, not by evalkit; 5-shot, not 0-shot"
+    said = "not in one row with ours: scores of lm-evaluation-harness 0.4.13, not of evalkit; 5-shot, not 0-shot"
     assert said in dict(table.footnotes).values()
 
 
