@@ -87,7 +87,12 @@ def _by_task(curves: Sequence[Curves], bins: int) -> dict[str, dict[int, list[Po
     """task -> series -> its points, where the series has enough samples."""
     tasks = dict.fromkeys(task for mine in curves for task in mine)
     enough = {task: [place for place, mine in enumerate(curves) if len(mine.get(task, ())) >= LEAST] for task in tasks}
-    return {task: {place: binned(curves[place][task], bins) for place in places} for task, places in enough.items() if places}
+    return {task: {place: binned(curves[place][task], _bins(curves[place][task], bins)) for place in places} for task, places in enough.items() if places}
+
+
+def _bins(pairs: Sequence[object], most: int) -> int:
+    """As many as have 20 samples each: a share of four samples is noise."""
+    return max(2, min(most, len(pairs) // LEAST))
 
 
 @contextmanager
