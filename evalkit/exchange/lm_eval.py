@@ -98,10 +98,24 @@ def _task(name: str, raw: Mapping[str, Any]) -> TaskResult:
         summaries=summaries,
         n_docs=sum(count["effective"] for count in counts.values()),
         n_total=sum(count["original"] for count in counts.values()),
+        categories=_categories(name, raw),
         source="lm-evaluation-harness results, imported",
         notes=(f"imported: {', '.join(told)}; not measured by evalkit",),
         measured_by=program,
     )
+
+
+def _categories(name: str, raw: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
+    """Groups within the group (mmlu_stem), by metric."""
+    found: dict[str, dict[str, Summary]] = {}
+    for part in raw.get("group_subtasks", {}).get(name) or ():
+        leaves = _leaves(part, raw)
+        if leaves == [part] or part not in raw["results"]:
+            continue
+        n = sum(raw["n-samples"][leaf]["effective"] for leaf in leaves)
+        for metric, summary in _summaries(part, raw, n).items():
+            found.setdefault(metric, {})[part.removeprefix(f"{name}_")] = summary
+    return found
 
 
 def _ours(name: str) -> str:

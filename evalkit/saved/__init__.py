@@ -14,6 +14,7 @@
     columns.metrics["acc"].values                 # float64, NaN = not measured (never 0)
     columns.metrics["acc"].invalid                # bool: nothing could be extracted
     columns.metrics["chrf_pp"].stats              # (n, k) sufficient statistics of a corpus metric, else None
+    columns.tokens, columns.confidence                # of the prompt; of the likeliest choice, NaN where nothing was chosen
     run.sample_at(columns.offsets[17])            # the whole line of one document, by its place in the file
 
 A run that is still measuring has no scores.json: `load_run` raises `Unfinished`, and whoever can build

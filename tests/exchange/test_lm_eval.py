@@ -120,6 +120,7 @@ def test_scores_come_in_under_our_names(tmp_path: Path) -> None:
         and mmlu.num_fewshot == 5
     )
     assert mmlu.score.groups["law"].stderr is None
+    assert {name: (c.value, c.n) for name, c in mmlu.categories["acc"].items()} == {"stem": (0.75, 2)}
 
 
 def test_samples_of_a_subtask_of_a_subtask_belong_to_the_whole(tmp_path: Path) -> None:
