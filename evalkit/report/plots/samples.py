@@ -87,7 +87,11 @@ def _by_task(curves: Sequence[Curves], bins: int) -> dict[str, dict[int, list[Po
     """task -> series -> its points, where the series has enough samples."""
     tasks = dict.fromkeys(task for mine in curves for task in mine)
     enough = {task: [place for place, mine in enumerate(curves) if len(mine.get(task, ())) >= LEAST] for task in tasks}
-    return {task: {place: binned(curves[place][task], _bins(curves[place][task], bins)) for place in places} for task, places in enough.items() if places}
+
+    def points(task: str, places: Sequence[int]) -> dict[int, list[Point]]:
+        return {place: binned(curves[place][task], _bins(curves[place][task], bins)) for place in places}
+
+    return {task: points(task, places) for task, places in enough.items() if places}
 
 
 def _bins(pairs: Sequence[object], most: int) -> int:
