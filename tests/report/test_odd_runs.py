@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,3 +145,14 @@ def test_a_place_that_cannot_be_written(evalkit: Any, saved_runs: Any, tmp_path:
     assert said.code != 0 and "cannot write the report" in said.error
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("pdflatex"), reason="no LaTeX on this machine")
+def test_latex_compiles_whatever_the_names(saved_runs: Any, tmp_path: Path) -> None:
+    names = [name for name in NAMES if name.isascii()]
+    runs = [load_run(saved_runs(f"r{i}", {"hellaswag": [1.0, 0.0], "|$_{\\": [1.0, 0.0]}, model=n)) for i, n in enumerate(names)]
+    (tmp_path / "report.tex").write_text(latex(texts(runs)), encoding="utf-8")
+    head = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs}\usepackage[landscape,margin=1cm]{geometry}"
+    (tmp_path / "whole.tex").write_text(head + r"\begin{document}\input{report}\end{document}", encoding="utf-8")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "whole.tex"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and (tmp_path / "whole.pdf").stat().st_size > 10_000, done.stdout[-2000:]
