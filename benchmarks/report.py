@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evalkit.metrics.base import mean_summary
-from evalkit.report import build, load_card, write_report
+from evalkit.report import build, load_card, numbers, write_report
 from evalkit.report.page import Picture, write_page
 from evalkit.report.plots import draw_all
 from evalkit.results import RunResult, TaskResult, to_json
@@ -168,7 +168,7 @@ def main() -> None:
         for m, folder in enumerate(folders):
             write_run(folder, m, tasks, asked.samples, prose)
         size = sum((folder / "samples.jsonl").stat().st_size for folder in folders)
-        title = f"{asked.models} models × {asked.tasks} benchmarks × {asked.samples:,} samples"
+        title = f"{numbers.plural(asked.models, 'model')} × {asked.tasks} benchmarks × {asked.samples:,} samples"
         print(f"{title}, {size / 2**20:,.0f} MiB of samples; {platform.machine()}")
         start = time.process_time()
         runs = [load_run(folder) for folder in folders]

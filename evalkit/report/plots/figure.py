@@ -108,9 +108,12 @@ def styled(name: str, texts: Sequence[str]) -> Iterator[Any]:
 
 def finished(name: str, title: str, about: str, figure: Any) -> Plot:
     """The picture of a figure drawn inside `styled(name)`."""
+    import matplotlib
+
     svg, png = io.StringIO(), io.BytesIO()
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, for both files
+    figure.draw_without_rendering()  # laid out once, for both files
+    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
     return Plot(name, title, about, _inline(svg.getvalue(), name), png.getvalue())
