@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from evalkit.report.plots.figure import Plot
 from evalkit.report.plots.heatmap import by_language, languages_of
@@ -13,7 +14,7 @@ from evalkit.report.rows import names, sections
 from evalkit.saved import SavedRun
 
 APART = 3  # runs that have pictures of their own
-Curves = dict[str, list[tuple[float, float]]]
+Curves = dict[str, Any]  # arrays of shape (n, 2)
 
 
 def draw_all(runs: Sequence[SavedRun], card: Card) -> list[Plot]:
@@ -64,8 +65,7 @@ def curves(run: SavedRun) -> tuple[Curves, Curves]:
         measured = (columns.tokens >= 0) & (metric.values >= 0) & (metric.values <= 1)  # NaN is neither
         chosen = measured & ~np.isnan(columns.confidence)
         if measured.any():
-            long[task] = list(zip(columns.tokens[measured].tolist(), metric.values[measured].tolist(), strict=True))
+            long[task] = np.stack([columns.tokens[measured], metric.values[measured]], axis=1)
         if chosen.any():
-            right = columns.confident_right[chosen].astype(float).tolist()
-            confident[task] = list(zip(columns.confidence[chosen].tolist(), right, strict=True))
+            confident[task] = np.stack([columns.confidence[chosen], columns.confident_right[chosen]], axis=1)
     return confident, long

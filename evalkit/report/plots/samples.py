@@ -13,7 +13,8 @@ from evalkit.report.plots.figure import Plot, finished, legend, mark, series_han
 
 BINS = 10
 LEAST = 20  # samples below which a task gets no curve
-Curves = Mapping[str, Sequence[tuple[float, float]]]
+Pairs = Sequence[tuple[float, float]]  # or an array of shape (n, 2)
+Curves = Mapping[str, Pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,21 @@ class Point:
     n: int
 
 
-def binned(pairs: Sequence[tuple[float, float]], bins: int = BINS) -> list[Point]:
+def binned(pairs: Pairs, bins: int = BINS) -> list[Point]:
     """(x, right or not) pairs in bins of equal size (equal x never split), in order of x."""
-    ordered = sorted(pairs)
+    import numpy as np
+
+    table = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
+    xs, rights = table[np.argsort(table[:, 0], kind="stable")].T
     points: list[Point] = []
     start = 0
     for b in range(bins):
-        end = max(start, round(len(ordered) * (b + 1) / bins))
-        while 0 < end < len(ordered) and ordered[end][0] == ordered[end - 1][0]:
-            end += 1
-        if part := ordered[start:end]:
-            right = sum(value for _, value in part)
-            low, high = stats.wilson(right, len(part)) or (0.0, 1.0)
-            points.append(Point(math.fsum(x for x, _ in part) / len(part), right / len(part), low, high, len(part)))
+        end = max(start, round(len(xs) * (b + 1) / bins))
+        if end > start:
+            end = int(np.searchsorted(xs, xs[end - 1], side="right"))
+            n, right = end - start, float(rights[start:end].sum())
+            low, high = stats.wilson(right, n) or (0.0, 1.0)
+            points.append(Point(float(xs[start:end].mean()), right / n, low, high, n))
         start = end
     return points
 

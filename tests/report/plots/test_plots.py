@@ -100,7 +100,8 @@ def test_curves_are_the_measured_samples_alone(tmp_path: Path) -> None:
     (tmp_path / "a" / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     confident, long = curves(load_run(run.path))
     sure = math.exp(-2.0) / (math.exp(-3.0) + math.exp(-2.0))
-    assert long == {"winogrande": [(12, 1.0)]} and confident == {"winogrande": [(pytest.approx(sure), 0.0)]}
+    assert {task: pairs.tolist() for task, pairs in long.items()} == {"winogrande": [[12.0, 1.0]]}
+    assert {task: pairs.tolist() for task, pairs in confident.items()} == {"winogrande": [[pytest.approx(sure), 0.0]]}
 
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
