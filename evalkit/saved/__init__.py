@@ -9,7 +9,7 @@
     for sample in run.samples("mmlu"):            # whole lines of samples.jsonl as dicts, read as they are asked for
         sample["prompt" if "prompt" in sample else "pairs"], sample["responses"], sample["scores"], sample["target"]
 
-    columns = run.columns["mmlu"]                 # the numbers alone, as arrays; read once, about 2 s for 600,000 samples
+    columns = run.columns["mmlu"]                 # the numbers alone, as arrays; read once, some seconds for 600,000 samples
     columns.docs, columns.languages, columns.groups, columns.clusters      # one entry a document, in file order
     columns.metrics["acc"].values                 # float64, NaN = not measured (never 0)
     columns.metrics["acc"].invalid                # bool: nothing could be extracted
