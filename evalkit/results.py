@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from evalkit.errors import DataError
 from evalkit.types import Summary
 
@@ -27,6 +29,7 @@ class TaskResult:
         notes: lines for under the table (protocol choices, assumptions, warnings).
         card_row: name of the published row this is another form of; empty when it is the row of its own name, or none.
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
+        measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
     """
 
     task: str
@@ -44,6 +47,7 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
     card_row: str = ""
+    measured_by: str = ""
 
     @property
     def score(self) -> Summary:
@@ -103,32 +107,29 @@ def from_json(text: str, *, path: Path | None = None) -> RunResult:
     """
     where = path or "scores.json"
     try:
-        payload = json.loads(text)
-    except json.JSONDecodeError as error:
+        payload = json.loads(text, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{where} is not valid JSON ({error}); run `evalkit score` on its folder to rebuild it") from error
     if not isinstance(payload, dict) or payload.get("schema") != SCHEMA_VERSION:
         found = payload.get("schema") if isinstance(payload, dict) else None
         raise DataError(f"{where} has schema {found!r}, not {SCHEMA_VERSION}; re-score the run with this version of evalkit")
     try:
-        tasks = {name: _task(raw) for name, raw in payload["tasks"].items()}
-        return RunResult(model=payload["model"], tasks=tasks, complete=payload["complete"], path=path.parent if path else None)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{where} lacks a field ({error}); run `evalkit score` on its folder to rebuild it") from error
+        saved = msgspec.convert(payload, _Saved)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{where} is no file of scores ({error}); run `evalkit score` on its folder to rebuild it") from error
+    for name, task in saved.tasks.items():
+        if task.headline not in task.summaries:
+            raise DataError(f"{where} has no {task.headline} for {name}; run `evalkit score` on its folder to rebuild it")
+    return RunResult(model=saved.model, tasks=saved.tasks, complete=saved.complete, path=path.parent if path else None)
 
 
-def _summary(raw: Mapping[str, Any]) -> Summary:
-    groups = {name: _summary(group) for name, group in raw["groups"].items()}
-    ci = tuple(raw["ci"]) if raw["ci"] is not None else None
-    return Summary(**{**raw, "groups": groups, "ci": ci})
+class _Saved(msgspec.Struct):
+    """What `scores.json` holds; every value is checked against the types of `TaskResult` and `Summary`."""
+
+    model: str
+    complete: bool
+    tasks: dict[str, TaskResult]
 
 
-def _task(raw: Mapping[str, Any]) -> TaskResult:
-    summaries = {name: _summary(summary) for name, summary in raw["summaries"].items()}
-    if raw["headline"] not in summaries:
-        raise KeyError(f"summary of {raw['headline']}")
-    categories, baselines = _by_metric(raw["categories"]), _by_metric(raw.get("baselines", {}))
-    return TaskResult(**{**raw, "summaries": summaries, "categories": categories, "baselines": baselines, "notes": tuple(raw["notes"])})
-
-
-def _by_metric(raw: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Summary]]:
-    return {metric: {name: _summary(summary) for name, summary in by.items()} for metric, by in raw.items()}
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no score")

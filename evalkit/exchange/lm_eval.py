@@ -22,6 +22,8 @@ from evalkit.types import Summary
 
 _PERCENT = ("chrf", "chrf++", "bleu", "ter")  # the harness prints these on a scale of 100
 _OURS = {"chrf++": "chrf_pp"}
+# A task of the harness's that is a metric of one of ours.
+_RENAMED = {"truthfulqa_mc2": ("truthfulqa", "acc", "mc2")}
 _SPLITS = ("test_split", "validation_split", "training_split")
 
 
@@ -33,12 +35,12 @@ def read_results(path: Path) -> RunResult:
     """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        tasks = {name: _task(name, raw) for name in _top_level(raw)}
+        tasks = {task.task: task for task in (_task(name, raw) for name in _top_level(raw))}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is no lm-evaluation-harness results file ({error!r}); give a results_*.json that it wrote") from error
     if not tasks:
         raise DataError(f"{path} holds no task; give a results_*.json that lm-evaluation-harness wrote")
-    return RunResult(_model(raw["config"]), tasks, manifest={"imported": {"from": path.name, "config": raw["config"]}})
+    return RunResult(_model(raw), tasks, manifest={"imported": {"from": path.name, "config": raw["config"]}})
 
 
 def import_run(path: Path, folder: Path) -> RunResult:
@@ -54,7 +56,7 @@ def import_run(path: Path, folder: Path) -> RunResult:
     for name in raw["n-samples"]:
         file = path.with_name(f"samples_{name}_{stamp}.jsonl")
         if file.is_file():
-            owner = next((group for group, parts in raw.get("group_subtasks", {}).items() if name in parts and group in run.tasks), name)
+            owner = next((top for top in _top_level(raw) if name in _leaves(top, raw)), name)
             lines += [line(sample) for sample in _samples(file, name, owner, raw)]
     write_atomic(folder / SCORES, to_json(run))
     if lines:
@@ -84,17 +86,41 @@ def _task(name: str, raw: Mapping[str, Any]) -> TaskResult:
             groups = {leaf.removeprefix(f"{name}_"): found[metric] for leaf, found in parts.items() if metric in found}
             summaries[metric] = Summary(**{**_fields(summary), "groups": groups})
     shots = raw.get("n-shot", {})
+    ours = _ours(name)
+    program = " ".join(["lm-evaluation-harness", *filter(None, [raw.get("lm_eval_version")])])
+    told = [f"{name} of {program}", f"task version {raw['versions'].get(name, raw['versions'].get(leaves[0]))}"]
+    told += ["prompts in the model's chat template"] if raw.get("chat_template") else []
     return TaskResult(
-        task=name,
-        headline=_headline(name, list(summaries)),
+        task=ours,
+        headline=_headline(ours, list(summaries)),
         num_fewshot=int(shots.get(name, shots.get(leaves[0], 0)) or 0),
         version=int(float(raw["versions"].get(name) or raw["versions"].get(leaves[0]) or 0)),
         summaries=summaries,
         n_docs=sum(count["effective"] for count in counts.values()),
         n_total=sum(count["original"] for count in counts.values()),
+        categories=_categories(name, raw),
         source="lm-evaluation-harness results, imported",
-        notes=("imported: measured by lm-evaluation-harness, not by evalkit",),
+        notes=(f"imported: {', '.join(told)}; not measured by evalkit",),
+        measured_by=program,
     )
+
+
+def _categories(name: str, raw: Mapping[str, Any]) -> dict[str, dict[str, Summary]]:
+    """Groups within the group (mmlu_stem), by metric."""
+    found: dict[str, dict[str, Summary]] = {}
+    for part in raw.get("group_subtasks", {}).get(name) or ():
+        leaves = _leaves(part, raw)
+        if leaves == [part] or part not in raw["results"]:
+            continue
+        n = sum(raw["n-samples"][leaf]["effective"] for leaf in leaves)
+        for metric, summary in _summaries(part, raw, n).items():
+            found.setdefault(metric, {})[part.removeprefix(f"{name}_")] = summary
+    return found
+
+
+def _ours(name: str) -> str:
+    """What evalkit calls a task of the harness."""
+    return _RENAMED.get(name, (name,))[0]
 
 
 def _fields(summary: Summary) -> dict[str, Any]:
@@ -108,21 +134,31 @@ def _summaries(name: str, raw: Mapping[str, Any], n: int) -> dict[str, Summary]:
     found = {}
     for key in keys:
         metric, _, kept = key.partition(",")
-        title, scale = _title(metric, kept, keys), 0.01 if metric in _PERCENT else 1.0
+        title, scale = _title(name, metric, kept, keys), 0.01 if metric in _PERCENT else 1.0
         raw_stderr = scores.get(f"{metric}_stderr,{kept}")
         stderr = raw_stderr * scale if isinstance(raw_stderr, (int, float)) and math.isfinite(raw_stderr) else None
         value = scores[key] * scale
-        ci = stats.t_interval(value, stderr, n - 1) if stderr is not None and n > 1 else None
-        if ci and 0 <= value <= 1:
-            ci = (max(0.0, ci[0]), min(1.0, ci[1]))
+        ci = _interval(value, stderr, n)
         higher = raw.get("higher_is_better", {}).get(name, {}).get(metric, metric != "ter")
         signature = f"{metric}|filter:{kept}|lm-eval task version:{version}"
         found[title] = Summary(title, value, stderr, ci, n, signature=signature, higher_is_better=bool(higher))
     return found
 
 
-def _title(metric: str, kept: str, keys: Sequence[str]) -> str:
+def _interval(value: float, stderr: float | None, n: int) -> stats.Interval | None:
+    """Student's from the harness's standard error; Wilson's where all documents are wrong or all are right, which is no certainty."""
+    if stderr is None or n < 2:
+        return None
+    if stderr == 0 and value in (0, 1):
+        return stats.wilson(value * n, n)
+    ci = stats.t_interval(value, stderr, n - 1)
+    return (max(0.0, ci[0]), min(1.0, ci[1])) if ci and 0 <= value <= 1 else ci
+
+
+def _title(task: str, metric: str, kept: str, keys: Sequence[str]) -> str:
     """`acc`; where a metric has several filters, exact matches are named after theirs, as evalkit's gsm8k names them."""
+    if task in _RENAMED and metric == _RENAMED[task][1]:
+        return _RENAMED[task][2]
     several = sum(key.partition(",")[0] == metric for key in keys) > 1
     name = _OURS.get(metric, metric)
     if not several:
@@ -139,11 +175,12 @@ def _headline(name: str, metrics: Sequence[str]) -> str:
     return str(ours) if ours in metrics else metrics[0]
 
 
-def _model(config: Mapping[str, Any]) -> str:
+def _model(raw: Mapping[str, Any]) -> str:
+    config = raw["config"]
     arguments = config.get("model_args") or {}
     if isinstance(arguments, str):
         arguments = dict(part.partition("=")[::2] for part in arguments.split(","))
-    path = config.get("model_name") or arguments.get("pretrained") or arguments.get("model") or config["model"]
+    path = raw.get("model_name") or config.get("model_name") or arguments.get("pretrained") or arguments.get("model") or config["model"]
     return str(path).rstrip("/").rpartition("/")[2]
 
 
@@ -161,9 +198,10 @@ def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Itera
                 if place not in found:
                     part = {} if owner == name else {"group": name.removeprefix(f"{owner}_")}
                     doc = f"{split}/{place}" if owner == name else f"{part['group']}/{split}/{place}"
-                    found[place] = {"task": owner, "doc": doc, "row": place, **part, **_asked(sample), "target": sample["target"]}
+                    found[place] = {"task": _ours(owner), "doc": doc, "row": place, **part, **_asked(sample)}
+                    found[place]["target"] = _target(sample, found[place])
                     found[place] |= {"responses": _responses(sample), "scores": {}}
-                found[place]["scores"] |= _scores(sample, keys)
+                found[place]["scores"] |= _scores(name, sample, keys)
             except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                 raise DataError(f"{file}:{number} is no sample of lm-evaluation-harness ({error!r}); restore the file") from error
     yield from (found[place] for place in sorted(found))
@@ -174,6 +212,13 @@ def _asked(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {"pairs": pairs} if all(isinstance(continuation, str) for _, continuation in pairs) else {"prompt": pairs[0][0]}
 
 
+def _target(sample: Mapping[str, Any], asked: Mapping[str, Any]) -> Any:
+    """The number of the right choice where the harness wrote it as text, else what it wrote."""
+    target = sample["target"]
+    choice = isinstance(target, str) and target.isdecimal() and int(target) < len(asked.get("pairs", ()))
+    return int(target) if choice else target
+
+
 def _responses(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
     given = sample["resps"]
     if given and isinstance(given[0][0], list):
@@ -182,7 +227,7 @@ def _responses(sample: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"status": "ok" if str(text).strip() else "empty", "text": str(text)} for text in given[0]]
 
 
-def _scores(sample: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+def _scores(task: str, sample: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """Means alone: what a corpus metric keeps of a sample (reference and answer) is no score of it."""
     kept, answers = sample["filter"], sample["filtered_resps"]
     prediction = answers[0] if answers and isinstance(answers[0], str) else None
@@ -190,7 +235,7 @@ def _scores(sample: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     scores = {}
     for metric in sample["metrics"]:
         if f"{metric},{kept}" in keys and isinstance(value := sample.get(metric), (int, float)):
-            scores[_title(metric, kept, keys)] = {"value": float(value), "prediction": prediction, "flags": flags}
+            scores[_title(task, metric, kept, keys)] = {"value": float(value), "prediction": prediction, "flags": flags}
     return scores
 
 

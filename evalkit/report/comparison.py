@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit.report import numbers
 from evalkit.report.card_protocol import load_protocol
@@ -13,8 +13,9 @@ from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved import SAMPLE_ROWS, SavedRun
+from evalkit.saved import SAMPLE_ROWS, SavedRun, contradicted
 
+_NAMED = 3  # runs that a title names
 _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
     "truncated": "{} cut on the left (longer than the model reads)",
@@ -40,8 +41,8 @@ def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ())
     protocol = load_protocol(card)
     legend = (*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs))
     return Report(
-        title=f"{', '.join(titles) or 'No run'} beside the {card.title}",
-        warnings=_warnings(runs, titles),
+        title=f"{_all_of(titles)} beside the {card.title}",
+        warnings=(*_warnings(runs, titles), *_contradictions(saved, titles)),
         comparison=tuple(_comparison(section, runs, titles, protocol) for section in found),
         leaderboard=leaderboard(found, saved, titles),
         measures=measures(entries, titles) if entries else None,
@@ -49,6 +50,11 @@ def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ())
         details=details(entries, titles),
         legend=(*legend, *(LEGEND if len(saved) > 1 else ())) if entries else (),
     )
+
+
+def _all_of(titles: Sequence[str]) -> str:
+    """`a, b`; with many runs their number, which fits a heading."""
+    return ", ".join(titles) or "No run" if len(titles) <= _NAMED else f"{len(titles)} runs"
 
 
 def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ...]:
@@ -64,6 +70,18 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
         if samples:
             lines.append(f"{title}: {SAMPLE_ROWS}: {', '.join(samples)}")
     return tuple(lines)
+
+
+def _contradictions(saved: Sequence[SavedRun], titles: Sequence[str]) -> Iterator[str]:
+    """Headlines that are not what their own samples say."""
+    for title, run in zip(titles, saved, strict=bool(saved)):
+        for name, task in run.result.tasks.items():
+            mean = contradicted(run.columns.get(name), task.score)
+            if mean is not None:
+                yield (
+                    f"{title}: {name} has {task.headline} {numbers.score(task.score.value)} of {numbers.count(task.score.n)} documents in "
+                    f"scores.json, but its samples give {numbers.score(mean)}; `evalkit score` on its folder makes them agree"
+                )
 
 
 def _legend(entries: Sequence[Entry], card: Card, judged: bool) -> tuple[str, ...]:
@@ -170,18 +188,30 @@ def _published(cell: PublishedCell, notes: Footnotes) -> Cell:
 def _measured(result: TaskResult | None, notes: Footnotes) -> Cell:
     if result is None:
         return Cell(numbers.NOT_RUN)
-    return Cell(numbers.measured(result.score), notes.mark(remarks(result)))
+    return Cell(numbers.measured(result.score), notes.mark(remarks(result), by_others(result)))
+
+
+def by_others(result: TaskResult) -> str:
+    """What is not known of a score that another program made; empty for ours."""
+    if not result.measured_by:
+        return ""
+    return (
+        f"measured by {result.measured_by}: task, metric and shots are the row's by name; prompts, rows and the way of counting are "
+        "that program's, and were not compared"
+    )
 
 
 def remarks(result: TaskResult) -> str:
     """What a reader must know about the answers behind one score; empty when there is nothing to say."""
     counts = dict(result.counts)
     failed = max(counts.pop("error", 0), result.score.n_not_measured)
+    waiting = counts.pop("unanswered", 0)
     counts["invalid"] = max(counts.get("invalid", 0), result.score.n_invalid)
     order = [*_REMARKS, *sorted(name for name in counts if name not in _REMARKS)]
     parts = [_REMARKS.get(name, f"{{}} {name}").format(numbers.count(counts[name])) for name in order if counts.get(name)]
     if failed:
-        why = "left out of the score" if result.score.note else "no answer; left out of the score"
+        missing = "not asked yet" if waiting == failed else "no answer"
+        why = "left out of the score" if result.score.note else f"{missing}; left out of the score"
         parts.append(f"{numbers.count(failed)} not measured ({why})")
     if result.score.note:
         parts.append(result.score.note)

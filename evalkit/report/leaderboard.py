@@ -7,16 +7,33 @@ from dataclasses import dataclass
 
 from evalkit import stats
 from evalkit.report import numbers
-from evalkit.report.ranking import Ranked, rank_means, rank_task
+from evalkit.report.ranking import Ranked, rank_means, rank_task, stderr_of
 from evalkit.report.rows import Entry, Section
 from evalkit.report.table import Cell, Column, Footnotes, Table
 from evalkit.saved import SavedRun
+from evalkit.types import Summary
 
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
     "no test tells apart share a rank.",
-    "Averages are unweighted means over benchmarks, given only where every benchmark was measured; else how many were.",
+    "Averages are unweighted means over benchmarks with 95% intervals, given only where every benchmark was measured; else how many "
+    "were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """An unweighted mean over benchmarks, which are independent samples; no standard error where one of theirs is unknown."""
+
+    value: float
+    stderr: float | None
+
+    @classmethod
+    def of(cls, scores: Sequence[Summary]) -> Mean:
+        """The mean of measured scores."""
+        known = all(score.stderr is not None for score in scores)
+        spread = stats.macro_stderr([stderr_of(score) for score in scores]) if known else None
+        return cls(stats.mean([score.value for score in scores if score.value is not None]), spread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +42,20 @@ class Standing:
 
     Attributes:
         run: its index in the order given.
-        averages: by section title, and `all` over everything.
+        averages: by section title, `all` over everything, `shared` over what every run measured.
         ranks: by benchmark label; `rank` is the overall one, None without an overall average.
     """
 
     run: int
     model: str
-    averages: Mapping[str, float | None]
+    averages: Mapping[str, Mean | None]
     measured: Mapping[str, tuple[int, int]]
     ranks: Mapping[str, int]
-    scores: Mapping[str, float]
+    scores: Mapping[str, Summary]
     rank: int | None = None
 
 
-ALL = "all"
+ALL, SHARED = "all", "shared"
 _UNPAIRED = "ranked in part without pairing: some runs share no documents or kept no samples"
 
 
@@ -54,26 +71,33 @@ def ranked_rows(found: Sequence[Section], runs: Sequence[SavedRun]) -> dict[str,
 
 def standings(found: Sequence[Section], ranked: Mapping[str, Ranked], titles: Sequence[str]) -> list[Standing]:
     """One a run, best first: by overall rank, then mean; models with gaps follow in the order given."""
-    groups = {section.title: [entry.label for entry in section.entries] for section in found}
-    groups = {ALL: [label for labels in groups.values() for label in labels], **groups}
+    sections = {section.title: [entry.label for entry in section.entries] for section in found}
+    everything = [label for labels in sections.values() for label in labels]
     scores = [_scores(found, i) for i in range(len(titles))]
-    whole = [i for i, mine in enumerate(scores) if len(mine) == len(groups[ALL])]
-    overall = rank_means(whole, [row.differences for row in ranked.values()])
+    groups = {ALL: everything, SHARED: [label for label in everything if all(label in mine for mine in scores)], **sections}
+    whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
+    # Where nobody has everything, the rank is that of the mean over what all of them have.
+    placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])
+    overall = rank_means(placed, [ranked[label].differences for label in by])
     board = []
     for i, title in enumerate(titles):
         measured = {name: (sum(label in scores[i] for label in labels), len(labels)) for name, labels in groups.items()}
         averages = {
-            name: stats.mean([scores[i][label] for label in labels]) if labels and measured[name][0] == len(labels) else None
+            name: Mean.of([scores[i][label] for label in labels]) if labels and measured[name][0] == len(labels) else None
             for name, labels in groups.items()
         }
         ranks = {label: row.ranks[i] for label, row in ranked.items() if i in row.ranks}
         board.append(Standing(i, title, averages, measured, ranks, scores[i], overall.get(i)))
-    return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -(s.averages[ALL] or 0.0)))
+    return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -_height(s.averages[ALL]), -_height(s.averages[SHARED])))
 
 
-def _scores(found: Sequence[Section], run: int) -> dict[str, float]:
+def _height(mean: Mean | None) -> float:
+    return mean.value if mean else 0.0
+
+
+def _scores(found: Sequence[Section], run: int) -> dict[str, Summary]:
     measured = ((entry.label, entry.results[run]) for section in found for entry in section.entries)
-    return {label: result.score.value for label, result in measured if result is not None and result.score.value is not None}
+    return {label: result.score for label, result in measured if result is not None and result.score.value is not None}
 
 
 def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun], titles: Sequence[str]) -> tuple[Table, ...]:
@@ -91,17 +115,20 @@ def tables(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequen
 
 
 def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
-    groups = [ALL, *(section.title for section in found if len(found) > 1)]
-    heads = ["Mean of all" if name == ALL else name for name in groups]
-    columns = (Column("Rank"), Column("Model", "left", key=True), *(Column(head, ours=True) for head in heads))
+    shared = board[0].measured[SHARED][1]
+    heads = {ALL: "Mean of all"}
+    if 0 < shared < board[0].measured[ALL][1]:
+        heads[SHARED] = f"Mean of {shared} that all have"
+    heads |= {section.title: section.title for section in found if len(found) > 1}
+    columns = (Column("Rank"), Column("Model", "left", key=True), *(Column(head, ours=True) for head in heads.values()))
     rows = tuple(
-        (Cell(str(s.rank or "")), Cell(s.model), *(Cell(_average(s.averages[name], s.measured[name])) for name in groups)) for s in board
+        (Cell(str(s.rank or "–")), Cell(s.model), *(Cell(_average(s.averages[name], s.measured[name])) for name in heads)) for s in board
     )
     return Table("Leaderboard", columns, rows, name="leaderboard")
 
 
-def _average(value: float | None, measured: tuple[int, int]) -> str:
-    return numbers.score(value) if value is not None else f"{measured[0]} of {measured[1]} measured"
+def _average(mean: Mean | None, measured: tuple[int, int]) -> str:
+    return numbers.estimate(mean.value, mean.stderr) if mean else f"{measured[0]} of {measured[1]} measured"
 
 
 def _benchmarks(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequence[Standing]) -> Table:
@@ -110,15 +137,17 @@ def _benchmarks(found: Sequence[Section], ranked: Mapping[str, Ranked], board: S
     rows = []
     for section in found:
         for entry in section.entries:
-            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "")
+            others = dict.fromkeys(result.measured_by for _, result in entry.measured if result.measured_by)
+            imported = f"some scores were made by {', '.join(others)}, whose prompts and rows were not compared" if others else ""
+            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "", imported)
             cells = [Cell(_placed(s, entry.label)) for s in board]
             rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *cells))
     return Table("Benchmarks, score and rank", columns, tuple(rows), notes.listed(), name="ranks")
 
 
 def _placed(standing: Standing, label: str) -> str:
-    value = standing.scores.get(label)
-    return numbers.NOT_MEASURED if value is None else f"{numbers.score(value)} #{standing.ranks[label]}"
+    found = standing.scores.get(label)
+    return numbers.NOT_MEASURED if found is None else f"{numbers.score(found.value)} #{standing.ranks[label]}"
 
 
 def _languages(found: Sequence[Section], board: Sequence[Standing]) -> Table:
@@ -138,8 +167,8 @@ def _languages(found: Sequence[Section], board: Sequence[Standing]) -> Table:
 
 def _of_language(standing: Standing, language: str, entries: Sequence[Entry]) -> str:
     groups = [result.score.groups.get(language) for entry in entries if (result := entry.results[standing.run]) is not None]
-    values = [group.value for group in groups if group is not None and group.value is not None]
-    return _average(stats.mean(values) if len(values) == len(entries) else None, (len(values), len(entries)))
+    scores = [group for group in groups if group is not None and group.value is not None]
+    return _average(Mean.of(scores) if len(scores) == len(entries) else None, (len(scores), len(entries)))
 
 
 def _is_language(name: str) -> bool:

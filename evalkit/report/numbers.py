@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
+from evalkit import stats
 from evalkit.types import Summary
 
 NOT_MEASURED = "not measured"
 NOT_RUN = "not run"
+MISSING = re.compile(rf"^(?:{NOT_MEASURED}|{NOT_RUN}|\d+ of \d+ measured)$")
 
 
 def score(value: float | None) -> str:
@@ -23,6 +27,16 @@ def measured(summary: Summary | None) -> str:
         return score(summary.value)
     low, high = summary.ci
     return f"{score(summary.value)} [{score(low)}, {score(high)}]"
+
+
+def estimate(value: float, stderr: float | None) -> str:
+    """A mean of scores with its normal interval, as `measured` prints one; a mean of fractions stays within them."""
+    if stderr is None:
+        return score(value)
+    low, high = value - stats.Z * stderr, value + stats.Z * stderr
+    if 0 <= value <= 1:
+        low, high = max(0.0, low), min(1.0, high)
+    return f"{score(value)} [{score(low)}, {score(high)}]"
 
 
 def count(n: int) -> str:

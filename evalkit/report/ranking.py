@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.results import TaskResult
 from evalkit.saved import Pairs, TaskColumns, not_pairable, pairs
 from evalkit.stats.paired import bootstrap_scores
+from evalkit.types import Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 RESAMPLES = 1000
-_Z = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2)
 Pair = tuple[int, int]
 
 
@@ -53,10 +52,14 @@ def rank_task(results: Mapping[int, TaskResult], columns: Mapping[int, TaskColum
         results, columns: by run; a run without columns is tested as if it had answered other documents.
     """
     measured = {i: result for i, result in results.items() if result.score.value is not None}
-    able = [i for i, result in measured.items() if not not_pairable(columns.get(i), result.score)]
-    able = [i for i in able if measured[i].rows_sha256 == measured[able[0]].rows_sha256]
-    found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
-    differences = {(able[a], able[b]): difference for (a, b), difference in found.items()}
+    same_rows: dict[str, list[int]] = {}
+    for i, result in measured.items():
+        if not not_pairable(columns.get(i), result.score):
+            same_rows.setdefault(result.rows_sha256, []).append(i)
+    differences: dict[Pair, Difference] = {}
+    for able in same_rows.values():
+        found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
+        differences |= {(able[a], able[b]): difference for (a, b), difference in found.items()}
     for pair in combinations(measured, 2):
         if pair not in differences and (apart := _apart(measured[pair[0]], measured[pair[1]])):
             differences[pair] = apart
@@ -108,7 +111,7 @@ def _of_values(found: Pairs) -> dict[Pair, tuple[float, float, float]]:
         value = float(change.mean())
         if found.binary:
             lost, won = int((change < 0).sum()), int((change > 0).sum())
-            tested[a, b] = value, stats.matched_difference(lost, won, n, _Z)[0], stats.mcnemar_exact(lost, won)
+            tested[a, b] = value, stats.matched_difference(lost, won, n, stats.Z)[0], stats.mcnemar_exact(lost, won)
             continue
         centred = change - value
         sums = centred if groups is None else np.bincount(groups, weights=centred)
@@ -134,8 +137,15 @@ def _apart(first: TaskResult, second: TaskResult) -> Difference | None:
     a, b = first.score, second.score
     if a.value is None or b.value is None or a.stderr is None or b.stderr is None:
         return None
-    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(a.stderr, b.stderr)
+    value, stderr = (a.value - b.value) * (1 if a.higher_is_better else -1), math.hypot(stderr_of(a), stderr_of(b))
     return Difference(value, stderr, _z_test(value, stderr), False)
+
+
+def stderr_of(score: Summary) -> float:
+    """That of the interval where all documents scored alike, so that none being right is no certainty."""
+    if score.stderr == 0 and score.ci:
+        return (score.ci[1] - score.ci[0]) / (2 * stats.Z)
+    return score.stderr or 0.0
 
 
 def _z_test(value: float, stderr: float) -> float:

@@ -1,4 +1,8 @@
-"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows."""
+"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows.
+
+Scores that another program made (imported ones) stand beside ours where task, metric and shots are the same; versions and
+signatures of two programs cannot be compared, and a footnote says so.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from evalkit.results import RunResult, TaskResult
 from evalkit.saved.protocol import Protocol
 
 OTHER = "Other tasks"
+LONGEST = 48  # letters of a model's name in a table
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,9 @@ class Entry:
 
     @property
     def first(self) -> TaskResult:
-        return next(result for result in self.results if result is not None)
+        """The result the row is described by: the first of evalkit's own, else the first."""
+        results = [result for _, result in self.measured]
+        return next((result for result in results if not result.measured_by), results[0])
 
     @property
     def measured(self) -> tuple[tuple[int, TaskResult], ...]:
@@ -47,10 +54,19 @@ class Section:
 
 
 def names(runs: Sequence[RunResult]) -> tuple[str, ...]:
-    """A column title a run: the model, with the run's folder or its number where models repeat."""
-    models = [run.model for run in runs]
-    tagged = [f"{run.model} ({run.path.name})" if models.count(run.model) > 1 and run.path else run.model for run in runs]
+    """A column title a run: the model on one line, with the run's folder or its number where models repeat."""
+    models = [_one_line(run.model) for run in runs]
+    tagged = [
+        f"{model} ({_one_line(run.path.name)})" if models.count(model) > 1 and run.path else model
+        for model, run in zip(models, runs, strict=True)
+    ]
     return tuple(f"{tag} #{tagged[: i + 1].count(tag)}" if tagged.count(tag) > 1 else tag for i, tag in enumerate(tagged))
+
+
+def _one_line(name: str) -> str:
+    """Printable and short enough for a column; the middle of a very long name is left out."""
+    text = " ".join("".join(char if char.isprintable() else " " for char in name).split()) or "unnamed"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]}…{text[-(LONGEST // 3 - 1) :]}"
 
 
 def sections(runs: Sequence[RunResult], card: Card) -> tuple[Section, ...]:
@@ -74,9 +90,12 @@ def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[str]:
 
 def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
     by_protocol: dict[Protocol, dict[int, TaskResult]] = {}
-    for i, run in enumerate(runs):
-        if task in run.tasks:
-            by_protocol.setdefault(Protocol.of(run.tasks[task]), {})[i] = run.tasks[task]
+    found = [(i, run.tasks[task]) for i, run in enumerate(runs) if task in run.tasks]
+    for i, result in sorted(found, key=lambda one: bool(one[1].measured_by)):  # evalkit's own first, in the runs' order
+        protocol = Protocol.of(result)
+        if result.measured_by:
+            protocol = next((known for known in by_protocol if protocol.counts_alike(known)), protocol)
+        by_protocol.setdefault(protocol, {})[i] = result
     if not by_protocol:
         return []
     base = next(iter(by_protocol))
@@ -98,14 +117,14 @@ def _tag(protocol: Protocol, variants: Mapping[Protocol, object]) -> str:
     """What tells this row's label from its siblings'; sample rows are named in every row of theirs anyway."""
     if len(variants) == 1:
         return ""
-    parts = {
-        "version": f"v{protocol.version}",
-        "num_fewshot": f"{protocol.num_fewshot}-shot",
-        "metric": protocol.metric,
-        "sample_rows": "samples" if protocol.sample_rows else "benchmark",
-    }
-    tag = ", ".join(text for name, text in parts.items() if len({getattr(p, name) for p in variants}) > 1)
-    signatures = list(dict.fromkeys(p.signature for p in variants))
-    if len(signatures) == 1:
-        return tag
-    return f"{tag}, signature {signatures.index(protocol.signature) + 1}".removeprefix(", ")
+    alike = [p for p in variants if p.program == protocol.program]
+    signatures = list(dict.fromkeys(p.signature for p in alike))
+    parts = (
+        (len({p.version for p in alike}) > 1, f"v{protocol.version}"),
+        (len({p.num_fewshot for p in variants}) > 1, f"{protocol.num_fewshot}-shot"),
+        (len({p.metric for p in variants}) > 1, protocol.metric),
+        (len({p.sample_rows for p in variants}) > 1, "samples" if protocol.sample_rows else "benchmark"),
+        (bool(protocol.program) and len(alike) < len(variants), "imported"),
+        (len(signatures) > 1, f"signature {signatures.index(protocol.signature) + 1}"),
+    )
+    return ", ".join(text for told_apart, text in parts if told_apart)

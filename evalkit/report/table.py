@@ -124,13 +124,12 @@ def heading(text: str, width: int = 0) -> list[str]:
     lines: list[str] = []
     for word in text.split(" "):
         parts = [part + "-" for part in word.split("-")[:-1]] + [word.split("-")[-1]]
-        line = ""
-        for part in parts:
-            if line and len(line) + len(part) > width:
-                lines.append(line)
-                line = ""
-            line += part
-        lines.append(line)
+        for place, part in enumerate(parts):
+            joined = f"{lines[-1]}{'' if place else ' '}{part}" if lines else part
+            if lines and len(joined) <= width:
+                lines[-1] = joined
+            else:
+                lines.append(part)
     return lines
 
 

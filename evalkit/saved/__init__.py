@@ -9,11 +9,12 @@
     for sample in run.samples("mmlu"):            # whole lines of samples.jsonl as dicts, read as they are asked for
         sample["prompt" if "prompt" in sample else "pairs"], sample["responses"], sample["scores"], sample["target"]
 
-    columns = run.columns["mmlu"]                 # the numbers alone, as arrays; read once, about 2 s for 600,000 samples
+    columns = run.columns["mmlu"]                 # the numbers alone, as arrays; read once, some seconds for 600,000 samples
     columns.docs, columns.languages, columns.groups, columns.clusters      # one entry a document, in file order
     columns.metrics["acc"].values                 # float64, NaN = not measured (never 0)
     columns.metrics["acc"].invalid                # bool: nothing could be extracted
     columns.metrics["chrf_pp"].stats              # (n, k) sufficient statistics of a corpus metric, else None
+    columns.tokens, columns.confidence                # of the prompt; of the likeliest choice, NaN where nothing was chosen
     run.sample_at(columns.offsets[17])            # the whole line of one document, by its place in the file
 
 A run that is still measuring has no scores.json: `load_run` raises `Unfinished`, and whoever can build
@@ -22,7 +23,7 @@ such a run has no samples to read yet (`has_samples` is False).
 """
 
 from evalkit.saved.columns import MetricColumn, TaskColumns
-from evalkit.saved.pairs import Pairs, not_pairable, pairs
+from evalkit.saved.pairs import Pairs, contradicted, not_pairable, pairs
 from evalkit.saved.protocol import SAMPLE_ROWS, Protocol
 from evalkit.saved.reading import SavedRun, Unfinished, load_run
 
@@ -34,6 +35,7 @@ __all__ = [
     "SavedRun",
     "TaskColumns",
     "Unfinished",
+    "contradicted",
     "load_run",
     "not_pairable",
     "pairs",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from evalkit import stats
 from evalkit.errors import DataError
 
 if TYPE_CHECKING:
@@ -26,6 +28,11 @@ class _Score(msgspec.Struct):
     stats: tuple[float, ...] = ()
 
 
+class _Answer(msgspec.Struct):
+    context_tokens: int | None = None
+    loglikelihoods: tuple[float, ...] | None = None
+
+
 class _Line(msgspec.Struct):
     """The fields of a sample's line that statistics need; msgspec skips over the others."""
 
@@ -37,6 +44,16 @@ class _Line(msgspec.Struct):
     cluster: str | None = None
     prompt: msgspec.Raw = _NOTHING
     pairs: msgspec.Raw = _NOTHING
+    target: msgspec.Raw = _NOTHING
+    responses: tuple[_Answer, ...] = ()
+
+    @property
+    def choice(self) -> tuple[float, bool]:
+        """(probability of the likeliest of several choices, whether it is the right one); NaN for any other kind of sample."""
+        values, target = self.responses[0].loglikelihoods if self.responses else None, bytes(self.target)
+        if not values or len(values) < 2 or not target.isdigit():
+            return math.nan, False
+        return stats.confidence(values), values.index(max(values)) == int(target)
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,9 @@ class TaskColumns:
     Attributes:
         offsets: byte offset of each document's line in `samples.jsonl`, for `SavedRun.sample_at`.
         asked: a hash of each rendered request; equal within one process exactly when the texts are.
+        tokens: int64, of the prompt of the first answer; -1 without an answer.
+        confidence: float64, probability of the likeliest choice of a multiple-choice sample; NaN for any other.
+        confident_right: bool, whether the likeliest choice is the right one.
     """
 
     task: str
@@ -70,6 +90,9 @@ class TaskColumns:
     clusters: tuple[str | None, ...]
     offsets: NDArray[np.int64]
     asked: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    confident_right: NDArray[np.bool_]
     metrics: Mapping[str, MetricColumn]
 
     @cached_property
@@ -88,6 +111,8 @@ class _Open:
     clusters: list[str | None] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+    choices: list[tuple[float, bool]] = field(default_factory=list)
     scores: list[dict[str, _Score]] = field(default_factory=list)
 
     def add(self, line: _Line, offset: int) -> None:
@@ -97,6 +122,8 @@ class _Open:
         self.clusters.append(line.cluster)
         self.offsets.append(offset)
         self.asked.append(hash((bytes(line.prompt), bytes(line.pairs))))
+        self.tokens.append((line.responses[0].context_tokens or 0) if line.responses else -1)
+        self.choices.append(line.choice)
         self.scores.append(line.scores)
 
     def closed(self, task: str) -> TaskColumns:
@@ -112,6 +139,9 @@ class _Open:
             clusters=tuple(self.clusters),
             offsets=np.array(self.offsets, dtype=np.int64),
             asked=np.array(self.asked, dtype=np.int64),
+            tokens=np.array(self.tokens, dtype=np.int64),
+            confidence=np.array([share for share, _ in self.choices], dtype=np.float64),
+            confident_right=np.array([right for _, right in self.choices], dtype=bool),
             metrics=metrics,
         )
 
@@ -156,7 +186,7 @@ def _leniently(text: bytes, where: str, error: Exception) -> _Line:
     """What msgspec refuses and JSON allows: a model's lone surrogate, written as an escape."""
     try:
         raw: dict[str, Any] = json.loads(text)
-        asked = {name: msgspec.Raw(json.dumps(raw.pop(name)).encode()) for name in ("prompt", "pairs") if name in raw}
+        asked = {name: msgspec.Raw(json.dumps(raw.pop(name)).encode()) for name in ("prompt", "pairs", "target") if name in raw}
         line = msgspec.convert({name: raw[name] for name in _Line.__struct_fields__ if name in raw}, _Line, strict=True)
         for name, value in asked.items():
             setattr(line, name, value)

@@ -119,7 +119,24 @@ def not_pairable(columns: TaskColumns | None, summary: Summary) -> str:
     if summary.corpus and (column.stats is None or summary.corpus not in stats.CORPUS):
         return "its samples hold no sufficient statistics; `evalkit score` on its folder adds them"
     rebuilt = pairs([columns], summary).corpora(0).value
-    if abs(rebuilt - summary.value) > _NEAR:
+    if not agree(rebuilt, summary.value):
         hint = "" if summary.corpus else "; if it is a corpus score of an older run, `evalkit score` on its folder adds what is needed"
         return f"{summary.metric} ({summary.value:.4f}) is not the mean of its samples ({rebuilt:.4f}){hint}"
     return ""
+
+
+def agree(rebuilt: float, value: float) -> bool:
+    """Whether a score and what its samples give are the same number, but for single precision."""
+    return abs(rebuilt - value) <= _NEAR
+
+
+def contradicted(columns: TaskColumns | None, summary: Summary) -> float | None:
+    """What the samples of a plain mean give where the score says otherwise: scores edited or left from other samples."""
+    import numpy as np
+
+    column = columns.metrics.get(summary.metric) if columns else None
+    if column is None or summary.value is None or summary.corpus or summary.weighted is not None or column.stats is not None:
+        return None
+    measured = column.values[~np.isnan(column.values)]
+    mean = float(measured.mean()) if len(measured) else 0.0
+    return None if agree(mean, summary.value) and len(measured) == summary.n else mean

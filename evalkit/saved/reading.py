@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.folder import CONFIG, MANIFEST, PLAN, SAMPLES, SCORES
@@ -68,14 +70,20 @@ class SavedRun:
 
     def sample_at(self, offset: int) -> dict[str, Any]:
         """The whole line that begins at a byte offset (`TaskColumns.offsets`)."""
-        with (self.path / SAMPLES).open("rb") as handle:
-            handle.seek(int(offset))
-            return self._parsed(handle.readline(), f"{self.path / SAMPLES} at byte {offset}")
+        return next(self.samples_at([offset]))
+
+    def samples_at(self, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The lines that begin at these byte offsets, in their order; the file is opened once."""
+        name = str(self.path / SAMPLES)
+        with open(name, "rb") as handle:
+            for offset in offsets:
+                handle.seek(int(offset))
+                yield self._parsed(handle.readline(), f"{name} at byte {offset}")
 
     @staticmethod
     def _parsed(text: bytes, where: str) -> dict[str, Any]:
         try:
-            sample = json.loads(text)
+            sample = _decoded(text)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{where} is damaged ({error}); run the same `evalkit run` again to rebuild it (answers are kept)") from error
         if not isinstance(sample, dict):
@@ -109,6 +117,14 @@ def load_run(folder: Path, *, rescore: Callable[[Path], RunResult] | None = None
     # An older samples.jsonl may lie there still: of other answers than the plan's.
     result = replace(rescore(folder), complete=False, path=folder, manifest={"config": config})
     return SavedRun(folder, result, config, has_samples=False)
+
+
+def _decoded(text: bytes) -> Any:
+    """JSON, fast; what msgspec refuses and Python's reader takes (NaN, a lone surrogate) is read by the latter."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return json.loads(text)
 
 
 def _text(path: Path) -> str:

@@ -4,10 +4,12 @@
 """
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
+from evalkit.stats.choices import confidence
 from evalkit.stats.corpus import CORPUS, Corpora
 from evalkit.stats.intervals import (
     LEVEL,
     Interval,
+    Z,
     clustered_stderr,
     macro_stderr,
     mean,
@@ -32,12 +34,14 @@ __all__ = [
     "LEVEL",
     "Corpora",
     "Interval",
+    "Z",
     "bootstrap_clusters",
     "bootstrap_difference",
     "bootstrap_interval",
     "bootstrap_strata",
     "bootstrap_totals",
     "clustered_stderr",
+    "confidence",
     "corpus_permutation",
     "detectable",
     "holm",

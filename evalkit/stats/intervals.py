@@ -10,6 +10,7 @@ from evalkit.stats.student import t_quantile
 
 Interval = tuple[float, float]
 LEVEL = 0.95
+Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)  # 1.96 standard errors to each side
 
 
 def mean(values: Sequence[float]) -> float:
@@ -60,7 +61,7 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval | None:
 
 
 def t_interval(centre: float, stderr: float, df: int, level: float = LEVEL) -> Interval:
-    """centre -/+ t(df) * stderr."""
+    """centre -/+ t(df) * stderr (Student 1908)."""
     half = t_quantile(0.5 + level / 2, df) * stderr
     return (centre - half, centre + half)
 

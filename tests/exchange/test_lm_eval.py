@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from evalkit import stats
 from evalkit.cli import main
 from evalkit.errors import DataError
 from evalkit.exchange.lm_eval import import_run, read_results, to_results
 from evalkit.report import build, load_card
-from evalkit.saved import load_run
+from evalkit.saved import SavedRun, load_run
 
 STAMP = "2026-01-02T03-04-05.678901"
 
@@ -36,13 +38,14 @@ def results(**more: Any) -> dict[str, Any]:
                 "exact_match_stderr,flexible-extract": 0.5,
             },
             "mt": {"alias": "mt", "chrf++,none": 40.0, "chrf++_stderr,none": 2.0},
-            "mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.1},
+            "mmlu": {"alias": "mmlu", "acc,none": 0.5, "acc_stderr,none": 0.1, "sample_count": {"acc,none": 4}},
+            "mmlu_stem": {"alias": "stem", "acc,none": 0.75, "acc_stderr,none": 0.1, "sample_count": {"acc,none": 2}},
             "mmlu_law": {"alias": " - law", "acc,none": 0.25, "acc_stderr,none": "N/A"},
             "mmlu_maths": {"alias": " - maths", "acc,none": 0.75, "acc_stderr,none": 0.1},
         },
-        "group_subtasks": {"mmlu": ["mmlu_law", "mmlu_maths"]},
+        "group_subtasks": {"mmlu": ["mmlu_law", "mmlu_stem"], "mmlu_stem": ["mmlu_maths"]},
         "configs": {"hellaswag": {"validation_split": "validation"}, "gsm8k": {"test_split": "test"}},
-        "versions": {"hellaswag": 1.0, "gsm8k": 3.0, "mt": 1.0, "mmlu": 2, "mmlu_law": 1.0, "mmlu_maths": 1.0},
+        "versions": {"hellaswag": 1.0, "gsm8k": 3.0, "mt": 1.0, "mmlu": 2, "mmlu_stem": 2, "mmlu_law": 1.0, "mmlu_maths": 1.0},
         "n-shot": {"hellaswag": 0, "gsm8k": 5, "mmlu_law": 5, "mmlu_maths": 5},
         "higher_is_better": {"hellaswag": {"acc": True, "acc_norm": True}},
         "n-samples": {
@@ -93,6 +96,7 @@ def write(folder: Path) -> Path:
             for i, found in ((0, "[invalid]" if "strict" in kept else "7"), (1, "[invalid]"))
         ],
     }
+    lines["mmlu_maths"] = [hellaswag(i) | {"metrics": ["acc"]} for i in range(2)]
     for name, samples in lines.items():
         (folder / f"samples_{name}_{STAMP}.jsonl").write_text("".join(json.dumps(s) + "\n" for s in samples), encoding="utf-8")
     return path
@@ -116,6 +120,75 @@ def test_scores_come_in_under_our_names(tmp_path: Path) -> None:
         and mmlu.num_fewshot == 5
     )
     assert mmlu.score.groups["law"].stderr is None
+    assert {name: (c.value, c.n) for name, c in mmlu.categories["acc"].items()} == {"stem": (0.75, 2)}
+
+
+def test_samples_of_a_subtask_of_a_subtask_belong_to_the_whole(tmp_path: Path) -> None:
+    run = load_run(import_run(write(tmp_path), tmp_path / "run").path or tmp_path)
+    assert run.columns["mmlu"].docs == ("maths/test/0", "maths/test/1") and run.columns["mmlu"].groups == ("maths", "maths")
+
+
+HARNESS = Path(__file__).parent / "harness_0.4.13"
+
+
+@pytest.fixture
+def imported(tmp_path: Path) -> SavedRun:
+    """What the harness itself wrote for a model that guesses, on rows of ours; long prompts and machine details cut out."""
+    [results] = HARNESS.glob("results_*.json")
+    return load_run(import_run(results, tmp_path / "imported").path or tmp_path)
+
+
+def test_files_the_harness_wrote(imported: SavedRun) -> None:
+    tasks = imported.result.tasks
+    assert imported.result.model == "tiny-model"
+    assert {name: task.headline for name, task in tasks.items()} == {
+        "hellaswag": "acc_norm",
+        "gsm8k": "flexible_extract",
+        "truthfulqa_mc1": "acc",
+        "truthfulqa": "mc2",
+        "triviaqa": "exact_match",
+        "winogrande": "acc",
+    }
+    assert all(task.measured_by == "lm-evaluation-harness 0.4.13" for task in tasks.values())
+    assert tasks["truthfulqa"].notes == (
+        "imported: truthfulqa_mc2 of lm-evaluation-harness 0.4.13, task version 3.0; not measured by evalkit",
+    )
+    assert tasks["gsm8k"].score.ci == stats.wilson(0, 4)  # its standard error is 0, and four wrong answers are no certainty
+    for name, task in tasks.items():
+        assert len(imported.columns[name].docs) == 4
+        assert imported.columns[name].metrics[task.headline].values.mean() == pytest.approx(task.score.value)
+    assert next(imported.samples("hellaswag"))["target"] == 0 and not np.isnan(imported.columns["hellaswag"].confidence).any()
+
+
+@pytest.mark.parametrize("imported_first", [True, False])
+def test_imported_scores_stand_beside_ours_in_one_row(imported: SavedRun, saved_runs: Any, imported_first: bool) -> None:
+    right = [1.0, 0.0] * 20
+    ours = load_run(saved_runs("ours", {"hellaswag": right}, metric="acc_norm", result={"version": 4}))
+    runs = [imported, ours] if imported_first else [ours, imported]
+    report = build([run.result for run in runs], load_card(), runs)
+    table = report.comparison[0]
+    titles = [column.title for column in table.columns]
+    [row] = [row for row in table.rows if row[0].text == "Hellaswag"]
+    assert row[titles.index("ours")].text.startswith("0.500 [") and row[titles.index("tiny-model")].text.startswith("0.750 [")
+    notes = dict(table.footnotes)
+    said = [notes[mark] for mark in row[titles.index("tiny-model")].marks]
+    assert any(text.startswith("measured by lm-evaluation-harness 0.4.13") and "were not compared" in text for text in said)
+    assert not row[titles.index("ours")].marks and not row[0].marks
+    board = {row[1].text: row[0].text for row in report.leaderboard[0].rows}
+    assert board == {"tiny-model": "1", "ours": "–"}  # ours lacks the other benchmarks
+    [ranked] = [row for row in report.leaderboard[1].rows if row[0].text == "Hellaswag"]
+    noted = [dict(report.leaderboard[1].footnotes)[mark] for mark in ranked[0].marks]
+    assert any("without pairing" in text for text in noted) and any("lm-evaluation-harness" in text for text in noted)
+
+
+def test_imported_scores_of_other_shots_keep_a_row_of_their_own(imported: SavedRun, saved_runs: Any) -> None:
+    ours = load_run(saved_runs("ours", {"gsm8k": [1.0, 0.0]}, metric="flexible_extract"))
+    table = build([ours.result, imported.result], load_card()).comparison[0]
+    labels = [row[0].text for row in table.rows if row[0].text.startswith("GSM8K")]
+    assert len(labels) == 2 and labels[0].startswith("GSM8K (") and "0-shot" in labels[0] and "5-shot" in labels[1]
+    assert labels[1] == "GSM8K (5-shot, imported)"
+    said = "not in one row with ours: scores of lm-evaluation-harness 0.4.13, not of evalkit; 5-shot, not 0-shot"
+    assert said in dict(table.footnotes).values()
 
 
 def test_an_imported_run_stands_in_our_tables(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def right(rng: np.random.Generator, n: int, p: float) -> list[float]:
 
 
 def rows(report: Report, which: int = 0) -> list[list[str]]:
-    return [[cell.text for cell in row] for row in report.leaderboard[which].rows]
+    """Texts of the cells, means without their intervals."""
+    return [[cell.text.split(" [")[0] for cell in row] for row in report.leaderboard[which].rows]
 
 
 def test_models_that_cannot_be_told_apart_share_a_rank(saved_runs: Any, make: SimpleNamespace) -> None:
@@ -59,8 +60,12 @@ def test_a_gap_is_shown_and_never_averaged_away(saved_runs: Any, make: SimpleNam
     values = [1.0, 0.0] * 30
     runs = [load_run(saved_runs("full", {"hellaswag": values, "b": values})), load_run(saved_runs("part", {"hellaswag": [1.0] * 60}))]
     report = board(runs, make)
-    assert [c.title for c in report.leaderboard[0].columns] == ["Rank", "Model", "Mean of all", "English / Code / Math", "Other tasks"]
-    assert rows(report) == [["1", "full", "0.500", "0.500", "0.500"], ["", "part", "1 of 2 measured", "1.000", "0 of 1 measured"]]
+    heads = ["Rank", "Model", "Mean of all", "Mean of 1 that all have", "English / Code / Math", "Other tasks"]
+    assert [c.title for c in report.leaderboard[0].columns] == heads
+    assert rows(report) == [
+        ["1", "full", "0.500", "0.500", "0.500", "0.500"],
+        ["–", "part", "1 of 2 measured", "1.000", "1.000", "0 of 1 measured"],
+    ]
     assert rows(report, 1)[1] == ["b", "acc", "0.500 #1", "not measured"]
     assert "1 of 2 measured" in markdown(report)
 
@@ -118,3 +123,20 @@ def test_ranks_count_the_models_that_are_surely_better() -> None:
 def test_one_run_and_none_have_no_board(saved_runs: Any, make: SimpleNamespace) -> None:
     run = load_run(saved_runs("x", {"a": [1.0, 0.0]}))
     assert board([run], make).leaderboard == () and board([], make).leaderboard == ()
+
+
+def test_a_mean_has_the_interval_of_independent_benchmarks(saved_runs: Any, make: SimpleNamespace) -> None:
+    values = {"a": [1.0, 0.0] * 50, "b": [1.0, 0.0, 0.0, 0.0] * 25}
+    runs = [load_run(saved_runs(name, values)) for name in ("x", "y")]
+    a, b = (runs[0].result.tasks[name].score.stderr or 0.0 for name in "ab")
+    half = 1.959964 * np.hypot(a, b) / 2
+    [cell, _] = [row[2].text for row in board(runs, make).leaderboard[0].rows]
+    assert cell == f"0.375 [{0.375 - half:.3f}, {0.375 + half:.3f}]"
+
+
+def test_where_nobody_has_everything_ranks_are_of_what_all_have(saved_runs: Any, make: SimpleNamespace) -> None:
+    rng = np.random.default_rng(5)
+    good, bad = right(rng, 400, 0.8), right(rng, 400, 0.3)
+    runs = [load_run(saved_runs("x", {"a": bad, "b": good})), load_run(saved_runs("y", {"a": good, "c": good}))]
+    found = rows(board(runs, make))
+    assert [row[:3] for row in found] == [["1", "y", "2 of 3 measured"], ["2", "x", "2 of 3 measured"]]

@@ -78,7 +78,7 @@ def test_a_run_without_samples_or_configuration(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("scores.json", "{", "scores.json is not valid JSON"),
-        ("scores.json", '{"schema": 1, "model": "m", "complete": true, "tasks": []}', "lacks a field"),
+        ("scores.json", '{"schema": 1, "model": "m", "complete": true, "tasks": []}', "is no file of scores"),
         ("scores.json", '{"schema": 9}', "has schema 9"),
         ("config.json", "nope", "config.json is damaged"),
         ("manifest.json", "[", "manifest.json is damaged"),

@@ -11,72 +11,86 @@ import base64
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from os.path import commonprefix
 from typing import Any
 
 SIZE = 200  # samples a block: small enough to unpack unnoticed, large enough to compress well
 PREVIEW = 120  # letters of a prediction or target shown in the list
+LEVEL = 6  # zlib's 9 takes twice as long for a percent
 
 Sample = Mapping[str, Any]
 
 
 @dataclass
 class Blocks:
-    """Blocks by the hash of their content; `bytes` is what they take inside the page."""
+    """Blocks by the hash of their content."""
 
     texts: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, self.texts.values()))
 
     def add(self, value: Any) -> str:
         """Store a value once and return the name of its block."""
         raw = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         name = hashlib.blake2b(raw, digest_size=8).hexdigest()
         if name not in self.texts:
-            self.texts[name] = base64.b64encode(zlib.compress(raw, 9)).decode()
+            self.texts[name] = base64.b64encode(zlib.compress(raw, LEVEL)).decode()
         return name
 
 
-def by_task(samples: Iterable[Sample]) -> Iterator[tuple[str, list[Sample]]]:
-    """(task, its samples), in the order of the run."""
-    for task, of_task in groupby(samples, key=lambda sample: str(sample["task"])):
-        yield task, list(of_task)
+ASKED = ("doc", "target", "asked")
+ANSWERED = ("value", "prediction", "flags", "read", "written", "answered")
 
 
-def index(samples: Sequence[Sample], headline: str, blocks: Blocks, limit: int | None) -> dict[str, Any]:
+@dataclass
+class Columns:
     """What the list of samples shows and filters by, one column a thing, with the names of the blocks behind it.
 
-    Args:
-        limit: samples of the task to keep; None for all of them.
+    Attributes:
+        asked: documents, targets and blocks of prompts; equal for runs that asked the same.
+        answered: scores, predictions, remarks, token counts and blocks of answers.
     """
-    kept = samples[:limit]
-    parts = [kept[start : start + SIZE] for start in range(0, len(kept), SIZE)]
-    scores = [sample["scores"].get(headline) or {} for sample in kept]
-    answers = [sample.get("responses") or [] for sample in kept]
-    return {
-        "headline": headline,
-        "total": len(samples),
-        "doc": [sample["doc"] for sample in kept],
-        "value": [score.get("value") for score in scores],
+
+    asked: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in ASKED})
+    answered: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in ANSWERED})
+
+    def extend(self, more: Columns) -> None:
+        """Append another block's columns."""
+        for mine, others in ((self.asked, more.asked), (self.answered, more.answered)):
+            for name, values in others.items():
+                mine[name] += values
+
+
+def one_block(part: Sequence[Sample], headline: str, blocks: Blocks) -> Columns:
+    """Put samples in two blocks, what was asked and what was answered; returns their columns."""
+    scores = [sample["scores"].get(headline) or {} for sample in part]
+    answers = [sample.get("responses") or [] for sample in part]
+    asked: dict[str, list[Any]] = {
+        "doc": [sample["doc"] for sample in part],
+        "target": [_preview(sample.get("target")) for sample in part],
+        "asked": [blocks.add(_asked(part))],
+    }
+    answered: dict[str, list[Any]] = {
+        "value": [_short(score.get("value")) for score in scores],
         "prediction": [_preview(score.get("prediction")) for score in scores],
-        "target": [_preview(sample.get("target")) for sample in kept],
         "flags": [
             sorted({*score.get("flags", ()), *(r["status"] for r in given if r["status"] != "ok")})
             for score, given in zip(scores, answers, strict=True)
         ],
-        "language": _column(sample.get("language") for sample in kept),
-        "group": _column(sample.get("group") for sample in kept),
-        "read": [max((r.get("context_tokens", 0) for r in given), default=0) for given in answers],
-        "written": [sum(r.get("output_tokens", 0) for r in given) for given in answers],
-        "size": SIZE,
-        "asked": [blocks.add(_asked(part)) for part in parts],
-        "answered": [blocks.add([{"responses": s.get("responses") or [], "scores": s["scores"]} for s in part]) for part in parts],
+        "read": [max((r.get("context_tokens") or 0 for r in given), default=0) for given in answers],
+        "written": [sum(r.get("output_tokens") or 0 for r in given) for given in answers],
+        "answered": [blocks.add([{"responses": s.get("responses") or [], "scores": _shown(s["scores"])} for s in part])],
     }
+    return Columns(asked, answered)
+
+
+def _shown(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Without sufficient statistics, which nobody reads."""
+    return {name: {key: value for key, value in score.items() if key != "stats"} for name, score in scores.items()}
+
+
+def _short(value: float | None) -> float | int | None:
+    return None if value is None else int(value) if value in (0, 1) else round(value, 6)
 
 
 def _asked(part: Iterable[Sample]) -> list[dict[str, Any]]:
@@ -122,7 +136,7 @@ def _preview(value: Any) -> str | None:
     return text if len(text) <= PREVIEW else text[: PREVIEW - 1] + "…"
 
 
-def _column(values: Iterable[str | None]) -> dict[str, Any] | None:
+def labels(values: Iterable[str | None]) -> dict[str, Any] | None:
     """A column of few distinct names as numbers; None when no sample has one."""
     listed = list(values)
     known = sorted({value for value in listed if value is not None})

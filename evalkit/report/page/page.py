@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from evalkit.folder import write_atomic
-from evalkit.report.page.blocks import SIZE, Blocks, by_task, index
+from evalkit.report import numbers
+from evalkit.report.page.blocks import Blocks
+from evalkit.report.page.listing import fill, index, inert, listings
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
-from evalkit.results import RunResult
 from evalkit.saved import SavedRun
 
 MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
@@ -52,33 +51,17 @@ def write_page(
         DataError: a damaged `samples.jsonl`.
         JournalError: the file cannot be written.
     """
-    titles = names([run.result for run in runs])
-    found = [(title, run.result, list(by_task(run.samples()))) for title, run in zip(titles, runs, strict=True)]
-    longest = max((len(samples) for _, _, tasks in found for _, samples in tasks), default=0)
-    fixed = sum(len(picture.svg.encode()) for picture in pictures) + 200_000
-    limit = longest
-    while True:
-        blocks = Blocks()
-        listed = [_run(title, run, tasks, blocks, limit) for title, run, tasks in found]
-        light = json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
-        size = len(light.encode("utf-8", "surrogatepass")) + blocks.bytes + fixed
-        if size <= max_bytes or limit <= SIZE:
-            break
-        # Blocks are whole, and a task with few samples keeps them all: aim a little below the proportion.
-        limit = max(SIZE, int(limit * 0.95 * max_bytes / size) // SIZE * SIZE)
-    text = _html(report, light, blocks, pictures)
+    tasks = listings(runs)
+    blocks = Blocks()
+    fill(tasks, blocks, max_bytes - _bytes(_html(report, "", blocks, pictures)))
+    text = _html(report, inert(index(names([run.result for run in runs]), tasks)), blocks, pictures)
     write_atomic(path, text)
-    shown = sum(len(task["doc"]) for run in listed for task in run["tasks"].values())
-    total = sum(task["total"] for run in listed for task in run["tasks"].values())
-    return Written(path, len(text.encode("utf-8", "backslashreplace")), shown, total - shown)
+    shown = sum(task.kept for task in tasks)
+    return Written(path, _bytes(text), shown, sum(task.total for task in tasks) - shown)
 
 
-def _run(title: str, run: RunResult, tasks: Sequence[tuple[str, Any]], blocks: Blocks, limit: int) -> dict[str, Any]:
-    listed = {}
-    for task, samples in tasks:
-        headline = run.tasks[task].headline if task in run.tasks else next(iter(samples[0]["scores"]), "")
-        listed[task] = index(samples, headline, blocks, limit)
-    return {"title": title, "tasks": listed}
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "backslashreplace"))
 
 
 def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture]) -> str:
@@ -98,16 +81,11 @@ def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture
         ),
         "pictures": "".join(map(_picture, pictures)),
         "blocks": stored,
-        "index": _inert(light),
+        "index": light,
         "script": script,
     }
     pieces = shell.split("{{")
     return pieces[0] + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces[1:]))
-
-
-def _inert(text: str) -> str:
-    """JSON that cannot end the script element it stands in."""
-    return text.replace("<", "\\u003c")
 
 
 def _items(lines: Sequence[str]) -> str:
@@ -142,6 +120,7 @@ def _cell(cell: Cell, place: int, table: Table) -> str:
     marks = "".join(f'<sup title="{html.escape(texts.get(mark, ""))}">{html.escape(mark)}</sup>' for mark in cell.marks)
     below = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
     classes = f"{column.align}{' ours' if column.ours else ''}{' published' if column.published else ''}"
+    classes += " missing" if numbers.MISSING.search(cell.text) else ""
     tag = "th" if place == 0 else "td"
     scope = ' scope="row"' if place == 0 else ""
     return f'<{tag}{scope} class="{classes}">{html.escape(cell.text)}{marks}{below}</{tag}>'

@@ -1,5 +1,6 @@
 // The sample browser: a list that draws only the rows in view, filters, search, and one sample in full.
-const RUNS = JSON.parse($("index").textContent);
+const { runs: RUNS, shared: SHARED } = JSON.parse($("index").textContent);
+for (const run of RUNS) for (const columns of Object.values(run.tasks)) Object.assign(columns, SHARED[columns.shared]);
 const HEIGHT = 46; // pixels of a row, as in the style sheet
 const ALL = "";
 const VERDICTS = {
@@ -59,41 +60,62 @@ const filtered = () => {
   return rows;
 };
 
-// Everything of one sample: prompts as sent, endings, answers and scores.
-const full = async (run, task, i) => {
+// The two blocks that hold a sample, what was asked and what was answered, with whole prompts.
+const blocksOf = async (run, task, i) => {
   const columns = RUNS[run].tasks[task];
   const part = Math.floor(i / columns.size);
   const [asked, answered] = await Promise.all([block(columns.asked[part]), block(columns.answered[part])]);
   asked.full ??= prompts(asked);
-  const place = i % columns.size;
-  return { ...asked[place], ...answered[place], prompts: asked.full[place] };
+  return (k) => ({ ...asked[k % columns.size], ...answered[k % columns.size], prompts: asked.full[k % columns.size] });
 };
+
+// Everything of one sample: prompts as sent, endings, answers and scores.
+const full = async (run, task, i) => (await blocksOf(run, task, i))(i);
 
 const spoken = (sample) =>
   [...sample.prompts, ...sample.ends, JSON.stringify(sample.target), ...sample.responses.map((r) => r.text ?? "")].join("\n").toLowerCase();
+
+const AHEAD = 6; // blocks unpacked while the ones before them are read
+
+// The rows that say the words; null when something else was asked meanwhile.
+const searched = async (rows, wanted, search) => {
+  const parts = [];
+  for (const row of rows) {
+    const name = `${row[0]} ${Math.floor(row[1] / RUNS[state.run].tasks[row[0]].size)}`;
+    if (parts.at(-1)?.name !== name) parts.push({ name, rows: [] });
+    parts.at(-1).rows.push(row);
+  }
+  const start = (part) => (part.blocks ??= blocksOf(state.run, ...part.rows[0]));
+  const found = [];
+  let [read, told] = [0, performance.now()];
+  for (let p = 0; p < parts.length; p++) {
+    parts.slice(p, p + AHEAD).forEach(start);
+    const sampleAt = await parts[p].blocks;
+    parts[p].blocks = null;
+    if (search !== state.searching) return null;
+    for (const row of parts[p].rows) {
+      const columns = RUNS[state.run].tasks[row[0]];
+      const quick = `${columns.doc[row[1]]} ${columns.prediction[row[1]] ?? ""}`.toLowerCase();
+      if (quick.includes(wanted) || spoken(sampleAt(row[1])).includes(wanted)) found.push(row);
+    }
+    read += parts[p].rows.length;
+    if (performance.now() - told > 150) {
+      told = performance.now();
+      $("count").textContent = `${found.length.toLocaleString("en")} found, ${read.toLocaleString("en")} of ${rows.length.toLocaleString("en")} read`;
+      await new Promise((resume) => setTimeout(resume));
+    }
+  }
+  return found;
+};
 
 const refresh = async () => {
   const search = ++state.searching;
   const wanted = $("f-text").value.trim().toLowerCase();
   let rows = filtered();
-  const of = rows.length;
-  if (wanted) {
-    const found = [];
-    for (let k = 0; k < rows.length; k++) {
-      const [task, i] = rows[k];
-      const columns = RUNS[state.run].tasks[task];
-      const quick = `${columns.doc[i]} ${columns.prediction[i] ?? ""}`.toLowerCase();
-      if (quick.includes(wanted) || spoken(await full(state.run, task, i)).includes(wanted)) found.push(rows[k]);
-      if (search !== state.searching) return; // something else was asked meanwhile
-      if (k % 2000 === 1999) {
-        $("count").textContent = `searching, ${k + 1} of ${of}`;
-        await new Promise((resume) => setTimeout(resume));
-      }
-    }
-    rows = found;
-  }
+  if (wanted) rows = await searched(rows, wanted, search);
+  if (rows === null) return;
   state.shown = rows;
-  $("count").textContent = `${rows.length.toLocaleString("en")} samples`;
+  $("count").textContent = rows.length === 1 ? "1 sample" : `${rows.length.toLocaleString("en")} samples`;
   $("rows").style.height = `${rows.length * HEIGHT}px`;
   $("list").scrollTop = 0;
   draw();

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from evalkit.report.plots.figure import Plot
 from evalkit.report.plots.heatmap import by_language, languages_of
-from evalkit.report.plots.samples import by_length, calibration, confidence
+from evalkit.report.plots.samples import by_length, calibration
 from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.published import Card
 from evalkit.report.rows import names, sections
 from evalkit.saved import SavedRun
 
-Curves = dict[str, list[tuple[float, float]]]
+APART = 3  # runs that have pictures of their own
+Curves = dict[str, Any]  # arrays of shape (n, 2)
 
 
 def draw_all(runs: Sequence[SavedRun], card: Card) -> list[Plot]:
-    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length for every run."""
+    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length."""
     return list(_draw(runs, card))
 
 
@@ -32,11 +34,18 @@ def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
         for entry in section.entries:
             if languages_of(entry):
                 yield by_language(entry, titles, f"languages-{entry.first.task}")
-    for place, (title, run) in enumerate(zip(titles, runs, strict=True), 1):
-        confident, long = curves(run)
+    yield from _of_samples([curves(run) for run in runs], titles)
+
+
+def _of_samples(found: Sequence[tuple[Curves, Curves]], titles: Sequence[str]) -> Iterator[Plot]:
+    """A few runs have pictures of their own, with intervals; many share the panels."""
+    groups = [[i] for i in range(len(found))] if len(found) <= APART else [list(range(len(found)))]
+    for place, group in enumerate(groups, 1):
+        title = titles[group[0]] if len(group) == 1 else f"{len(group)} runs"
+        series = [titles[i] for i in group]
         for plot in (
-            calibration(confident, f"{title}: calibration", f"calibration-{place}"),
-            by_length(long, f"{title}: prompt length", f"length-{place}"),
+            calibration([found[i][0] for i in group], series, f"{title}: calibration", f"calibration-{place}"),
+            by_length([found[i][1] for i in group], series, f"{title}: prompt length", f"length-{place}"),
         ):
             if plot:
                 yield plot
@@ -44,23 +53,19 @@ def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
 
 def curves(run: SavedRun) -> tuple[Curves, Curves]:
     """Per task, (confidence, right) of its multiple-choice samples and (prompt tokens, score) of all measured ones."""
+    import numpy as np
+
     confident: Curves = {}
     long: Curves = {}
-    for sample in run.samples():
-        task = str(sample["task"])
-        headline = run.result.tasks[task].headline if task in run.result.tasks else ""
-        score = sample["scores"].get(headline) or {}
-        value, given = score.get("value"), sample.get("responses") or []
-        if value is None or not given or not 0.0 <= value <= 1.0:
+    for task, columns in run.columns.items():
+        result = run.result.tasks.get(task)
+        metric = columns.metrics.get(result.headline) if result else None
+        if metric is None:
             continue
-        long.setdefault(task, []).append((float(given[0].get("context_tokens", 0)), value))
-        if values := _choices(sample, given[0]):
-            right = float(values.index(max(values)) == sample["target"])
-            confident.setdefault(task, []).append((confidence(values), right))
+        measured = (columns.tokens >= 0) & (metric.values >= 0) & (metric.values <= 1)  # NaN is neither
+        chosen = measured & ~np.isnan(columns.confidence)
+        if measured.any():
+            long[task] = np.stack([columns.tokens[measured], metric.values[measured]], axis=1)
+        if chosen.any():
+            confident[task] = np.stack([columns.confidence[chosen], columns.confident_right[chosen]], axis=1)
     return confident, long
-
-
-def _choices(sample: Mapping[str, object], response: Mapping[str, object]) -> list[float]:
-    """Log-likelihoods of a sample with one right choice of several; empty for any other."""
-    values = response.get("loglikelihoods")
-    return values if isinstance(values, list) and len(values) > 1 and isinstance(sample["target"], int) else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,37 @@ STYLE = {
     "grid.linewidth": 0.8,
     "legend.frameon": False,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # a dollar sign in a model's name is a dollar sign
 }
+
+
+def beyond_latin(text: str) -> bool:
+    """Whether a text has letters of the scripts from Arabic on."""
+    return any(char >= "\u0600" and not "\u2000" <= char < "\u2c00" for char in text)
+
+
+def mark(place: int) -> tuple[str, str]:
+    """(colour, shape) of the place-th series; 64 pairs before one comes back."""
+    return COLOURS[place % len(COLOURS)], SHAPES[(place + place // len(COLOURS)) % len(SHAPES)]
+
+
+def label(name: str) -> str:
+    """A name for a legend, where matplotlib hides those that begin with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
+def series_handles(titles: Sequence[str]) -> list[Any]:
+    """What stands for each series in a legend."""
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], marker=mark(i)[1], color=mark(i)[0], ls="", label=label(title)) for i, title in enumerate(titles)]
+
+
+def legend(figure: Any, labels: Sequence[str], handles: Sequence[Any] | None = None, side: str = "lower") -> None:
+    """A legend below (or above) the axes, in as many columns as the figure is wide enough for."""
+    letters = figure.get_figwidth() * 11  # of a line, at the legend's size
+    columns = max(1, min(4, len(labels), int(letters / (max(map(len, labels)) + 5))))
+    figure.legend(loc=f"outside {side} center", ncols=columns, **({"handles": handles} if handles else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +92,28 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def styled(name: str) -> Iterator[Any]:
-    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page apart."""
+def styled(name: str, texts: Sequence[str]) -> Iterator[Any]:
+    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page apart.
+
+    Args:
+        texts: titles and labels. A letter looks for its font in every family, which takes time: Indic ones join when needed.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context({**STYLE, "font.family": list(families()), "svg.hashsalt": name}):
+    fonts = families() if any(map(beyond_latin, texts)) else families()[:1]
+    with matplotlib.rc_context({**STYLE, "font.family": list(fonts), "svg.hashsalt": name}):
         yield Figure
 
 
 def finished(name: str, title: str, about: str, figure: Any) -> Plot:
     """The picture of a figure drawn inside `styled(name)`."""
+    import matplotlib
+
     svg, png = io.StringIO(), io.BytesIO()
+    figure.draw_without_rendering()  # laid out once, for both files
+    with matplotlib.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=160, metadata={"Software": None})
     return Plot(name, title, about, _inline(svg.getvalue(), name), png.getvalue())

@@ -29,9 +29,11 @@ OWN_NAMES: Mapping[str, str] = {
 
 
 def languages_of(entry: Entry) -> list[str]:
-    """Languages the headline is broken down by, in order of first appearance; empty for subjects or none."""
-    found = list(dict.fromkeys(name for _, result in entry.measured for name in result.score.groups))
-    return found if len(found) > 1 and all(name in OWN_NAMES for name in found) else []
+    """Languages the headline is broken down by, in order of first appearance; empty for subjects, none, or none measured."""
+    groups = [(name, group.value) for _, result in entry.measured for name, group in result.score.groups.items()]
+    found = list(dict.fromkeys(name for name, _ in groups))
+    shown = len(found) > 1 and all(name in OWN_NAMES for name in found) and any(value is not None for _, value in groups)
+    return found if shown else []
 
 
 def by_language(entry: Entry, titles: Sequence[str], name: str) -> Plot:
@@ -51,7 +53,7 @@ def heatmap(title: str, languages: Sequence[str], series: Sequence[str], scores:
     """
     measured = [s.value for row in scores for s in row if s is not None and s.value is not None]
     low, high = (min(measured), max(measured)) if measured else (0.0, 1.0)
-    with styled(name) as figure_of:
+    with styled(name, [title, *series, *OWN_NAMES.values()]) as figure_of:
         figure = figure_of(figsize=(max(4.5, 2.2 + 1.3 * len(series)), 1.1 + 0.36 * len(languages)))
         axes = figure.subplots()
         axes.set_facecolor("#f1f3f5")

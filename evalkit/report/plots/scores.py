@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
 
-from evalkit.report.plots.figure import COLOURS, SHAPES, Plot, finished, styled
+from evalkit.report.plots.figure import COLOURS, Plot, finished, label, legend, mark, series_handles, styled
 from evalkit.report.published import CardTable
 from evalkit.report.rows import Entry, Section
+from evalkit.results import TaskResult
 from evalkit.types import Summary
+
+WIDEST = 9  # inches of a picture of bars; more groups begin another row
+LETTERS = 15  # of a line below a group
 
 
 def intervals(section: Section, titles: Sequence[str], own: Sequence[Sequence[str]], name: str) -> Plot:
@@ -18,24 +24,24 @@ def intervals(section: Section, titles: Sequence[str], own: Sequence[Sequence[st
     """
     entries = section.entries
     step = 0.8 / max(1, len(titles))
-    with styled(name) as figure_of:
-        figure = figure_of(figsize=(8, 1.3 + 0.3 * len(entries) + 0.22 * len(entries) * len(titles)))
+    with styled(name, [*titles, section.title, *(entry.label for entry in entries)]) as figure_of:
+        figure = figure_of(figsize=(8, 1.3 + len(entries) * (0.3 + 0.17 * len(titles))))
         axes = figure.subplots()
         for row, entry in enumerate(entries):
-            for x in _published(entry, section.table, {c for columns in own for c in columns}):
-                axes.plot(x, row, "o", mfc="none", mec="#9aa5b1", ms=5, zorder=2, label="other models of the card" if row == 0 else None)
-            for run, result in entry.measured:
-                y = row + (run - (len(titles) - 1) / 2) * step * 0.7
-                _whisker(axes, result.score, y, run)
-                for x in _published(entry, section.table, only=set(own[run])):
-                    axes.plot(x, y, "D", mfc="none", mec=COLOURS[run % len(COLOURS)], ms=8, mew=1.4, zorder=3)
+            others = _published(entry, section.table, {c for columns in own for c in columns})
+            axes.plot(others, [row] * len(others), "o", mfc="none", mec="#9aa5b1", ms=5, zorder=2)
+        for run in range(len(titles)):
+            at = [row + (run - (len(titles) - 1) / 2) * step for row in range(len(entries))]
+            _whiskers(axes, [(entry.results[run], y) for entry, y in zip(entries, at, strict=True)], run)
+            printed = [(x, y) for entry, y in zip(entries, at, strict=True) for x in _published(entry, section.table, only=set(own[run]))]
+            axes.plot([x for x, _ in printed], [y for _, y in printed], "D", mfc="none", mec=mark(run)[0], ms=8, mew=1.4, zorder=3)
         axes.set_yticks(range(len(entries)), [entry.label for entry in entries])
         axes.set_ylim(len(entries) - 0.5, -0.5)
         axes.set_xlim(-0.01, 1.01)
         axes.set_xlabel("score, 95% interval")
         axes.grid(axis="y", visible=False)
         axes.set_title(section.title)
-        _legend(axes, titles, any(own))
+        _legend(axes, titles, any(own), bool(section.table))
         about = f"{section.title}: measured scores with 95% intervals beside the published ones."
         return finished(name, section.title, about, figure)
 
@@ -46,39 +52,55 @@ def bars(title: str, groups: Sequence[str], series: Sequence[str], scores: Seque
     Args:
         scores: `scores[series][group]`.
     """
-    with styled(name) as figure_of:
-        figure = figure_of(figsize=(max(6.0, 0.9 + len(groups) * max(1.25, 0.28 * (len(series) + 1))), 3.8))
-        axes = figure.subplots()
-        width = 0.8 / max(1, len(series))
-        for place, (label, row) in enumerate(zip(series, scores, strict=True)):
-            at = [(group, s.value, s) for group, s in enumerate(row) if s is not None and s.value is not None]
-            xs = [group + (place - (len(series) - 1) / 2) * width for group, _, _ in at]
-            heights = [value for _, value, _ in at]
-            axes.bar(xs, heights, width * 0.92, color=COLOURS[place % len(COLOURS)], label=label)
-            errors = [(value - s.ci[0], s.ci[1] - value) if s.ci else (0.0, 0.0) for _, value, s in at]
-            if errors:
-                axes.errorbar(xs, heights, yerr=list(zip(*errors, strict=True)), fmt="none", ecolor="#1b1f24", elinewidth=1, capsize=2)
-        axes.set_xticks(
-            range(len(groups)),
-            [_wrapped(group) for group in groups],
-            rotation=30 if len(groups) > 5 else 0,
-            ha="right" if len(groups) > 5 else "center",
-        )
-        axes.set_ylim(0, None)
-        axes.set_ylabel("score")
-        axes.grid(axis="x", visible=False)
-        axes.set_title(title)
+    each = max(1.25, 0.28 * (len(series) + 1))  # inches a group
+    in_row = max(1, int(WIDEST / each))
+    in_row = -(-len(groups) // -(-len(groups) // in_row)) if groups else 1  # rows of one length
+    rows = [range(len(groups))[start : start + in_row] for start in range(0, len(groups), in_row)]
+    with styled(name, [title, *groups, *series]) as figure_of:
+        figure = figure_of(figsize=(max(6.0, 0.9 + len(rows[0]) * each), 0.9 + 2.9 * len(rows)))
+        grid = figure.subplots(len(rows), 1, squeeze=False, sharey=True)
+        for row, axes in zip(rows, grid.flat, strict=True):
+            _bars(axes, series, [[mine[group] for group in row] for mine in scores])
+            axes.set_xlim(-0.6, len(rows[0]) - 0.4)
+            axes.set_xticks(range(len(row)), [fill(groups[group], LETTERS, break_long_words=False) for group in row], fontsize=9)
+            axes.set_ylabel("score")
+            axes.grid(axis="x", visible=False)
+        grid[0, 0].set_ylim(0, None)
+        grid[0, 0].set_title(title)
         if len(series) > 1:
-            figure.legend(loc="outside lower center", ncols=min(4, len(series)))
+            handles, labels = grid[0, 0].get_legend_handles_labels()
+            legend(figure, labels, handles)
         return finished(name, title, f"{title}: scores by benchmark and model, with 95% intervals.", figure)
 
 
-def _whisker(axes: object, score: Summary, y: float, run: int) -> None:
-    if score.value is None:
+def _bars(axes: Any, series: Sequence[str], scores: Sequence[Sequence[Summary | None]]) -> None:
+    """One row of groups; `scores[series][group]`."""
+    width = 0.8 / max(1, len(series))
+    for place, (model, row) in enumerate(zip(series, scores, strict=True)):
+        at = [(group, s.value, s) for group, s in enumerate(row) if s is not None and s.value is not None]
+        xs = [group + (place - (len(series) - 1) / 2) * width for group, _, _ in at]
+        heights = [value for _, value, _ in at]
+        axes.bar(xs, heights, width * 0.92, color=mark(place)[0], hatch="//" * (place // len(COLOURS)), label=label(model))
+        errors = [(max(0.0, value - s.ci[0]), max(0.0, s.ci[1] - value)) if s.ci else (0.0, 0.0) for _, value, s in at]
+        if errors:
+            axes.errorbar(xs, heights, yerr=list(zip(*errors, strict=True)), fmt="none", ecolor="#1b1f24", elinewidth=1, capsize=2)
+
+
+def _whiskers(axes: Any, results: Sequence[tuple[TaskResult | None, float]], run: int) -> None:
+    """One run's scores, each at its height, with their intervals."""
+    at = [(result.score.value, result.score.ci, y) for result, y in results if result is not None and result.score.value is not None]
+    if not at:
         return
-    error = [[score.value - score.ci[0]], [score.ci[1] - score.value]] if score.ci else None
-    axes.errorbar(  # type: ignore[attr-defined]
-        score.value, y, xerr=error, fmt=SHAPES[run % len(SHAPES)], color=COLOURS[run % len(COLOURS)], ms=6, capsize=3, zorder=4
+    errors = [(value - ci[0], ci[1] - value) if ci else (0.0, 0.0) for value, ci, _ in at]
+    axes.errorbar(
+        [value for value, _, _ in at],
+        [y for _, _, y in at],
+        xerr=[[max(0.0, low) for low, _ in errors], [max(0.0, high) for _, high in errors]],
+        fmt=mark(run)[1],
+        color=mark(run)[0],
+        ms=6,
+        capsize=3,
+        zorder=4,
     )
 
 
@@ -91,18 +113,12 @@ def _published(entry: Entry, table: CardTable | None, without: set[str] | None =
     return [value for model in wanted if (value := cells[model].value) is not None]
 
 
-def _legend(axes: object, titles: Sequence[str], with_own: bool) -> None:
+def _legend(axes: Any, titles: Sequence[str], with_own: bool, with_card: bool) -> None:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], marker=SHAPES[i % len(SHAPES)], color=COLOURS[i % len(COLOURS)], ls="", label=title)
-        for i, title in enumerate(titles)
-    ]
+    handles = series_handles(titles)
     if with_own:
         handles.append(Line2D([], [], marker="D", mfc="none", mec="#1b1f24", ls="", ms=8, label="published for the same model"))
-    handles.append(Line2D([], [], marker="o", mfc="none", mec="#9aa5b1", ls="", label="the card's other models"))
-    axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)  # type: ignore[attr-defined]
-
-
-def _wrapped(text: str) -> str:
-    return text if len(text) < 16 else text.replace(" ", "\n", 1)
+    if with_card:
+        handles.append(Line2D([], [], marker="o", mfc="none", mec="#9aa5b1", ls="", label="the card's other models"))
+    legend(axes.figure, [handle.get_label() for handle in handles], handles)

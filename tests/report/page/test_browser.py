@@ -53,7 +53,7 @@ def choose(browser: Any, name: str, value: str, count: str) -> list[str]:
     event = "new Event(field.tagName === 'INPUT' ? 'input' : 'change')"
     script = f"const [name, value] = arguments, field = document.getElementById(name); field.value = value; field.dispatchEvent({event})"
     browser.execute_script(script, name, value)
-    until(browser, f"return document.getElementById('count').textContent === '{count} samples'")
+    until(browser, f"return document.getElementById('count').textContent === '{count} sample{'' if count == '1' else 's'}'")
     return rows(browser)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import re
 import zlib
 from collections.abc import Callable
@@ -15,9 +16,10 @@ import pytest
 from evalkit.errors import DataError
 from evalkit.report import build, load_card
 from evalkit.report.page import write_page
-from evalkit.report.page.blocks import SIZE, Blocks, index
+from evalkit.report.page.blocks import SIZE, Blocks, one_block
 from evalkit.results import RunResult
 from evalkit.saved import load_run
+from tests.report.page.conftest import choice
 
 Maker = Callable[..., RunResult]
 
@@ -50,16 +52,17 @@ def test_runs_that_asked_the_same_share_what_was_asked(make_run: Maker, tmp_path
     write(tmp_path / "1.html", make_run("a", [True, False]), make_run("b", [False, False]))
     found = re.search(r'id="index">(.*?)</script>', (tmp_path / "1.html").read_text(encoding="utf-8"))
     assert found
-    a, b = (run["tasks"]["sky"] for run in json.loads(found[1]))
-    assert a["asked"] == b["asked"] and a["answered"] != b["answered"]
+    held = json.loads(found[1])
+    a, b = (run["tasks"]["sky"] for run in held["runs"])
+    assert a["shared"] == b["shared"] and a["answered"] != b["answered"] and held["shared"][a["shared"]]["doc"] == ["test/0", "test/1"]
 
 
 def test_prompts_come_back_from_their_fronts(make_run: Maker, tmp_path: Path) -> None:
     prompts = ["shots 😀\nQ: one", "shots 😀\nQ: two", "shots 😁", "", "shots 😁"]
     samples = [{"task": "t", "doc": str(i), "prompt": p, "responses": [], "scores": {}, "target": "x"} for i, p in enumerate(prompts)]
     blocks = Blocks()
-    columns = index(samples, "em", blocks, None)
-    asked = json.loads(zlib.decompress(base64.b64decode(blocks.texts[columns["asked"][0]])))
+    columns = one_block(samples, "em", blocks)
+    asked = json.loads(zlib.decompress(base64.b64decode(blocks.texts[columns.asked["asked"][0]])))
     before, back = b"", []
     for sample in asked:
         ((shared, rest),) = sample["prompts"]
@@ -69,17 +72,39 @@ def test_prompts_come_back_from_their_fronts(make_run: Maker, tmp_path: Path) ->
 
 
 def test_too_many_samples_are_left_out_and_counted(make_run: Maker, tmp_path: Path) -> None:
-    import random
-
     noise = random.Random(0)
     text = lambda: "".join(noise.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=400))  # noqa: E731
     samples = [
         {"task": "speech", "doc": str(i), "prompt": text(), "target": "x", "responses": [], "scores": {"em": {"value": None}}}
         for i in range(5 * SIZE)
     ]
-    written = write(tmp_path / "1.html", make_run("a", [True], samples), max_bytes=550_000)
+    written = write(tmp_path / "1.html", make_run("a", [True], samples), max_bytes=250_000)
     assert 0 < written.samples < 5 * SIZE and written.samples + written.left_out == 5 * SIZE
-    assert (tmp_path / "1.html").stat().st_size <= 550_000
+    size = (tmp_path / "1.html").stat().st_size
+    assert size == written.bytes and 150_000 < size <= 250_000
+
+
+def test_every_run_keeps_the_same_documents_of_a_full_page(make_run: Maker, tmp_path: Path) -> None:
+    noise = random.Random(0)
+    runs = []
+    for name in "ab":
+        samples = [
+            {**choice(i, True), "responses": [{"status": "ok", "text": f"<{noise.randbytes(150).hex()}>"}], "language": "hi"}
+            for i in range(4 * SIZE)
+        ]
+        runs.append(make_run(name, [True], samples))
+    written = write(tmp_path / "1.html", *runs, max_bytes=250_000)
+    assert 0 < written.samples < 8 * SIZE and written.bytes <= 250_000
+    found = re.search(r'id="index">(.*?)</script>', (tmp_path / "1.html").read_text(encoding="utf-8"))
+    assert found
+    held = json.loads(found[1])
+    a, b = (run["tasks"]["sky"] for run in held["runs"])
+    assert len(a["value"]) == len(b["value"]) == written.samples // 2 and a["shared"] == b["shared"] and a["total"] == 4 * SIZE
+
+
+def test_nothing_fits_and_the_tables_still_stand(make_run: Maker, tmp_path: Path) -> None:
+    written = write(tmp_path / "1.html", make_run("a", [True, False]), max_bytes=1000)
+    assert (written.samples, written.left_out) == (0, 8) and "<table>" in (tmp_path / "1.html").read_text(encoding="utf-8")
 
 
 def test_a_damaged_line_is_named(make_run: Maker, tmp_path: Path) -> None:

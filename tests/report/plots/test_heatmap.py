@@ -35,7 +35,7 @@ def test_every_language_name_can_be_drawn_and_equal_scores_give_equal_bytes() ->
 
 def drawn(folder: Path, text: str) -> int:
     """Glyphs matplotlib places for a text."""
-    with styled("x") as figure_of:
+    with styled("x", ["हिन्दी"]) as figure_of:
         figure = figure_of()
         figure.text(0, 0, text)
         figure.savefig(folder / "x.svg")

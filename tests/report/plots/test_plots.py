@@ -11,9 +11,12 @@ import pytest
 
 from evalkit.report import load_card
 from evalkit.report.plots import Plot, draw_all
-from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error, confidence
+from evalkit.report.plots.draw import curves
+from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error
+from evalkit.report.plots.scores import bars
 from evalkit.results import RunResult, TaskResult, to_json
 from evalkit.saved import SavedRun, load_run
+from evalkit.stats import confidence
 from evalkit.types import Summary
 
 
@@ -40,6 +43,7 @@ def saved(folder: Path, model: str, samples: int, value: float | None = 0.5) -> 
 def test_confidence_is_the_softmax_of_the_best() -> None:
     assert confidence([math.log(0.2), math.log(0.6), math.log(0.2)]) == pytest.approx(0.6)
     assert confidence([-5000.0, -5000.0]) == 0.5
+    assert confidence([-math.inf, 0.0]) == 1.0 and math.isnan(confidence([-math.inf, -math.inf]))
 
 
 def test_bins_hold_equal_shares_and_never_split_equals() -> None:
@@ -58,7 +62,7 @@ def test_calibration_error_of_a_known_case() -> None:
 
 def test_too_few_samples_draw_no_curve() -> None:
     few = {"task": [(0.5, 1.0)] * (LEAST - 1)}
-    assert calibration(few, "x", "x") is None and by_length(few, "x", "x") is None
+    assert calibration([few], ["m"], "x", "x") is None and by_length([few], ["m"], "x", "x") is None
 
 
 def test_every_picture_is_whole_and_the_same_again(tmp_path: Path) -> None:
@@ -70,6 +74,34 @@ def test_every_picture_is_whole_and_the_same_again(tmp_path: Path) -> None:
         assert ET.fromstring(plot.svg).tag.endswith("svg") and plot.png.startswith(b"\x89PNG")
     ids = [set(element.get("id", plot.name) for element in ET.fromstring(plot.svg).iter()) - {plot.name} for plot in first]
     assert not ids[2] & ids[4], "ids of two pictures in one page collide"
+
+
+def test_many_runs_share_the_panels_of_their_samples(tmp_path: Path) -> None:
+    runs = [saved(tmp_path / name, name, 60) for name in "abcd"]
+    plots = draw_all(runs, load_card())
+    assert [plot.name for plot in plots] == ["intervals-1", "bars-1", "calibration-1", "length-1"]
+    assert plots[2].title == "4 runs: calibration" and "with 95% intervals" not in plots[3].about
+
+
+def test_many_bars_stand_in_rows() -> None:
+    def height(groups: int) -> float:
+        score = Summary("acc", 0.5, 0.05, (0.4, 0.6), 50)
+        drawn = bars("t", [f"g{i}" for i in range(groups)], ["a", "b"], [[score] * groups] * 2, "x")
+        return float(ET.fromstring(drawn.svg).get("height", "0").removesuffix("pt"))
+
+    assert height(7) == height(2) < height(8) < height(15)
+
+
+def test_curves_are_the_measured_samples_alone(tmp_path: Path) -> None:
+    run = saved(tmp_path / "a", "a", 3)
+    lines = [json.loads(line) for line in (tmp_path / "a" / "samples.jsonl").read_text().splitlines()]
+    lines[0]["scores"]["acc"]["value"] = None
+    lines[1]["responses"] = []
+    (tmp_path / "a" / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    confident, long = curves(load_run(run.path))
+    sure = math.exp(-2.0) / (math.exp(-3.0) + math.exp(-2.0))
+    assert {task: pairs.tolist() for task, pairs in long.items()} == {"winogrande": [[12.0, 1.0]]}
+    assert {task: pairs.tolist() for task, pairs in confident.items()} == {"winogrande": [[pytest.approx(sure), 0.0]]}
 
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
