@@ -90,8 +90,6 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
         known = [value for value in scored.logprobs if value is not None]
         if len(known) < len(scored.logprobs) - 1 or len(known) < 3:
             raise Failure(f"values are missing ({len(known)} of {len(scored.logprobs)} tokens have one)")
-        if any(not math.isfinite(value) or value > SLACK for value in known):
-            raise Failure("values are no log-probabilities (positive, infinite or NaN)")
         if len(set(known)) == 1:
             raise Failure(f"every token has the same value {known[0]:g}")
         if expected is not None and scored.tokens and [t.strip() for t in scored.tokens[1:]] != [t.strip() for t in expected[1:]]:
@@ -121,8 +119,10 @@ async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, 
     sums, greedy, tokens = [], [], 0
     for one, start in zip(scored, starts, strict=True):
         values, best = one.logprobs[start:], one.best[start:]
-        if not values or any(value is None for value in values):
+        if not values or (start == 0 and values[0] is None):
             raise Failure("a continuation has no log-probability (an empty context needs model.tokenizer, which knows the BOS token)")
+        if (missing := values.count(None)) > 0:
+            raise Failure(f"{missing} of a continuation's {len(values)} tokens have no log-probability")
         sums.append(math.fsum(value for value in values if value is not None))
         greedy.append(all(best))
         tokens += len(values)
@@ -204,7 +204,21 @@ def _echoed(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Score
     end, covers = _prompt_end(choice, tokens, prompt)
     tops = given.get("top_logprobs") or [None] * len(tokens)
     best = tuple(_is_best(value, top) for value, top in zip(logprobs[:end], tops[:end], strict=True))
-    return Scored(tuple(tokens[:end]), tuple(logprobs[:end]), best, used.prompt - end if used else None, covers, used or Used())
+    values = tuple(_logprob(value) for value in logprobs[:end])
+    return Scored(tuple(tokens[:end]), values, best, used.prompt - end if used else None, covers, used or Used())
+
+
+def _logprob(value: Any) -> float | None:
+    """One listed value, None where there is none.
+
+    Raises:
+        Failure: it cannot be a log-probability; a sum must never hold it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value > SLACK:
+        raise Failure(f"values are no log-probabilities (positive, infinite, NaN or text: {str(value)[:20]})")
+    return float(value)
 
 
 def _prompt_end(choice: Mapping[str, Any], tokens: Sequence[str], prompt: Sent) -> tuple[int, bool]:
@@ -241,6 +255,6 @@ def _prompted(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Sco
     for token_id, entry in zip(prompt, listed, strict=True):
         own = (entry or {}).get(str(token_id))
         tokens.append(str(token_id))
-        logprobs.append(None if own is None else float(own["logprob"]))
+        logprobs.append(None if own is None else _logprob(own["logprob"]))
         best.append(None if own is None else own.get("rank") == 1)
     return Scored(tuple(tokens), tuple(logprobs), tuple(best), 0, False, used or Used())

@@ -143,6 +143,31 @@ LIARS: dict[str, tuple[Callable[[Faulty], None], str]] = {
 }
 
 
+ODD_VALUES: dict[str, tuple[Any, str]] = {
+    "null": (None, "1 of a continuation's 2 tokens have no log-probability"),
+    "NaN": (float("nan"), "values are no log-probabilities"),
+    "minus infinity": (float("-inf"), "values are no log-probabilities"),
+    "positive": (3.0, "values are no log-probabilities"),
+    "text": ("-1.0", "values are no log-probabilities"),
+    "true": (True, "values are no log-probabilities"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES)
+def test_a_value_that_is_none_after_the_probe_is_no_answer(faulty: Make, odd: str) -> None:
+    """The probe was believable; later one token in the middle of a continuation is not: its document is not measured."""
+    value, says = ODD_VALUES[odd]
+    sound = echo(lambda i, k, n: None if k == 0 else -1.0 - k - (i + 1) * (k == n - 1))
+    broken = echo(lambda i, k, n: None if k == 0 else value if k == n - 2 else -1.0 - k)
+    server = faulty(lambda h: broken(h) if "Mars" in str(h.body) else sound(h))
+    pairs = {
+        "sound": (("The sky is", " very blue"), ("The sky is", " no")),
+        "odd": (("We fly to", " Mars today"), ("We fly to", " Rome today")),
+    }
+    got = answers(hosted(server.url, api="completions"), [LoglikelihoodRequest("t", name, pair) for name, pair in pairs.items()])
+    assert [r.status for r in got] == ["ok", "error"] and says in str(got[1].error), got
+
+
 @pytest.mark.parametrize("liar", LIARS)
 def test_a_server_that_cannot_score_is_found_out(faulty: Make, liar: str) -> None:
     script, says = LIARS[liar]
