@@ -202,7 +202,7 @@ def measure(args: argparse.Namespace, work: Path) -> list[Comparison]:
             print(" | ".join(found[-1].row()), *found[-1].differs, sep="\n  ", flush=True)
 
     for server in [] if args.url else args.servers:
-        with running(server, args.model, args.port) as (url, name):
+        with running(server, args.model, args.port + list(NAMES).index(server)) as (url, name):
             both(server, NAMES[server], url, name)
     if args.url:
         both("url", args.label, args.url, args.name)
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--servers", nargs="+", choices=sorted(NAMES), default=list(NAMES))
     parser.add_argument("--tasks", nargs="+")
     parser.add_argument("--limit", type=int, default=100)
-    parser.add_argument("--port", type=int, default=8765, help="a part of every answer's key, so another one asks anew")
+    parser.add_argument("--port", type=int, default=8765, help="of the first server; part of every answer's key, so another one asks anew")
     parser.add_argument("--url", help="a server that runs already, instead of starting one")
     parser.add_argument("--name", default="served", help="the model's name at --url")
     parser.add_argument("--label", default="a server at --url", help="its name in the table")
