@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,10 +20,12 @@ from evalkit.models.openai.cost import Ledger, Price
 from evalkit.models.openai.generation import Dialect, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.session import Job, Session, Traffic
-from evalkit.types import LoglikelihoodRequest, Prompt, Request, Response
+from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
 MOST_NAMES = 20  # of models, fingerprints and reasons; a server that makes them up must not fill the memory
+FEW_DRAWN = 3  # prompts with equal samples that could still be chance
+log = logging.getLogger("evalkit")
 S = TypeVar("S")
 
 
@@ -87,6 +90,7 @@ class OpenAIModel:
         self._way: scoring.Way | None = None
         self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
         self._ends: Counter[str] = Counter()
+        self._drawn = self._alike = 0
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -166,6 +170,10 @@ class OpenAIModel:
         scored = [item for item in left if item.kind == "loglikelihood"]
         session = Session(endpoint, self.ledger, self.traffic, self._probe if scored else None)
         yield from session.run(self._jobs(scored, [item for item in left if item.kind == "generate"]))
+        if self._drawn >= FEW_DRAWN and self._alike == self._drawn:
+            log.warning(
+                "all samples of every prompt are the same text (%d prompts), so %s may not draw: docs/hosted.md", self._drawn, self.name
+            )
 
     def _jobs(self, scored: Sequence[WorkItem], generated: Sequence[WorkItem]) -> Iterator[Job]:
         for item in scored:
@@ -178,7 +186,11 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        return await generate(session, self.dialect, self.api, group)
+        responses = await generate(session, self.dialect, self.api, group)
+        if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
+            self._drawn += 1
+            self._alike += len({response.text for response in responses}) == 1
+        return responses
 
     async def _probe(self, session: Session) -> None:
         if self.tokenizer is None:

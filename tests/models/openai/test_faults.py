@@ -241,6 +241,15 @@ def test_samples_share_a_request_and_a_server_without_n_is_asked_again(faulty: M
     assert [r.text for r in got.values()] == ["10", "11", "12"]
 
 
+@pytest.mark.parametrize(("temperature", "draws", "warns"), [(1.0, False, True), (1.0, True, False), (0.0, False, False)])
+def test_a_server_that_does_not_draw_is_named(
+    faulty: Make, caplog: pytest.LogCaptureFixture, temperature: float, draws: bool, warns: bool
+) -> None:
+    server = faulty(lambda h: h.say(str(h.body.get("seed")) if draws else "always this"))
+    ask(hosted(server.url), 4, samples=2, temperature=temperature)
+    assert ("all samples of every prompt are the same text (4 prompts), so m may not draw" in caplog.text) == warns
+
+
 def test_only_what_the_endpoint_takes_is_sent(faulty: Make) -> None:
     server = faulty(lambda h: h.say("a END b"))
     dialect = {"limit_name": "max_completion_tokens", "max_stops": 1, "blank_stops": False, "omit": ["seed"], "extra_body": {"k": 1}}
