@@ -47,12 +47,12 @@ class Case:
 
 
 SCORED = (
-    Case("hellaswag", "ids"),
     Case("winogrande", "ids"),
+    Case("hellaswag", "ids"),
     Case("mmlu", "ids", ("tasks.mmlu.num_fewshot=0",)),
 )
 SCORED_AS_TEXT = tuple(Case(case.task, "text", case.settings) for case in SCORED)
-SHORT, LONG = ("tasks.nq_open.prompt.params.max_new_tokens=24",), ("tasks.gsm8k.prompt.params.max_new_tokens=48",)
+SHORT, LONG = ("tasks.nq_open.prompt.params.max_new_tokens=16",), ("tasks.gsm8k.prompt.params.max_new_tokens=32",)
 WRITTEN = (Case("nq_open", "ids", SHORT), Case("gsm8k", "chat", LONG))
 WRITTEN_AS_TEXT = (Case("nq_open", "text", SHORT), Case("gsm8k", "chat", LONG))
 CASES = {"plain": (*SCORED, *WRITTEN), "transformers": WRITTEN_AS_TEXT, "url": (*SCORED_AS_TEXT, *WRITTEN_AS_TEXT)}
