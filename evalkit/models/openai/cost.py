@@ -11,6 +11,7 @@ from typing import Any
 from evalkit.errors import ConfigError
 
 MILLION = 1_000_000
+MOST_TOKENS = 10**12  # no answer has as many; a larger count is not believed
 OVERHEAD = 64  # tokens a request: what a chat template adds around a message, generously
 
 
@@ -61,7 +62,7 @@ class Used:
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
         told = (usage.get("prompt_tokens"), usage.get("completion_tokens") or 0, cached or 0, usage.get("total_tokens") or 0)
-        if not all(isinstance(count, int) and not isinstance(count, bool) and count >= 0 for count in told):
+        if not all(isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MOST_TOKENS for count in told):
             return None
         prompt, completion, cached, total = (int(count) for count in told if count is not None)
         return cls(prompt, max(completion, total - prompt), min(cached, prompt))

@@ -154,6 +154,7 @@ def test_an_error_inside_a_200_means_what_it_says(body: dict[str, Any], says: st
         ({"prompt_tokens": 5, "completion_tokens": "2"}, None),
         ({"prompt_tokens": 5, "completion_tokens": -2}, None),
         ({"prompt_tokens": True, "completion_tokens": 2}, None),
+        ({"prompt_tokens": 10**400, "completion_tokens": 2}, None),
         ({"completion_tokens": 2}, None),
         ([1], None),
         (None, None),
