@@ -4,6 +4,7 @@
 
 The server runs in a process of its own, keeps connections open and answers nothing but one word. Overhead is processor
 time of the client process a request (what bounds its rate) and wall time over the ideal (requests / concurrency x latency).
+Beside it stands the openai library alone: the same requests, as many at once, and nothing kept, counted or limited.
 """
 
 from __future__ import annotations
@@ -68,6 +69,27 @@ def measure(port: int, requests: int, concurrency: int) -> tuple[float, float, l
     return time.perf_counter() - wall, time.process_time() - processor, memory
 
 
+def alone(port: int, requests: int, concurrency: int) -> tuple[float, float]:
+    """(wall seconds, processor seconds) of the openai library without us."""
+    from openai import AsyncOpenAI
+
+    async def ask() -> None:
+        numbers = iter(range(requests))
+        async with AsyncOpenAI(api_key="none", base_url=f"http://127.0.0.1:{port}/v1", max_retries=0) as client:
+
+            async def worker() -> None:
+                for i in numbers:
+                    prompt = [{"role": "user", "content": f"Is {i} a number?"}]
+                    got = await client.chat.completions.create(model="m", messages=prompt, max_tokens=8, temperature=0.0)
+                    assert got.choices[0].message.content == "yes"
+
+            await asyncio.gather(*(worker() for _ in range(concurrency)))
+
+    wall, processor = time.perf_counter(), time.process_time()
+    asyncio.run(ask())
+    return time.perf_counter() - wall, time.process_time() - processor
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=500)
@@ -85,11 +107,17 @@ def main() -> None:
             port = int((child.stdout.readline() if child.stdout else "") or 0)
             measure(port, 20, 4)  # imports and first connections are not a request's cost
             wall, processor, memory = measure(port, requests, given.concurrency)
+            alone(port, 20, 4)
+            bare = min(requests, given.requests)
+            bare_wall, bare_processor = alone(port, bare, given.concurrency)
         finally:
             child.kill()
         ideal = requests / given.concurrency * latency
         print(f"{requests} requests, {latency * 1000:.0f} ms server, {given.concurrency} at once: {wall:.2f} s (ideal {ideal:.2f} s)")
         print(f"  client: {processor / requests * 1000:.2f} ms of processor a request, {requests / wall:.0f} requests a second")
+        print(
+            f"  the openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor a request, {bare_wall:.2f} s"
+        )
         print(f"  memory by tenths, MiB: {' '.join(f'{m:.0f}' for m in memory)}")
 
 

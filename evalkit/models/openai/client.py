@@ -6,48 +6,16 @@ import asyncio
 import importlib
 import json
 import logging
-import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from evalkit.errors import ConfigError, ModelError
-from evalkit.models.openai.failures import Failure, Malformed, from_status, message_of
+from evalkit.errors import ModelError
+from evalkit.models.openai.failures import Failure, Malformed, from_inside, from_status, message_of, shortened
+from evalkit.models.openai.keys import Secret, is_openai
 
 Route = Literal["chat", "completions"]
-OPENAI = "api.openai.com"
 CONNECT_TIMEOUT = 10.0
-SHORTEST_SECRET = 8  # placeholders such as EMPTY or none are no secrets, and hiding them would garble messages
-
-
-def checked_url(base_url: Any) -> str:
-    """The address, if it can be written into a manifest.
-
-    Raises:
-        ConfigError: no http(s) address, or one with a password or a query in it; these are not repeated.
-    """
-    parts = urlsplit(base_url) if isinstance(base_url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("model.base_url is no http(s) address; give one like http://127.0.0.1:8000/v1")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ConfigError("model.base_url holds a password or a query; put keys into the environment and name it in model.api_key_env")
-    return str(base_url).rstrip("/")
-
-
-def checked_variable(name: Any, base_url: str) -> str | None:
-    """The environment variable the key is in; None when no key is to be sent.
-
-    OPENAI_API_KEY is a default for OpenAI alone: no other server is sent a key that was not named for it.
-
-    Raises:
-        ConfigError: not the name of a variable (a pasted key, most likely); it is not repeated.
-    """
-    if name is None:
-        return "OPENAI_API_KEY" if urlsplit(base_url).hostname == OPENAI else None
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-        raise ConfigError("model.api_key_env must be the NAME of an environment variable, in capitals, never the key itself")
-    return name
+KEY_REPEATED = "the server's answer repeats the API key, so it is not kept"
 
 
 class Endpoint:
@@ -67,6 +35,7 @@ class Endpoint:
         self.timeout = timeout
         self._note = note
         self._key = key
+        self._secret = Secret(key)
         self._openai = _library()
         self._client: Any = None
 
@@ -80,6 +49,8 @@ class Endpoint:
             max_retries=0,  # retries are ours: they share one limit, and are counted
             timeout=library.Timeout(self.timeout, connect=min(CONNECT_TIMEOUT, self.timeout)),
         )
+        if not is_openai(self.base_url):
+            _forget_openai(self._client)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -98,7 +69,7 @@ class Endpoint:
                 raw = await self._create(route)(model=self.model_id, extra_body=dict(payload))
         except library.APIStatusError as error:
             said, code = message_of(error.body, fallback=error.response.reason_phrase or "no message")
-            raise from_status(error.status_code, code, self.hide(said), error.response.headers) from None
+            raise from_status(error.status_code, code, shortened(self.hide(said)), error.response.headers) from None
         except (TimeoutError, library.APITimeoutError) as error:
             unreachable = type(error.__cause__).__name__ == "ConnectTimeout"
             raise Failure(f"no answer within {self.timeout:g} s", retry=True, unreachable=unreachable, billed=not unreachable) from None
@@ -110,17 +81,13 @@ class Endpoint:
             raise Failure(said, retry=True, unreachable=unreachable, billed=not unreachable) from None
         except UnicodeEncodeError:
             raise Failure("the prompt holds a lone surrogate, which cannot be sent") from None
-        body = self._body(raw.content)
+        body = self._body(raw.content, raw.headers)
         self._note(body)
         return body, raw.headers
 
     def hide(self, text: str) -> str:
         """The text without the key, which some servers repeat in their messages."""
-        return text.replace(self._secret, "***") if self._secret else text
-
-    @property
-    def _secret(self) -> str:
-        return self._key if self._key and len(self._key) >= SHORTEST_SECRET else ""
+        return self._secret.hide(text)
 
     def _create(self, route: Route) -> Any:
         if route == "chat":
@@ -129,32 +96,27 @@ class Endpoint:
         create = self._client.completions.with_raw_response.create
         return lambda **given: create(prompt="", **given)
 
-    def _body(self, content: bytes) -> dict[str, Any]:
-        if self._secret and self._secret.encode() in content:
-            raise Failure("the server's answer repeats the API key, so it is not kept", stop=True)
+    def _body(self, content: bytes, headers: Mapping[str, str]) -> dict[str, Any]:
+        if self._secret.stands_in(content):
+            raise Failure(KEY_REPEATED, stop=True)
         try:
             body = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Malformed(f"no JSON but {content[:60]!r}") from None
+        if self._secret.stands_in_values(content, body):
+            raise Failure(KEY_REPEATED, stop=True)
         if not isinstance(body, dict):
             raise Malformed(f"no JSON object but {str(body)[:60]!r}")
         if body.get("error"):  # some proxies say 200 and put the error inside
-            said, _ = message_of(body, "no message")
-            raise Malformed(self.hide(said))
+            said, code = message_of(body, "no message")
+            raise from_inside(code, shortened(said), headers)
         return body
 
 
-def read_key(variable: str | None) -> str | None:
-    """The key out of the environment.
-
-    Raises:
-        ModelError: the variable is not set.
-    """
-    if variable is None:
-        return None
-    if not (key := os.environ.get(variable, "").strip()):
-        raise ModelError(f"the environment variable {variable} is not set; export the key in it, or name another with model.api_key_env")
-    return key
+def _forget_openai(client: Any) -> None:
+    """What the library reads from OPENAI_* for OpenAI's own servers (organisation, project, more headers) is for no other."""
+    client.organization = client.project = client.admin_api_key = None
+    client._custom_headers = {}
 
 
 def _library() -> Any:

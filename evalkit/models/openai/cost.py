@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from evalkit.errors import ConfigError
 
 MILLION = 1_000_000
+MOST_TOKENS = 10**12  # no answer has as many; a larger count is not believed
 OVERHEAD = 64  # tokens a request: what a chat template adds around a message, generously
 
 
@@ -19,15 +21,20 @@ class Price:
 
     Attributes:
         cached_input: for prompt tokens the server had in its cache; None bills them as any other.
+        model: whose price it is, by the server's name; another model's costs are then not known. None = whichever is asked.
     """
 
     input: float
     output: float
     cached_input: float | None = None
+    model: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0):
+        for name in ("input", "output", "cached_input"):
+            value = getattr(self, name)
+            if not (value is None and name == "cached_input") and (
+                isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
+            ):
                 raise ConfigError(f"model.price.{name}={value!r} is no price; give US dollars a million tokens")
 
     def of(self, prompt: int, completion: int, cached: int = 0) -> float:
@@ -45,13 +52,20 @@ class Used:
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Used | None:
-        """None when the server does not say."""
+        """None when the server does not say, or says what cannot be.
+
+        Tokens a model thought with are charged as output, and some endpoints count them in the total alone.
+        """
         usage = body.get("usage")
-        if not isinstance(usage, Mapping) or not isinstance(usage.get("prompt_tokens"), int):
+        if not isinstance(usage, Mapping):
             return None
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, Mapping) else 0
-        return cls(usage["prompt_tokens"], usage.get("completion_tokens") or 0, cached or 0)
+        told = (usage.get("prompt_tokens"), usage.get("completion_tokens") or 0, cached or 0, usage.get("total_tokens") or 0)
+        if not all(isinstance(count, int) and not isinstance(count, bool) and 0 <= count < MOST_TOKENS for count in told):
+            return None
+        prompt, completion, cached, total = (int(count) for count in told if count is not None)
+        return cls(prompt, max(completion, total - prompt), min(cached, prompt))
 
 
 class OverBudget(Exception):

@@ -17,6 +17,7 @@ STOPPING = frozenset({401, 402, 403, 404})  # the next request would meet the sa
 PASSING = frozenset({408, 409, 425, 429})  # and every 5xx
 OVERLOAD = frozenset({429, 503, 529})
 MAX_PAUSE = 300.0  # seconds: a server that asks for more ends the run, which the same command continues later
+SINCE_1970 = 1e9  # a reset this large is no duration but a moment
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -67,15 +68,22 @@ def from_status(status: int, code: str | None, said: str, headers: Mapping[str, 
     """The failure behind an HTTP error status."""
     message = f"HTTP {status}: {said}"
     wait = retry_after(headers)
-    if status == 429 and code in EXHAUSTED:
-        return Failure(message, stop=True)
-    if wait is not None and wait > MAX_PAUSE:
-        return Failure(f"{message} (the server asks to wait {wait:.0f} s; run the same command again then)", stop=True)
-    if status in STOPPING:
+    if status in STOPPING or code in EXHAUSTED:
         return Failure(message, stop=True)
     if status in PASSING or status >= 500:
+        if wait is not None and wait > MAX_PAUSE:
+            return Failure(f"{message} (the server asks to wait {wait:.0f} s; run the same command again then)", stop=True)
         return Failure(message, retry=True, overload=status in OVERLOAD, wait=wait)
     return Failure(message, filtered=code in FILTERED)
+
+
+def from_inside(code: str | None, said: str, headers: Mapping[str, str]) -> Failure:
+    """The failure behind an error that came with HTTP 200; proxies put the status it should have had into its code."""
+    if code in EXHAUSTED or code in FILTERED:
+        return from_status(400, code, said, headers)
+    if code is not None and re.fullmatch(r"[45]\d\d", code):
+        return from_status(int(code), code, said, headers)
+    return Malformed(said)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -89,13 +97,14 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def exhausted_for(headers: Mapping[str, str]) -> float:
     """Seconds until a used-up rate limit is reset, 0 while none is.
 
-    `x-ratelimit-remaining-KIND: 0` beside `x-ratelimit-reset-KIND`, KIND being requests, tokens or absent;
-    the reset is a duration (`6m0s`, `20ms`, `3`) or a moment (ISO 8601).
+    `x-ratelimit-remaining-KIND: 0` beside `x-ratelimit-reset-KIND`, or `ratelimit-KIND-remaining` beside `ratelimit-KIND-reset`,
+    KIND being requests, tokens or absent; the reset is a duration (`6m0s`, `20ms`, `3`) or a moment (ISO 8601, seconds or
+    milliseconds since 1970).
     """
     longest = 0.0
     for name, value in headers.items():
         name = name.lower()
-        if "ratelimit-remaining" in name and value.strip() == "0":
+        if "ratelimit" in name and "remaining" in name and value.strip() == "0":
             reset = _seconds(headers.get(name.replace("remaining", "reset")), bare=1.0)
             longest = max(longest, min(reset or 0.0, MAX_PAUSE))
     return longest
@@ -105,6 +114,8 @@ def _seconds(text: str | None, bare: float) -> float | None:
     if not text:
         return None
     number = _number(text)
+    if number is not None and number >= SINCE_1970:
+        return max(0.0, (number / 1000 if number >= 100 * SINCE_1970 else number) - datetime.now(UTC).timestamp())
     if number is not None:
         return number * bare
     text = text.strip()
@@ -119,9 +130,9 @@ def _moment(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except ValueError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None
 
 
@@ -147,5 +158,9 @@ def message_of(body: Any, fallback: str) -> tuple[str, str | None]:
         codes += [str(inner["code"])] if isinstance(inner, Mapping) and inner.get("code") else []
         code = next((c for c in codes if c in FILTERED | EXHAUSTED), codes[0] if codes else None)
         found = found.get("message") or found.get("detail") or fallback
-    line = " ".join(str(found or fallback).split())
-    return (line if len(line) <= 400 else line[:400] + "…"), code
+    return " ".join(str(found or fallback).split()), code
+
+
+def shortened(line: str) -> str:
+    """Cut after the key was hidden, never before: half a key is still half a key."""
+    return line if len(line) <= 400 else line[:400] + "…"

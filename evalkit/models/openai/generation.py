@@ -10,12 +10,17 @@ from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem, cut_at_stops
 from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
-from evalkit.models.openai.failures import Failure, Malformed
+from evalkit.models.openai.failures import Failure, Malformed, message_of, shortened
 from evalkit.models.openai.session import Ask, Session
 from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response, Status
 
 OMITTABLE = ("temperature", "top_p", "seed", "stop", "n")
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
+A_TURN = 16  # tokens a template adds around one message, generously
+# Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
+FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+CUT = frozenset({"length", "max_tokens", "model_length"})
+BROKEN = frozenset({"error", "abort", "aborted", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class Dialect:
         """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal."""
         stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
         sent: dict[str, Any] = {self.limit_name: params.max_new_tokens, "temperature": params.temperature}
-        if params.temperature > 0:
-            sent |= {"seed": params.seed + first_sample} | ({"top_p": params.top_p} if params.top_p < 1 else {})
+        if params.temperature > 0:  # top_p also when it is 1, because not every server's default is
+            sent |= {"seed": params.seed + first_sample, "top_p": params.top_p}
         sent |= ({"stop": stops} if stops else {}) | ({"n": n} if n > 1 else {})
         return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
 
@@ -89,7 +94,11 @@ async def generate(session: Session, dialect: Dialect, route: Route, items: Sequ
             raise
         return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
     for item in items[len(responses) :]:
-        responses += await generate(session, dialect, route, [item])
+        try:
+            responses += await generate(session, dialect, route, [item])
+        except Failure as failure:  # the samples that were given stay
+            session.given_up(failure)
+            responses.append(Response(item.key, "error", error=str(failure)))
     return responses
 
 
@@ -103,7 +112,7 @@ def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem]) -> Ask:
         size = len(first.prompt_ids)
     elif route == "chat":
         payload = {"messages": as_messages(prompt)}
-        size = sum(len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
+        size = sum(A_TURN + len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
     else:
         payload = {"prompt": prompt}
         size = len(str(prompt).encode(errors="replace"))
@@ -128,8 +137,15 @@ def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem]) -
 
 
 def _text(choice: Mapping[str, Any], route: Route, stops: Sequence[str]) -> tuple[str, Status]:
-    """The answer before its first stop, and what became of it."""
-    finish = str(choice.get("finish_reason") or "")
+    """The answer before its first stop, and what became of it.
+
+    Raises:
+        Malformed: the server says that it broke off; what there is of the text is no answer.
+    """
+    finish = str(choice.get("finish_reason") or "").lower()
+    if choice.get("error") or finish in BROKEN:
+        said, _ = message_of(choice, f"finish_reason {finish}")
+        raise Malformed(f"the server broke off: {shortened(said)}")
     refusal = None
     if route == "chat":
         message = choice["message"]
@@ -140,11 +156,11 @@ def _text(choice: Mapping[str, Any], route: Route, stops: Sequence[str]) -> tupl
     text = cut_at_stops(full, stops)
     if refusal or finish == "refusal":
         return text or str(refusal or ""), "refused"
-    if finish.startswith("content_filter"):
+    if finish in FILTERED or finish.startswith("content_filter"):
         return text, "filtered"
     if not text.strip():
         return text, "empty"
-    return text, "length" if finish in ("length", "max_tokens") and len(text) == len(full) else "ok"
+    return text, "length" if finish in CUT and len(text) == len(full) else "ok"
 
 
 def _content(content: Any) -> str:

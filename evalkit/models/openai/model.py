@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -13,13 +15,17 @@ from typing import Any, TypeVar
 from evalkit.errors import ConfigError, ModelError, did_you_mean
 from evalkit.models.base import Capabilities, WorkItem, content_key, params_key
 from evalkit.models.openai import scoring
-from evalkit.models.openai.client import Endpoint, Route, checked_url, checked_variable, read_key
+from evalkit.models.openai.client import Endpoint, Route
 from evalkit.models.openai.cost import Ledger, Price
 from evalkit.models.openai.generation import Dialect, as_messages, generate, grouped
+from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.session import Job, Session, Traffic
-from evalkit.types import LoglikelihoodRequest, Prompt, Request, Response
+from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
+MOST_NAMES = 20  # of models, fingerprints and reasons; a server that makes them up must not fill the memory
+FEW_DRAWN = 3  # prompts with equal samples that could still be chance
+log = logging.getLogger("evalkit")
 S = TypeVar("S")
 
 
@@ -74,13 +80,17 @@ class OpenAIModel:
         self.base_url = checked_url(base_url)
         self.dialect = _settings(Dialect, dialect, "dialect")
         self.traffic = _settings(Traffic, traffic, "traffic")
-        self.ledger = Ledger(_settings(Price, price, "price") if price else None, max_cost)
+        self.ledger = Ledger(_price_of(self.model_id, price, max_cost), max_cost)
         self._key_variable = checked_variable(api_key_env, self.base_url)
+        told = {"name": name, "model_id": model_id, "base_url": base_url, "tokenizer": tokenizer, "revision": revision, "dialect": dialect}
+        refuse_pasted(self._key_variable, told)
         self._tokenizer_at = tokenizer
         self._max_length = max_length
         self._revision = revision
         self._way: scoring.Way | None = None
         self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
+        self._ends: Counter[str] = Counter()
+        self._drawn = self._alike = 0
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -160,6 +170,10 @@ class OpenAIModel:
         scored = [item for item in left if item.kind == "loglikelihood"]
         session = Session(endpoint, self.ledger, self.traffic, self._probe if scored else None)
         yield from session.run(self._jobs(scored, [item for item in left if item.kind == "generate"]))
+        if self._drawn >= FEW_DRAWN and self._alike == self._drawn:
+            log.warning(
+                "all samples of every prompt are the same text (%d prompts), so %s may not draw: docs/hosted.md", self._drawn, self.name
+            )
 
     def _jobs(self, scored: Sequence[WorkItem], generated: Sequence[WorkItem]) -> Iterator[Job]:
         for item in scored:
@@ -172,7 +186,11 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        return await generate(session, self.dialect, self.api, group)
+        responses = await generate(session, self.dialect, self.api, group)
+        if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
+            self._drawn += 1
+            self._alike += len({response.text for response in responses}) == 1
+        return responses
 
     async def _probe(self, session: Session) -> None:
         if self.tokenizer is None:
@@ -183,10 +201,15 @@ class OpenAIModel:
         self._way = await scoring.probe(session, ids, texts, self.dialect.extra_body)
 
     def _note(self, body: Mapping[str, Any]) -> None:
-        """Which model the server says it was, since a name may stand for another one tomorrow."""
+        """Which model the server says it was, since a name may stand for another one tomorrow; and why its answers ended."""
         for name, seen in self._served.items():
-            if isinstance(value := body.get(name), str) and len(seen) < 20:
+            if isinstance(value := body.get(name), str) and len(seen) < MOST_NAMES:
                 seen.add(value)
+        choices = body.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            end = str(choice.get("finish_reason"))[:40] if isinstance(choice, Mapping) else "None"
+            if end in self._ends or len(self._ends) < MOST_NAMES:
+                self._ends[end] += 1
 
     def describe(self) -> Mapping[str, Any]:
         return {
@@ -202,6 +225,7 @@ class OpenAIModel:
             "chat_template": self._template(),
             "scoring": self._way.describe() if self._way else None,
             "dialect": asdict(self.dialect),
+            "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),
         }
 
@@ -215,6 +239,22 @@ class OpenAIModel:
             return "the server's own, not visible from here"
         template = self.tokenizer.chat_template if self.tokenizer is not None else None
         return f"the tokenizer's, {content_key(str(template))}" if template else None
+
+
+def _price_of(model_id: str, given: Mapping[str, Any] | None, max_cost: float | None) -> Price | None:
+    """The price, if it is this model's.
+
+    Raises:
+        ConfigError: it is another's, and a ceiling would rest on it.
+    """
+    price = _settings(Price, given, "price") if given else None
+    if price is None or price.model in (None, model_id):
+        return price
+    if max_cost is not None:
+        raise ConfigError(
+            f"model.max_cost needs the price of {model_id}, and model.price is {price.model}'s; set its input, output and model"
+        )
+    return None
 
 
 def _settings(kind: type[S], given: Mapping[str, Any] | None, where: str) -> S:

@@ -30,6 +30,7 @@ class Scored:
         tokens: as text (as decimal ids in the form that has no texts).
         logprobs: natural logs; None for a first token.
         best: whether each token was the likeliest one; None where the server does not say.
+        likeliest: the token, as in `tokens`, that was likeliest in each place; None where the server does not say.
         unlisted: prompt tokens the server counts but does not list (a BOS); None when it does not count.
         covers: the texts join to exactly the prompt.
     """
@@ -37,6 +38,7 @@ class Scored:
     tokens: tuple[str, ...]
     logprobs: tuple[float | None, ...]
     best: tuple[bool | None, ...]
+    likeliest: tuple[str | None, ...]
     unlisted: int | None = None
     covers: bool = False
     used: Used = field(default_factory=Used)
@@ -76,11 +78,12 @@ async def probe(session: Session, prompts: Sequence[Sent], texts: Sequence[Seque
                 reasons.append(f"{form}: {failure}")
             else:
                 return way
-    # The first word about the echo itself says most: not every server that can score takes two prompts at once.
-    reason = next((r for r in reasons if r.startswith("echo") and "choices for" not in r), reasons[0])
+    # The first word about the values themselves says most: not every server that can score takes two prompts at once.
+    reason = next((r for r in reasons if r.startswith("echo") and "choices for" not in r and "HTTP" not in r), reasons[0])
+    as_text = "" if isinstance(prompts[0], str) else "leave out model.tokenizer where a server takes text alone, "
     raise Stop(
         f"this server gives no usable log-probabilities of the prompt ({reason}); "
-        "use a task that generates, or a server that has them (vLLM, SGLang, llama-cpp-python with logits_all)"
+        f"{as_text}use a task that generates, or a server that has them (vLLM, SGLang)"
     )
 
 
@@ -90,8 +93,6 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
         known = [value for value in scored.logprobs if value is not None]
         if len(known) < len(scored.logprobs) - 1 or len(known) < 3:
             raise Failure(f"values are missing ({len(known)} of {len(scored.logprobs)} tokens have one)")
-        if any(not math.isfinite(value) or value > SLACK for value in known):
-            raise Failure("values are no log-probabilities (positive, infinite or NaN)")
         if len(set(known)) == 1:
             raise Failure(f"every token has the same value {known[0]:g}")
         if expected is not None and scored.tokens and [t.strip() for t in scored.tokens[1:]] != [t.strip() for t in expected[1:]]:
@@ -102,6 +103,14 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
         raise Failure("a beginning that two lines share has different values in each")
     if sum(v or 0.0 for v in one) == sum(v or 0.0 for v in other):
         raise Failure("two different lines have the same sum")
+    here, late = (sum(_foreseen(scored, shift) for scored in pair) for shift in (0, 1))
+    if late > max(1, here):
+        raise Failure("values are one place off: what is listed for a token was reckoned for the one after it")
+
+
+def _foreseen(scored: Scored, shift: int) -> int:
+    """How often the likeliest token of a place stands `shift` places after it."""
+    return sum(guess == token for guess, token in zip(scored.likeliest[1:], scored.tokens[1 + shift :], strict=False))
 
 
 async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, Any]) -> Response:
@@ -121,8 +130,10 @@ async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, 
     sums, greedy, tokens = [], [], 0
     for one, start in zip(scored, starts, strict=True):
         values, best = one.logprobs[start:], one.best[start:]
-        if not values or any(value is None for value in values):
+        if not values or (start == 0 and values[0] is None):
             raise Failure("a continuation has no log-probability (an empty context needs model.tokenizer, which knows the BOS token)")
+        if (missing := values.count(None)) > 0:
+            raise Failure(f"{missing} of a continuation's {len(values)} tokens have no log-probability")
         sums.append(math.fsum(value for value in values if value is not None))
         greedy.append(all(best))
         tokens += len(values)
@@ -204,7 +215,22 @@ def _echoed(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Score
     end, covers = _prompt_end(choice, tokens, prompt)
     tops = given.get("top_logprobs") or [None] * len(tokens)
     best = tuple(_is_best(value, top) for value, top in zip(logprobs[:end], tops[:end], strict=True))
-    return Scored(tuple(tokens[:end]), tuple(logprobs[:end]), best, used.prompt - end if used else None, covers, used or Used())
+    values = tuple(_logprob(value) for value in logprobs[:end])
+    likeliest = tuple(max(top, key=lambda t: top[t]) if isinstance(top, Mapping) and top else None for top in tops[:end])
+    return Scored(tuple(tokens[:end]), values, best, likeliest, used.prompt - end if used else None, covers, used or Used())
+
+
+def _logprob(value: Any) -> float | None:
+    """One listed value, None where there is none.
+
+    Raises:
+        Failure: it cannot be a log-probability; a sum must never hold it.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value > SLACK:
+        raise Failure(f"values are no log-probabilities (positive, infinite, NaN or text: {str(value)[:20]})")
+    return float(value)
 
 
 def _prompt_end(choice: Mapping[str, Any], tokens: Sequence[str], prompt: Sent) -> tuple[int, bool]:
@@ -237,10 +263,11 @@ def _prompted(choice: Mapping[str, Any], prompt: Sent, used: Used | None) -> Sco
     listed = choice.get("prompt_logprobs")
     if not isinstance(listed, list) or len(listed) != len(prompt):
         raise Failure("the answer has no prompt_logprobs")
-    tokens, logprobs, best = [], [], []
+    tokens, logprobs, best, likeliest = [], [], [], []
     for token_id, entry in zip(prompt, listed, strict=True):
         own = (entry or {}).get(str(token_id))
         tokens.append(str(token_id))
-        logprobs.append(None if own is None else float(own["logprob"]))
+        likeliest.append(next((other for other, about in (entry or {}).items() if about.get("rank") == 1), None))
+        logprobs.append(None if own is None else _logprob(own["logprob"]))
         best.append(None if own is None else own.get("rank") == 1)
-    return Scored(tuple(tokens), tuple(logprobs), tuple(best), 0, False, used or Used())
+    return Scored(tuple(tokens), tuple(logprobs), tuple(best), tuple(likeliest), 0, False, used or Used())

@@ -175,10 +175,11 @@ class Session:
         self._stop = self._stop or stop
         return stop
 
-    def _failed(self, failure: Failure) -> None:
+    def given_up(self, failure: Failure) -> None:
+        """Count a request that failed for good; enough of them in a row end the run."""
         self._failures_in_a_row += 1
         if self._failures_in_a_row >= self.traffic.max_failures:
-            raise self._stopped(Stop(f"{self._failures_in_a_row} requests in a row failed, the last one: {failure}"))
+            self._stopped(Stop(f"{self._failures_in_a_row} requests in a row failed, the last one: {failure}"))
 
     async def _main(self, jobs: Iterator[Job], arrived: queue.SimpleQueue[Any]) -> None:
         """Keep at most `concurrency` jobs open; those that wait to retry count too, so a dead server gets no more."""
@@ -214,8 +215,7 @@ class Session:
             responses = await job.work(self)
         except Failure as failure:
             responses = [Response(key, "error", error=str(failure)) for key in job.keys]
-            with suppress(Stop):
-                self._failed(failure)
+            self.given_up(failure)
         except Stop:
             return
         except Exception as error:  # a defect of ours must end the run, not vanish in a task

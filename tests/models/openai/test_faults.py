@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +34,20 @@ FAULTS: dict[str, Callable[[Faulty], None]] = {
     "no message": lambda h: h.send(200, {"choices": [{"index": 0}]}),
     "half-closed": lambda h: half_closed(h),
     "closed": lambda h: h.connection.shutdown(socket.SHUT_RDWR),
+    "an error in the choice": lambda h: h.send(200, choice(finish_reason="error", error={"message": "upstream", "code": 502})),
+    "a broken finish": lambda h: h.say("half an ans", finish="abort"),
+    "choices of null": lambda h: h.send(200, {"choices": [None]}),
+    "no gzip": lambda h: h.send(200, b"no gzip at all", Content_Encoding="gzip"),
+    "an empty body": lambda h: h.send(200, b""),
+    "a stream nobody asked for": lambda h: h.send(200, b'data: {"choices": []}\n\n', Content_Type="text/event-stream"),
+    "deep json": lambda h: h.send(200, b"[" * 100_000),
     "hang": lambda h: time.sleep(0.6),
     "drip": lambda h: drip(h),
 }
+
+
+def choice(**told: Any) -> dict[str, Any]:
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": "half an ans"}, **told}]}
 
 
 def half_closed(h: Faulty) -> None:
@@ -131,6 +144,17 @@ def test_a_used_up_limit_waits_for_its_reset(faulty: Make) -> None:
     assert server.at[1] - server.at[0] >= 0.5 and server.at[2] - server.at[1] < 0.4
 
 
+def test_retry_after_may_be_a_date(faulty: Make) -> None:
+    def until(h: Faulty) -> None:
+        if h.number == 0:
+            moment = datetime.now(UTC) + timedelta(seconds=2)
+            return h.fail(429, "slow", headers={"Retry_After": format_datetime(moment, usegmt=True)})
+        return h.say("x")
+
+    server = faulty(until)
+    assert ask(hosted(server.url))["0#0"].status == "ok" and server.at[1] - server.at[0] >= 1.0
+
+
 def test_a_server_that_wants_an_hour_ends_the_run(faulty: Make) -> None:
     server = faulty(lambda h: h.fail(429, "daily limit", headers={"Retry_After": "3600"}))
     with pytest.raises(ModelError, match=r"daily limit \(the server asks to wait 3600 s"):
@@ -186,6 +210,30 @@ def test_refusals_filters_lengths_and_empties_are_told_apart(faulty: Make) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("finish", "status"),
+    [("stop", "ok"), ("eos", "ok"), (None, "ok"), ("MAX_TOKENS", "length"), ("model_length", "length"), ("SAFETY", "filtered")],
+)
+def test_why_an_answer_ended_is_read_in_every_dialect_and_counted(faulty: Make, finish: str | None, status: str) -> None:
+    server = faulty(lambda h: h.send(200, choice(finish_reason=finish)))
+    model = hosted(server.url)
+    assert {r.status for r in ask(model, 3).values()} == {status}
+    assert model.describe()["finish_reasons"] == {str(finish): 3}
+
+
+def test_a_server_that_makes_up_reasons_does_not_fill_the_manifest(faulty: Make) -> None:
+    server = faulty(lambda h: h.say("x", finish=f"{h.number}" * 100))
+    model = hosted(server.url)
+    ask(model, 40)
+    assert len(model.describe()["finish_reasons"]) == 20 and all(len(name) <= 40 for name in model.describe()["finish_reasons"])
+
+
+def test_samples_that_were_given_stay_when_the_rest_is_refused(faulty: Make) -> None:
+    server = faulty(lambda h: h.say("a", "b") if h.body.get("n", 1) > 1 else h.fail(400, "no more"))
+    got = ask(hosted(server.url), 1, samples=4, temperature=1.0)
+    assert [(r.status, r.text) for r in got.values()] == [("ok", "a"), ("ok", "b"), ("error", None), ("error", None)]
+
+
 def test_samples_share_a_request_and_a_server_without_n_is_asked_again(faulty: Make) -> None:
     server = faulty(lambda h: h.say(*[f"{h.body['seed']}+{i}" for i in range(h.body.get("n", 1))]))
     got = ask(hosted(server.url, dialect={"max_n": 3}), 1, samples=4, temperature=1.0, seed=10)
@@ -194,6 +242,15 @@ def test_samples_share_a_request_and_a_server_without_n_is_asked_again(faulty: M
     alone = faulty(lambda h: h.say(str(h.body["seed"])))
     got = ask(hosted(alone.url), 1, samples=3, temperature=1.0, seed=10)
     assert [r.text for r in got.values()] == ["10", "11", "12"]
+
+
+@pytest.mark.parametrize(("temperature", "draws", "warns"), [(1.0, False, True), (1.0, True, False), (0.0, False, False)])
+def test_a_server_that_does_not_draw_is_named(
+    faulty: Make, caplog: pytest.LogCaptureFixture, temperature: float, draws: bool, warns: bool
+) -> None:
+    server = faulty(lambda h: h.say(str(h.body.get("seed")) if draws else "always this"))
+    ask(hosted(server.url), 4, samples=2, temperature=temperature)
+    assert ("all samples of every prompt are the same text (4 prompts), so m may not draw" in caplog.text) == warns
 
 
 def test_only_what_the_endpoint_takes_is_sent(faulty: Make) -> None:
@@ -236,7 +293,7 @@ def test_a_broken_attempt_is_booked_at_its_worst(faulty: Make) -> None:
     model = hosted(server.url, price={"input": 1.0, "output": 2.0})
     ask(model, 1, max_new_tokens=50)
     usage = model.describe()["usage"]
-    assert usage["of_it_assumed_usd"] == pytest.approx((len("question 0") + 64 + 2 * 50) / 1e6)
+    assert usage["of_it_assumed_usd"] == pytest.approx((len("question 0") + 16 + 64 + 2 * 50) / 1e6)
     assert usage["cost_usd"] == pytest.approx(usage["of_it_assumed_usd"] + (7 + 2 * 3) / 1e6)
     assert (usage["requests"], usage["retries"], usage["prompt_tokens"], usage["completion_tokens"]) == (2, 1, 7, 3)
 
@@ -274,3 +331,64 @@ def test_ctrl_c_keeps_every_answer_and_the_same_command_goes_on(faulty: Make, tm
     done = subprocess.run([sys.executable, "-c", DRIVER, *words], cwd=tmp_path, capture_output=True, text=True, env=os.environ, check=True)
     total = len((tmp_path / "run/journal.jsonl").read_text().splitlines())
     assert total - saved == len(server.seen) - before, done.stderr
+
+
+def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *words], cwd=cwd, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+def test_a_killed_run_ends_with_the_same_bytes(faulty: Make, tmp_path: Path) -> None:
+    """kill -9 while answers arrive; the same command then asks only what is missing, and its journal is that of a run in one go."""
+    enough = threading.Event()
+
+    def answer(h: Faulty) -> None:
+        time.sleep(0.02)
+        if h.number >= 7:
+            enough.set()
+        h.say(f" {len(str(h.body['messages']))}", usage={"prompt_tokens": len(str(h.body["messages"])), "completion_tokens": 1})
+
+    server = faulty(answer)
+    words = ["run", "task=nq_open", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}"]
+    words += ["model.traffic.concurrency=2"]
+    whole = start([*words, "run_dir=whole"], tmp_path)
+    assert whole.wait(60) == 0
+    asked = len(server.seen)
+    server.seen.clear()
+    enough.clear()
+    child = start([*words, "run_dir=killed"], tmp_path)
+    assert enough.wait(60)
+    child.kill()
+    child.wait(30)
+    journal = tmp_path / "killed/journal.jsonl"
+    saved = journal.read_bytes().count(b"\n")
+    assert 0 < saved < asked
+    before = len(server.seen)
+    with journal.open("ab") as torn:
+        torn.write(b'{"key":"torn')
+    assert start([*words, "run_dir=killed"], tmp_path).wait(60) == 0
+    assert len(server.seen) - before == asked - saved
+    for name in ("journal.jsonl", "samples.jsonl", "scores.json"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+
+
+def test_ctrl_c_twice_while_the_server_makes_everyone_wait(faulty: Make, tmp_path: Path) -> None:
+    told = threading.Event()
+
+    def wait(h: Faulty) -> None:
+        if h.number < 3:
+            return h.say(" 7")
+        told.set()
+        return h.fail(429, "wait", headers={"Retry_After": "200"})
+
+    server = faulty(wait)
+    words = ["run", "task=nq_open", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}", "run_dir=run"]
+    child = start([*words, "model.traffic.concurrency=1"], tmp_path)
+    assert told.wait(60)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    _, said = child.communicate(timeout=30)
+    assert time.monotonic() - started < 15 and child.returncode in (130, -signal.SIGINT) and "Traceback" not in said, said
+    assert (tmp_path / "run/journal.jsonl").read_bytes().count(b"\n") == 3

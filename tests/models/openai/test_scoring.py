@@ -125,12 +125,25 @@ def echo(values: Callable[[int, int, int], float | None], tokens: Callable[[str]
     return script
 
 
+def one_place_off(h: Faulty) -> None:
+    """A model that foresees every word, whose server lists the distribution after a word beside that word."""
+    prompts = h.body["prompt"] if isinstance(h.body["prompt"], list) else [h.body["prompt"]]
+    choices = []
+    for i, prompt in enumerate(prompts):
+        words = [w if not k else f" {w}" for k, w in enumerate(prompt.split())]
+        values = [None, *(-9.0 - len(word) for word in words[1:])]
+        tops = [None, *({after: -0.1, word: -9.0 - len(word)} for word, after in zip(words[1:], [*words[2:], "."], strict=True))]
+        choices.append({"index": i, "text": prompt, "logprobs": {"tokens": words, "token_logprobs": values, "top_logprobs": tops}})
+    h.send(200, {"choices": choices})
+
+
 LIARS: dict[str, tuple[Callable[[Faulty], None], str]] = {
     "constant": (echo(lambda i, k, n: None if k == 0 else -1.0), "every token has the same value -1"),
     "zero": (echo(lambda i, k, n: 0.0), "every token has the same value 0"),
     "missing": (echo(lambda i, k, n: None if k < n - 1 else -2.0), "values are missing"),
     "positive": (echo(lambda i, k, n: None if k == 0 else 1.0 + k), "values are no log-probabilities"),
     "moving": (echo(lambda i, k, n: None if k == 0 else -1.0 - 2 * i - k), "a beginning that two lines share has different values"),
+    "one place off": (one_place_off, "values are one place off"),
     "echo ignored": (
         lambda h: h.send(200, {"choices": [{"index": i, "text": " x", "logprobs": None} for i in range(2)]}),
         "echo was ignored",
@@ -141,6 +154,31 @@ LIARS: dict[str, tuple[Callable[[Faulty], None], str]] = {
         "echo was ignored",
     ),
 }
+
+
+ODD_VALUES: dict[str, tuple[Any, str]] = {
+    "null": (None, "1 of a continuation's 2 tokens have no log-probability"),
+    "NaN": (float("nan"), "values are no log-probabilities"),
+    "minus infinity": (float("-inf"), "values are no log-probabilities"),
+    "positive": (3.0, "values are no log-probabilities"),
+    "text": ("-1.0", "values are no log-probabilities"),
+    "true": (True, "values are no log-probabilities"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES)
+def test_a_value_that_is_none_after_the_probe_is_no_answer(faulty: Make, odd: str) -> None:
+    """The probe was believable; later one token in the middle of a continuation is not: its document is not measured."""
+    value, says = ODD_VALUES[odd]
+    sound = echo(lambda i, k, n: None if k == 0 else -1.0 - k - (i + 1) * (k == n - 1))
+    broken = echo(lambda i, k, n: None if k == 0 else value if k == n - 2 else -1.0 - k)
+    server = faulty(lambda h: broken(h) if "Mars" in str(h.body) else sound(h))
+    pairs = {
+        "sound": (("The sky is", " very blue"), ("The sky is", " no")),
+        "odd": (("We fly to", " Mars today"), ("We fly to", " Rome today")),
+    }
+    got = answers(hosted(server.url, api="completions"), [LoglikelihoodRequest("t", name, pair) for name, pair in pairs.items()])
+    assert [r.status for r in got] == ["ok", "error"] and says in str(got[1].error), got
 
 
 @pytest.mark.parametrize("liar", LIARS)
