@@ -26,7 +26,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PARTS = ("start", "runner", "growth")
 DOCUMENTS = (250, 2500, 14042)
-RUNNER_DOCUMENTS = 60
+RUNNER_DOCUMENTS = 250
 
 
 def start(args: argparse.Namespace) -> dict[str, float]:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,8 @@ def _plan_lines(evidence: Mapping[str, Evidence], keys: Mapping[str, Mapping[str
         header = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "docs"}
         yield line({"task": task, "evidence": header})
         for doc in found.docs:
-            yield line({"task": task, "doc": asdict(doc), "keys": list(keys[task][doc.id])})
+            # As it stands: a deep copy of every field would cost more than writing it.
+            yield line({"task": task, "doc": {f.name: getattr(doc, f.name) for f in fields(doc)}, "keys": list(keys[task][doc.id])})
 
 
 def read_plan(folder: Path) -> tuple[dict[str, Evidence], dict[str, dict[str, list[str]]]]:

@@ -76,11 +76,18 @@ class Model(Protocol):
 def content_key(*parts: str | bytes | Iterable[int]) -> str:
     """Hex hash of the parts, each length-prefixed so that no two part lists collide."""
     digest = hashlib.blake2b(digest_size=16)
+    raws: dict[int, bytes] = {}  # pairs with the same context share one object, which is turned into bytes once
     for part in parts:
-        raw = part if isinstance(part, bytes) else part.encode() if isinstance(part, str) else array("q", part).tobytes()
+        raw = raws.get(id(part))
+        if raw is None:
+            raw = raws[id(part)] = _raw(part)
         digest.update(len(raw).to_bytes(8, "little"))
         digest.update(raw)
     return digest.hexdigest()
+
+
+def _raw(part: str | bytes | Iterable[int]) -> bytes:
+    return part if isinstance(part, bytes) else part.encode() if isinstance(part, str) else array("q", part).tobytes()
 
 
 def params_key(params: GenerationParams, sample: int) -> str:

@@ -10,14 +10,18 @@ the same packs.
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from evalkit.models.base import TokenIds, WorkItem
 
 MIN_HEADER = 32  # tokens: a shorter shared prefix costs less to read again than to keep
 COHORT = 512  # texts written under one plan: many times what runs at once, so that a cohort's thin end costs little
 MIN_SAVED = 256  # tokens a header must spare all its users together, for a forward pass of its own to pay
+WORD = array("I").itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,82 +78,104 @@ def plan(items: Sequence[WorkItem], budget: int) -> Header:
         items: with distinct keys; their order does not change what is shared.
         budget: tokens a pack may hold; an item over it gets a pack of its own, behind a header of its own.
     """
-    order = sorted(range(len(items)), key=lambda i: (items[i].pairs, i))
-    reach = [min(len(context) for context, _ in item.pairs) - 1 for item in items]
     root = Header((), 0)
-    _Planner(items, reach, budget).grow(root, order, MIN_HEADER)
+    _Planner.of(items, budget).grow(root, range(len(items)), MIN_HEADER)
     return root
 
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """`reach[i]`: tokens of item i that may go into a header (all but the last of its shortest context)."""
+    """Items in the order of their tokens, where whatever shares a header stands side by side; all lists are in that order.
+
+    Attributes:
+        order: index of the item at each place.
+        own: tokens of an item that may go into a header: those all its contexts begin with, without a context's last.
+        links: of these, how many an item shares with the one before it; 0 at the first.
+        sizes: distinct prefix positions of an item.
+    """
 
     items: Sequence[WorkItem]
-    reach: Sequence[int]
     budget: int
+    order: Sequence[int]
+    own: Sequence[int]
+    links: Sequence[int]
+    sizes: Sequence[int]
 
-    def grow(self, header: Header, run: Sequence[int], least: int) -> None:
-        """Split a sorted run into children with a longer common prefix, and pack the rest here."""
-        alone = self._children(header, run, least)
+    @classmethod
+    def of(cls, items: Sequence[WorkItem], budget: int) -> _Planner:
+        """Every comparison of long token sequences that a plan needs, each neighbour with the next once."""
+        first = [packed(item.pairs[0][0]) for item in items]
+        # As `items[i].pairs` sort, but for the speed of comparing bytes.
+        order = sorted(range(len(items)), key=lambda i: (first[i], items[i].pairs[0][1], items[i].pairs[1:], i))
+        own = [_own(items[i]) for i in order]
+        links = [0] * min(1, len(order))
+        links += [min(own[at - 1], own[at], agreeing(first[order[at - 1]], first[order[at]])) for at in range(1, len(order))]
+        sizes = [shared + tree_size(items[i], shared) for i, shared in zip(order, own, strict=True)]
+        return cls(items, budget, order, own, links, sizes)
+
+    def grow(self, header: Header, run: range, least: int) -> None:
+        """Split a run of places into children with a longer common prefix, and pack the rest here."""
         here: list[int] = []
-        for index in alone:
-            size = tree_size(self.items[index], header.length)
-            own = _shared([index], self.items, self.reach)
-            if size > self.budget and own - header.length >= MIN_HEADER:
-                header.children.append(Header(self._ids(index, header.length, own), header.length, packs=[[index]]))
+        for at in self._children(header, run, least):
+            if self.sizes[at] - header.length > self.budget and self.own[at] - header.length >= MIN_HEADER:
+                header.children.append(Header(self._ids(at, header.length, self.own[at]), header.length, packs=[[self.order[at]]]))
             else:
-                here.append(index)
-        header.packs = packs_of(here, [tree_size(self.items[i], header.length) for i in here], self.budget)
+                here.append(at)
+        header.packs = packs_of([self.order[at] for at in here], [self.sizes[at] - header.length for at in here], self.budget)
 
-    def _children(self, header: Header, run: Sequence[int], least: int) -> list[int]:
-        """Add a child per group that saves enough; returns the items that join none."""
+    def _children(self, header: Header, run: range, least: int) -> list[int]:
+        """Add a child per group that saves enough; returns the places that join none."""
         alone: list[int] = []
-        for group in _groups(run, self.items, self.reach, header.length + least):
+        for group in self._groups(run, header.length + least):
             if len(group) == 1:
                 alone.extend(group)
                 continue
-            shared = _shared(group, self.items, self.reach)
+            shared = min(self.links[group.start + 1 : group.stop])
             longer = shared - header.length
             if longer * (len(group) - 1) < MIN_SAVED:
                 alone.extend(self._children(header, group, longer + 1))
                 continue
-            child = Header(self._ids(group[0], header.length, shared), header.length)
+            child = Header(self._ids(group.start, header.length, shared), header.length)
             self.grow(child, group, MIN_HEADER)
             header.children.append(child)
         return alone
 
-    def _ids(self, index: int, start: int, end: int) -> TokenIds:
-        return self.items[index].pairs[0][0][start:end]
+    def _groups(self, run: range, least: int) -> Iterator[range]:
+        """Maximal runs of neighbours that share at least `least` tokens."""
+        start = run.start
+        for at in run[1:]:
+            if self.links[at] < least:
+                yield range(start, at)
+                start = at
+        if run:
+            yield range(start, run.stop)
+
+    def _ids(self, at: int, start: int, end: int) -> TokenIds:
+        return self.items[self.order[at]].pairs[0][0][start:end]
 
 
-def _groups(run: Sequence[int], items: Sequence[WorkItem], reach: Sequence[int], least: int) -> Iterator[list[int]]:
-    """Maximal runs of neighbours that share at least `least` tokens."""
-    group: list[int] = []
-    for index in run:
-        if group and _common(items[group[-1]], items[index], min(reach[group[-1]], reach[index])) < least:
-            yield group
-            group = []
-        group.append(index)
-    if group:
-        yield group
+def _own(item: WorkItem) -> int:
+    """Tokens that all contexts of an item begin with, the last of the shortest left out: it predicts a target."""
+    first = item.pairs[0][0]
+    others = [context for context, _ in item.pairs[1:] if context is not first]
+    shared = min(map(len, [first, *others])) - 1
+    return min((shared, *(agreeing(packed(first), packed(other)) for other in others if other != first)))
 
 
-def _shared(group: Sequence[int], items: Sequence[WorkItem], reach: Sequence[int]) -> int:
-    """Tokens that all items of the group, in all their pairs, begin with."""
-    limit = min(reach[index] for index in group)
-    first = items[group[0]]
-    return min(_common(first, items[index], limit) for index in group)
+def packed(ids: TokenIds) -> bytes:
+    """Token ids as bytes that sort as the ids do."""
+    words = array("I", ids)
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words.tobytes()
 
 
-def _common(a: WorkItem, b: WorkItem, limit: int) -> int:
-    """Length of the prefix shared by every context of two items, at most `limit`."""
-    first = a.pairs[0][0]
-    shared = limit
-    for context, _ in (*a.pairs[1:], *b.pairs):
-        if context[:shared] != first[:shared]:
-            shared = next(i for i in range(shared) if context[i] != first[i])
-    return shared
+def agreeing(a: bytes, b: bytes) -> int:
+    """Length in tokens of the common prefix of two packed sequences."""
+    size = min(len(a), len(b))
+    # The exclusive or of two equally long numbers begins with as many zeros as they have leading bits in common.
+    differing = int.from_bytes(a[:size], "big") ^ int.from_bytes(b[:size], "big")
+    return (8 * size - differing.bit_length()) // (8 * WORD)
 
 
 def packs_of(indices: Sequence[int], sizes: Sequence[int], budget: int) -> list[list[int]]:
@@ -190,19 +216,9 @@ def inputs_of(item: WorkItem) -> list[TokenIds]:
 
 def tree_size(item: WorkItem, start: int) -> int:
     """Distinct prefix positions of an item behind its first `start` tokens."""
-    sequences = sorted({(context + target)[start:-1] for context, target in item.pairs})
-    total = 0
-    before: TokenIds = ()
-    for ids in sequences:
-        total += len(ids) - _prefix(before, ids)
-        before = ids
-    return total
-
-
-def _prefix(a: TokenIds, b: TokenIds) -> int:
-    if b[: len(a)] == a:
-        return len(a)
-    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    sequences = sorted({packed((context[start:] + target)[:-1]) for context, target in item.pairs})
+    repeated = sum(agreeing(before, ids) for before, ids in pairwise(sequences))
+    return sum(map(len, sequences)) // WORD - repeated
 
 
 def item_tree(item: WorkItem, start: int) -> ItemTree:
@@ -212,10 +228,13 @@ def item_tree(item: WorkItem, start: int) -> ItemTree:
     depths: list[int] = []
     children: dict[tuple[int, int], int] = {}
     asks: list[Ask] = []
+    before: TokenIds = ()
+    path: list[int] = []  # nodes of the pair before; its context's are the next one's too where the context is the same
     for pair, (context, target) in enumerate(item.pairs):
-        node = -1
         first = len(context) - 1 - start
-        for depth, token in enumerate((context + target)[start:-1]):
+        path = path[: first + 1 if target and context == before else 0]
+        node = path[-1] if path else -1
+        for depth, token in enumerate((context[start:] + target)[len(path) : -1], len(path)):
             known = children.get((node, token))
             if known is None:
                 known = children[node, token] = len(ids)
@@ -223,8 +242,9 @@ def item_tree(item: WorkItem, start: int) -> ItemTree:
                 parents.append(node)
                 depths.append(depth)
             node = known
-            if depth >= first:
-                asks.append(Ask(node, target[depth - first], pair))
+            path.append(node)
+        asks.extend(Ask(node, token, pair) for node, token in zip(path[first:], target, strict=False))
+        before = context
     return ItemTree(tuple(ids), tuple(parents), tuple(depths), tuple(asks))
 
 

@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 
 from evalkit.models.base import TokenIds, WorkItem, content_key
 from evalkit.models.planning import (
+    MIN_HEADER,
+    MIN_SAVED,
+    Ask,
     Header,
+    ItemTree,
+    agreeing,
     cohorts,
     equal_batches,
     inputs_of,
     item_tree,
+    packed,
     packs_of,
     padded_packs,
     plan,
@@ -26,8 +32,16 @@ from evalkit.types import GenerationParams
 Pairs = tuple[tuple[TokenIds, TokenIds], ...]
 ids = st.lists(st.integers(0, 3), min_size=1, max_size=10).map(tuple)
 # Long prefixes in common, as few-shot examples make them, one inside another.
-prefixes = st.sampled_from([(), (7,) * 40, (7,) * 40 + (8,) * 90, (7,) * 40 + (9,) * 70, (6,) * 300, (5,) * 31])
-pairs = st.tuples(prefixes, st.lists(st.tuples(ids, ids), min_size=1, max_size=4)).map(lambda p: tuple((p[0] + c, k) for c, k in p[1]))
+prefixes = [(), (7,) * 40, (7,) * 40 + (8,) * 90, (7,) * 40 + (9,) * 70, (6,) * 300, (5,) * 31, (5,) * 32]
+apart = st.lists(st.tuples(ids, ids), min_size=1, max_size=4)
+letters = st.tuples(ids, st.lists(ids, min_size=1, max_size=4)).map(lambda p: [(p[0], k) for k in p[1]])  # one context, several targets
+
+
+def pairs_behind(some: list[TokenIds]) -> st.SearchStrategy[Pairs]:
+    return st.tuples(st.sampled_from(some), apart | letters).map(lambda p: tuple((p[0] + c, k) for c, k in p[1]))
+
+
+pairs = pairs_behind(prefixes)
 
 
 def scored(index: int, chosen: Pairs) -> WorkItem:
@@ -38,7 +52,8 @@ def generated(index: int, prompt: TokenIds, room: int) -> WorkItem:
     return WorkItem(content_key(str(index)), "t", str(index), 0, "generate", prompt_ids=prompt, params=GenerationParams(room))
 
 
-scoring = st.lists(pairs, max_size=25).map(lambda found: [scored(i, p) for i, p in enumerate(found)])
+few = st.lists(st.sampled_from(prefixes), min_size=1, max_size=3)  # so that many items share a header
+scoring = few.flatmap(lambda some: st.lists(pairs_behind(some), max_size=25)).map(lambda found: [scored(i, p) for i, p in enumerate(found)])
 generation = st.lists(st.tuples(ids, st.integers(1, 20)), max_size=25).map(lambda found: [generated(i, *p) for i, p in enumerate(found)])
 
 
@@ -78,6 +93,84 @@ def test_the_order_of_the_items_changes_no_pack(items: list[WorkItem], budget: i
     assert shown(items) == shown(shuffled)
 
 
+def common(contexts: list[TokenIds], limit: int) -> int:
+    """Tokens that all contexts begin with, one by one."""
+    return next((at for at in range(limit) if len({context[at] for context in contexts}) > 1), limit)
+
+
+def shared_by(items: list[WorkItem]) -> int:
+    contexts = [context for item in items for context, _ in item.pairs]
+    return common(contexts, min(map(len, contexts)) - 1)
+
+
+def prefixes_of(item: WorkItem, start: int) -> set[TokenIds]:
+    whole = [(context + target)[:-1] for context, target in item.pairs]
+    return {ids[:end] for ids in whole for end in range(start + 1, len(ids) + 1)}
+
+
+def planned_plainly(header: Header, items: list[WorkItem], run: list[int], budget: int) -> Header:
+    """What `plan` is to find, with no thought of speed."""
+
+    def split(some: list[int], least: int) -> list[int]:
+        left: list[int] = []
+        while some:
+            size = 1
+            while size < len(some) and shared_by([items[i] for i in some[size - 1 : size + 1]]) >= least:
+                size += 1
+            group, some = some[:size], some[size:]
+            end = shared_by([items[i] for i in group])
+            if len(group) == 1:
+                left += group
+            elif (end - header.length) * (len(group) - 1) < MIN_SAVED:
+                left += split(group, end + 1)
+            else:
+                child = Header(items[group[0]].pairs[0][0][header.length : end], header.length)
+                header.children.append(planned_plainly(child, items, group, budget))
+        return left
+
+    here = []
+    for index in split(run, header.length + MIN_HEADER):
+        end = shared_by([items[index]])
+        if len(prefixes_of(items[index], header.length)) > budget and end >= header.length + MIN_HEADER:
+            header.children.append(Header(items[index].pairs[0][0][header.length : end], header.length, [[index]]))
+        else:
+            here.append(index)
+    header.packs = packs_of(here, [len(prefixes_of(items[i], header.length)) for i in here], budget)
+    return header
+
+
+@settings(max_examples=150, deadline=None)
+@given(scoring, st.integers(1, 400))
+def test_a_plan_is_the_one_found_token_by_token(items: list[WorkItem], budget: int) -> None:
+    run = sorted(range(len(items)), key=lambda i: (items[i].pairs, i))
+    assert plan(items, budget) == planned_plainly(Header((), 0), items, run, budget)
+
+
+wide = st.lists(st.sampled_from([0, 1, 255, 256, 65535, 65536, 128_000, 2**31, 2**32 - 1]), max_size=6).map(tuple)
+
+
+@given(wide, wide, wide)
+def test_packed_ids_sort_and_agree_as_ids_do(start: TokenIds, one: TokenIds, other: TokenIds) -> None:
+    one, other = start + one, start + other
+    assert (packed(one) < packed(other)) == (one < other)
+    size = min(len(one), len(other))
+    assert agreeing(packed(one), packed(other)) == common([one, other], size)
+
+
+def grown_plainly(item: WorkItem, start: int) -> ItemTree:
+    """The tree with its nodes in the order in which the pairs first read them."""
+    whole = [(context + target)[:-1] for context, target in item.pairs]
+    nodes = list(dict.fromkeys(ids[:end] for ids in whole for end in range(start + 1, len(ids) + 1)))
+    at = {ids: node for node, ids in enumerate(nodes)} | {nodes[0][:start]: -1}
+    asks = [
+        Ask(at[(context + target)[: len(context) + place]], token, pair)
+        for pair, (context, target) in enumerate(item.pairs)
+        for place, token in enumerate(target)
+    ]
+    depths = [len(ids) - start - 1 for ids in nodes]
+    return ItemTree(tuple(ids[-1] for ids in nodes), tuple(at[ids[:-1]] for ids in nodes), tuple(depths), tuple(asks))
+
+
 @settings(max_examples=60, deadline=None)
 @given(pairs, st.data())
 def test_a_tree_asks_for_every_target_where_it_is_predicted(chosen: Pairs, data: st.DataObject) -> None:
@@ -99,6 +192,7 @@ def test_a_tree_asks_for_every_target_where_it_is_predicted(chosen: Pairs, data:
         [((context + target)[start : len(context) + place], token) for place, token in enumerate(target)] for context, target in chosen
     ]
     assert asked == wanted
+    assert tree == grown_plainly(item, start)
     every = {path(node) for node in range(len(tree.ids))}
     assert len(every) == len(tree.ids) == tree_size(item, start)
 

@@ -8,13 +8,15 @@ which already starts with BOS gets no second one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
-from evalkit.models.hf.tokenizing import LineTokenizer
+from evalkit.models.hf.tokenizing import Ids, LineTokenizer, Pair
 from evalkit.types import GenerateRequest, LoglikelihoodRequest, Message, Prompt, Request
+
+AT_ONCE = 2048  # requests whose texts are in work together: many enough to share what they repeat
 
 
 class Encoder:
@@ -35,15 +37,31 @@ class Encoder:
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         """One item a log-likelihood request, one a sample of a generation request, in order."""
+        shared = self.lines.shares
+        parts = (requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE))
+        items = [item for part in parts for item in self._encode(part)]
+        # A sample of some part disagreed with the tokenizer: nothing stays that was made before.
+        return items if self.lines.shares == shared else self.encode(requests)
+
+    def _encode(self, requests: Sequence[Request]) -> Iterator[WorkItem]:
         texts = {id(p): self.text_of(p) for request in requests for p in _prompts(request)}
-        ids = self._tokenize(self._needed(requests, texts))
-        items: list[WorkItem] = []
-        for request in requests:
+        reads = [self._reads(request, texts) for request in requests]
+        flags = {flag for read in reads for _, flag in read}
+        ids = {flag: self.lines((pair for read in reads for pair, own in read if own is flag), bool(flag)) for flag in flags}
+        for request, read in zip(requests, reads, strict=True):
+            found = [ids[flag][pair] for pair, flag in read]
             if isinstance(request, LoglikelihoodRequest):
-                items.append(self._scored(request, texts, ids))
+                yield self._scored(request, [self._split(*pair, flag) for pair, (_, flag) in zip(found, read, strict=True)])
             else:
-                items.extend(self._generated(request, texts, ids))
-        return items
+                yield from self._generated(request, found[0][0])
+
+    def _reads(self, request: Request, texts: dict[int, str]) -> list[tuple[Pair, bool | None]]:
+        """Context and continuation as they are tokenised, and whether special tokens come with them; None: there is no context."""
+        if isinstance(request, GenerateRequest):
+            text = texts[id(request.prompt)]
+            return [((text, ""), self._special(text))]
+        pairs = [move_spaces(texts[id(prompt)], continuation) for prompt, continuation in request.pairs]
+        return [((context, more), self._special(context)) if context else ((more, ""), None) for context, more in pairs]
 
     def text_of(self, prompt: Prompt) -> str:
         """The text a model reads; messages go through the tokenizer's own chat template."""
@@ -69,35 +87,10 @@ class Encoder:
     def _special(self, text: str) -> bool:
         return self.add_bos is not False and not text.startswith(self.prefix_text)
 
-    def _needed(self, requests: Sequence[Request], texts: dict[int, str]) -> set[tuple[str, bool]]:
-        needed: set[tuple[str, bool]] = set()
-        for request in requests:
-            if isinstance(request, GenerateRequest):
-                text = texts[id(request.prompt)]
-                needed.add((text, self._special(text)))
-                continue
-            for prompt, continuation in request.pairs:
-                context, continuation = move_spaces(texts[id(prompt)], continuation)
-                if context:
-                    special = self._special(context)
-                    needed.update({(context, special), (context + continuation, special)})
-                else:
-                    needed.add((continuation, False))
-        return needed
-
-    def _tokenize(self, needed: Collection[tuple[str, bool]]) -> dict[tuple[str, bool], TokenIds]:
-        """Every distinct text once, in batches."""
-        ids: dict[tuple[str, bool], TokenIds] = {}
-        for special in (False, True):
-            found = self.lines([text for text, flag in needed if flag == special], special)
-            ids.update(((text, special), row) for text, row in found.items())
-        return ids
-
-    def _scored(self, request: LoglikelihoodRequest, texts: dict[int, str], ids: dict[tuple[str, bool], TokenIds]) -> WorkItem:
+    def _scored(self, request: LoglikelihoodRequest, found: Sequence[Ids]) -> WorkItem:
         pairs: list[tuple[TokenIds, TokenIds]] = []
         dropped = 0
-        for prompt, continuation in request.pairs:
-            context, target = self._split(texts[id(prompt)], continuation, ids)
+        for (_, continuation), (context, target) in zip(request.pairs, found, strict=True):
             if not target or len(target) > self.max_length:
                 size = len(target)
                 raise ModelError(
@@ -110,20 +103,16 @@ class Encoder:
         key = content_key("ll", self.fingerprint, *(part for pair in pairs for part in pair))
         return WorkItem(key, request.task, request.doc_id, 0, "loglikelihood", pairs=tuple(pairs), truncated_tokens=dropped)
 
-    def _split(self, text: str, continuation: str, ids: dict[tuple[str, bool], TokenIds]) -> tuple[TokenIds, TokenIds]:
-        context, continuation = move_spaces(text, continuation)
-        if context:
-            special = self._special(context)
-            head = ids[context, special]
-            return head, ids[context + continuation, special][len(head) :]
-        target = ids[continuation, False]
-        if target and target[0] == self.prefix_id:
-            return target[:1], target[1:]
-        return (self.prefix_id,), target
+    def _split(self, context: TokenIds, target: TokenIds, special: bool | None) -> Ids:
+        """Where there is no context, the first of the ids that were read as one is predicted from BOS."""
+        if special is not None:
+            return context, target
+        if context and context[0] == self.prefix_id:
+            return context[:1], context[1:]
+        return (self.prefix_id,), context
 
-    def _generated(self, request: GenerateRequest, texts: dict[int, str], ids: dict[tuple[str, bool], TokenIds]) -> list[WorkItem]:
-        text = texts[id(request.prompt)]
-        prompt = ids[text, self._special(text)] or (self.prefix_id,)
+    def _generated(self, request: GenerateRequest, found: TokenIds) -> list[WorkItem]:
+        prompt = found or (self.prefix_id,)
         room = self.max_length - request.params.max_new_tokens
         if room < 1:
             raise ModelError(
