@@ -126,6 +126,7 @@ def test_the_cards_suites_are_its_rows_in_its_order() -> None:
         ("krutrim2_indic_base", {"indic"}),
         ("bharatbench", {"bharatbench"}),
         ("krutrim2", {"english_code_math", "indic", "bharatbench"}),
+        ("krutrim2_base", {"english_code_math", "indic", "bharatbench"}),
     ):
         named = [task(name).card_row or name for name in raw("suite", suite)["defaults"][0]["override /task"]]
         assert named == [name for table, name in rows if table in tables and name in TASKS]
