@@ -1,10 +1,11 @@
-"""Folders that travel with the package: configuration, tasks and published scores.
+"""Folders: those that travel with the package (configuration, tasks, published scores), and the user's cache.
 
 An installed wheel has them inside the package, a checkout beside it.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from evalkit.errors import ConfigError
@@ -25,6 +26,13 @@ def tasks_dir() -> Path:
 def published_dir() -> Path:
     """The folder of published score tables, one CSV a model card."""
     return _find(_PACKAGE / "results_published", _PACKAGE.parent / "results" / "published")
+
+
+def cache_dir() -> Path:
+    """`$EVALKIT_CACHE`, else `$XDG_CACHE_HOME/evalkit`, else `~/.cache/evalkit`."""
+    if explicit := os.environ.get("EVALKIT_CACHE"):
+        return Path(explicit)
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "evalkit"
 
 
 def _find(installed: Path, checkout: Path) -> Path:

@@ -81,6 +81,11 @@ def indic_answer(text: str) -> str:
     return strip_sentence_end(ascii_digits(urdu_letters(no_joiners(nfc(text)))))
 
 
+def normal_label(text: str) -> str:
+    """NFC, case folded, without white space around it or punctuation (danda included) at its end. Idempotent."""
+    return nfc(nfc(text).casefold()).strip().rstrip(SENTENCE_ENDS + string.punctuation + string.whitespace)
+
+
 def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_case: bool = False, ignore_punctuation: bool = False) -> str:
     """What exact match compares: patterns removed in order, then lower case, then ASCII punctuation deleted.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evalkit.text import nfc, normal_label
 from evalkit.types import Doc
 
 from .digest import digest
@@ -55,8 +56,9 @@ def multi_turn_translation(row: Row) -> Doc:
 def text_classification(row: Row) -> Doc:
     """`text`, `labels` (the closed set) and `label`, one of them. Choices are the labels, for the log-likelihood form."""
     text, label, labels = _text(row, "text"), _text(row, "label"), row["labels"]
-    if not _is_list_of_texts(labels) or len(labels) < 2 or len(set(labels)) < len(labels):
-        raise _wrong("labels", labels, "is not a list of two or more different texts; write the closed set of labels")
+    if not _is_list_of_texts(labels) or len({normal_label(label) for label in labels}) < max(2, len(labels)):
+        mend = "is not a list of two or more different texts (capitals and final marks make no difference); write the closed set of labels"
+        raise _wrong("labels", labels, mend)
     if label not in labels:
         raise _wrong("label", label, f"is not one of the labels; write one of {', '.join(labels)}")
     return _doc(row, labels.index(label), choices=tuple(labels), text=text, labels_listed=", ".join(labels))
@@ -65,13 +67,14 @@ def text_classification(row: Row) -> Doc:
 def ner(row: Row) -> Doc:
     """`text`, `types`, `entities` of {text, type}: every entity's text as the sentence has it, its type one of `types`."""
     text, types, entities = _text(row, "text"), row["types"], row["entities"]
-    if not _is_list_of_texts(types) or not types:
-        raise _wrong("types", types, "is not a list of texts; write the types that may occur, such as PER")
+    if not _is_list_of_texts(types) or not types or len(set(types)) < len(types):
+        raise _wrong("types", types, "is not a list of different texts; write the types that may occur, such as PER")
     if not isinstance(entities, list) or not all(isinstance(e, dict) for e in entities):
         raise _wrong("entities", entities, 'is not a list of objects; write {"text": …, "type": …} for each, or []')
     for entity in entities:
-        found, kind = _text(entity, "text", "entities.text"), _text(entity, "type", "entities.type")
-        if found not in text:
+        whole = {"text": None, "type": None, **entity}
+        found, kind = _text(whole, "text", "entities.text"), _text(whole, "type", "entities.type")
+        if nfc(found) not in nfc(text):  # nukta letters have two spellings that look the same
             raise _wrong("entities.text", found, "is not in the sentence; write it as the sentence has it")
         if kind not in types:
             raise _wrong("entities.type", kind, f"is not one of the types; write one of {', '.join(types)}")
@@ -120,7 +123,10 @@ def _messages(row: Row) -> Sequence[dict[str, str]]:
     messages = row["messages"]
     if not isinstance(messages, list) or not messages or not all(isinstance(turn, dict) for turn in messages):
         raise _wrong("messages", messages, 'is not a list of turns; write {"role": …, "content": …} for each')
-    turns = messages[1:] if messages[0].get("role") == "system" else messages
+    system = messages[0].get("role") == "system"
+    if system:
+        _text({"content": None, **messages[0]}, "content", "messages.content")
+    turns = messages[1:] if system else messages
     for number, turn in enumerate(turns):
         wanted = ROLES[number % 2]
         if turn.get("role") != wanted:

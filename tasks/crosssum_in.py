@@ -7,12 +7,14 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import missing, texts
 from .languages import LANGUAGES
 
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """`target_language` is the word for the prompt; None for a row without a summary."""
-    if not row["summary"] or not row["summary"].strip():
+    if missing(row["summary"]):
         return None
+    texts(row, "text")
     fields = {**row, "target_language": LANGUAGES.get(row["lang"], row["lang"])}
     return Doc(id="", fields=fields, target=row["summary"], cluster=row.get("source_url"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import texts
 from .digest import digest
 from .languages import LANGUAGES
 
@@ -30,7 +31,7 @@ def _doc(row: Mapping[str, Any], direction: str) -> Doc:
     given = row["translation_direction"]
     if given not in ("enxx", "xxen"):
         raise ValueError(f"translation_direction {given!r} is neither 'enxx' nor 'xxen'")
-    source, target = (row["source"], row["target"]) if given == direction else (row["target"], row["source"])
+    source, target = texts(row, "source", "target") if given == direction else texts(row, "target", "source")
     codes = ("en", row["lang"]) if direction == "enxx" else (row["lang"], "en")
     english = source if direction == "enxx" else target
     fields = {

@@ -51,5 +51,5 @@ def sentence(row: Mapping[str, Any], code: str) -> str:
     names = (SCRIPT_CODES[code], f"sentence_{SCRIPT_CODES[code]}")
     text = next((row[name] for name in names if name in row), None)
     if not isinstance(text, str) or not text.strip():
-        raise ValueError(f"no sentence in {names[0]} (or {names[1]}); the row has: {', '.join(row)}")
+        raise ValueError(f"no sentence in {names[0]} (or {names[1]}); the row has: {', '.join(row)}; languages=[…] asks for some languages")
     return text

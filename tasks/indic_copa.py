@@ -8,6 +8,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import class_of, texts
 from .languages import word
 
 # because, therefore
@@ -30,8 +31,8 @@ KINDS = ("cause", "effect")
 LETTERS = ("A", "B")
 
 
-def to_doc(row: Mapping[str, Any]) -> Doc:
-    """Choices are the two alternatives; the target is the right one's index.
+def to_doc(row: Mapping[str, Any]) -> Doc | None:
+    """Choices are the two alternatives; the target is the right one's index. None for a row without a label.
 
     `premise` loses its last character whatever it is, as the published code and lm-evaluation-harness's xcopa do: a
     full stop or danda usually, but a letter where a translation has no final mark. Latin alternatives start in lower case.
@@ -39,19 +40,21 @@ def to_doc(row: Mapping[str, Any]) -> Doc:
     question = row["question"]
     if question not in KINDS:
         raise ValueError(f"field 'question': {question!r} is neither 'cause' nor 'effect'")
-    if row["label"] not in (0, 1):
-        raise ValueError(f"field 'label': {row['label']!r} is neither 0 nor 1")
-    choices = (_lower_first(row["choice1"]), _lower_first(row["choice2"]))
+    target = class_of("label", row["label"], ("choice1", "choice2"))
+    if target is None:
+        return None
+    premise, *alternatives = texts(row, "premise", "choice1", "choice2")
+    choices = tuple(_lower_first(text) for text in alternatives)
     connector = word(CONNECTORS, row["language"], "IndicCOPA")[KINDS.index(question)]
-    shown = {"first": choices[0], "second": choices[1].strip(), "answer": LETTERS[row["label"]]}
-    fields = {**row, **shown, "premise": row["premise"].strip()[:-1], "connector": connector}
-    return Doc(id="", fields=fields, choices=choices, target=row["label"])
+    shown = {"first": choices[0], "second": choices[1].strip(), "answer": LETTERS[target]}
+    fields = {**row, **shown, "premise": premise.strip()[:-1], "connector": connector}
+    return Doc(id="", fields=fields, choices=choices, target=target)
 
 
-def to_doc_gen(row: Mapping[str, Any]) -> Doc:
+def to_doc_gen(row: Mapping[str, Any]) -> Doc | None:
     """The same, answered by writing a letter."""
     doc = to_doc(row)
-    return replace(doc, target=doc.fields["answer"])
+    return doc and replace(doc, target=doc.fields["answer"])
 
 
 def _lower_first(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import missing
 from .languages import word
 
 # question word, positive, negative
@@ -27,11 +28,11 @@ LABELS = ("positive", "negative")
 
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
-    """Target 0 for a positive review, 1 for a negative one; None for a row without a label.
+    """Target 0 for a positive review, 1 for a negative one; None for a row without a label or a review.
 
     Fields for prompts: `review`, `question_word`, `answer`. Choices repeat the review, as the log-likelihood form scores it.
     """
-    if row["LABEL"] is None or not str(row["LABEL"]).strip():
+    if missing(row["LABEL"]) or missing(row["INDIC REVIEW"]):
         return None
     label = str(row["LABEL"]).strip().lower()
     if label not in LABELS:

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import class_of, texts
 from .digest import digest
 from .languages import word
 
@@ -25,17 +26,19 @@ WORDS = {
     "te": ("సరైనదా", "అవును", "అందుకే", "కాదు"),
 }
 
+CLASSES = ("entailment", "neutral", "contradiction")
+
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """Target 0 entailment, 1 neutral, 2 contradiction; choices put each label's word between premise and hypothesis.
 
     Premises stand behind three hypotheses each and are a cluster. None for a row without a label.
     """
-    if row["label"] is None or row["label"] == -1:
+    target = class_of("label", row["label"], CLASSES)
+    if target is None:
         return None
-    if row["label"] not in (0, 1, 2):
-        raise ValueError(f"field 'label': {row['label']!r} is none of 0 (entailment), 1 (neutral), 2 (contradiction)")
     question, *answers = word(WORDS, row["language"], "IndicXNLI")
-    choices = tuple(f"{row['premise']}, {question}? {answer}, {row['hypothesis']}" for answer in answers)
-    fields = {**row, "answer": str(row["label"])}
-    return Doc(id="", fields=fields, choices=choices, target=row["label"], cluster=digest(row["premise"]))
+    premise, hypothesis = texts(row, "premise", "hypothesis")
+    choices = tuple(f"{premise}, {question}? {answer}, {hypothesis}" for answer in answers)
+    fields = {**row, "answer": str(target)}
+    return Doc(id="", fields=fields, choices=choices, target=target, cluster=digest(premise))

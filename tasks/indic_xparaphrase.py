@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import class_of, texts
 from .languages import word
 
 # question word, no, yes
@@ -24,10 +25,12 @@ WORDS = {
 }
 
 
-def to_doc(row: Mapping[str, Any]) -> Doc:
-    """Target 1 for paraphrases, 0 for others; a table's label comes as text. Choices: no, yes between the sentences."""
-    if str(row["label"]).strip() not in ("0", "1"):
-        raise ValueError(f"field 'label': {row['label']!r} is neither 0 (no paraphrase) nor 1 (paraphrase)")
+def to_doc(row: Mapping[str, Any]) -> Doc | None:
+    """Target 1 for paraphrases, 0 for others, None for a row without a label. Choices: no, yes between the sentences."""
+    target = class_of("label", row["label"], ("no paraphrase", "paraphrase"))
+    if target is None:
+        return None
     question, *answers = word(WORDS, row["language"], "IndicXParaphrase")
-    choices = tuple(f"{row['sentence1']}, {question}? {answer}, {row['sentence2']}" for answer in answers)
-    return Doc(id="", fields={**row, "answer": str(int(row["label"]))}, choices=choices, target=int(row["label"]))
+    first, second = texts(row, "sentence1", "sentence2")
+    choices = tuple(f"{first}, {question}? {answer}, {second}" for answer in answers)
+    return Doc(id="", fields={**row, "answer": str(target)}, choices=choices, target=target)

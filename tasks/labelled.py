@@ -8,16 +8,20 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .cells import missing
+
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """The gold is the place of `answerKey` among the labels, whatever they are (letters or digits, three to five of them).
 
     None for a row without an answer (a test split). Raises ValueError when the answer is no label of the row.
     """
-    key = str(row["answerKey"]).strip()
-    if not key:
+    if missing(row["answerKey"]):
         return None
-    texts, labels = tuple(row["choices"]["text"]), [str(label).strip() for label in row["choices"]["label"]]
+    key, choices = str(row["answerKey"]).strip(), row["choices"]
+    if isinstance(choices, list):  # an object a choice, as the authors' own files have them
+        choices = {name: [choice[name] for choice in choices] for name in ("text", "label")}
+    texts, labels = tuple(choices["text"]), [str(label).strip() for label in choices["label"]]
     if len(texts) != len(labels):
         raise ValueError(f"{len(texts)} choices but {len(labels)} labels")
     if key not in labels:

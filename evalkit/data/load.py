@@ -115,9 +115,11 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
         raise DataError(f"task {task}: {read.where} is empty; expected rows of {spec.path} split {split}")
     prefix = f"{language}/{split}" if language else split
     docs, errors = [], []
+    seen: dict[str, str] = {}
     for index, row in enumerate(read.rows):
         at = read.places[index] if read.places else f"{read.where}, row {index}"
         try:
+            _once(task, spec, at, row, seen)
             doc = _convert(task, spec, at, _with_language(task, spec, at, row, language), to_doc)
         except DataError as error:
             errors.append((str(error), at))
@@ -127,6 +129,14 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
     if errors:
         raise DataError(errors[0][0] + _more([at for _, at in errors[1:]]))
     return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
+
+
+def _once(task: str, spec: DataSpec, at: str, row: Row, seen: dict[str, str]) -> None:
+    """Notes where a row's `unique` value stands; raises DataError when it stood somewhere before."""
+    value = repr(row.get(spec.unique)) if spec.unique in row else None
+    if value is not None and (before := seen.setdefault(value, at)) != at:
+        where = before.rpartition(":")[2].rpartition(" ")[2]
+        raise DataError(f"task {task}: {at}: field {spec.unique!r}: {value} is that of row {where} too; give every row its own")
 
 
 def _more(places: Sequence[str]) -> str:

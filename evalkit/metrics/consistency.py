@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -30,6 +32,8 @@ class LanguageConsistency:
             an identifier takes the answer for the expected one. Below ENOUGH_LETTERS letters the script alone decides.
         language: expected in every answer; None reads it from the document.
         language_field: the entry of doc.fields that holds it where doc.language is another (`target_code`).
+        ignore: a regular expression of what the prompt itself asks for in other letters (`Answer: B`, `PER:`); removed before
+            an answer is judged.
 
     An answer without letters (nothing, digits, signs) is not measured; the note counts these, and the short ones.
     """
@@ -38,6 +42,7 @@ class LanguageConsistency:
     name: str = ""
     language: str | None = None
     language_field: str | None = None
+    ignore: str = ""
     higher_is_better: bool = True
 
     def __post_init__(self) -> None:
@@ -45,6 +50,10 @@ class LanguageConsistency:
             raise ConfigError(f"metric {self.name or 'consistency'}: measure={self.measure!r} is unknown; use script or language")
         if not self.name:
             object.__setattr__(self, "name", f"in_{self.measure}")
+        try:
+            re.compile(self.ignore)
+        except re.error as error:
+            raise ConfigError(f"metric {self.name}: ignore={self.ignore!r} is no regular expression ({error}); mend it") from error
         if self.language is not None and self.language not in SCRIPTS:
             raise ConfigError(f"metric {self.name}: language={self.language!r} has no known script; known: {', '.join(sorted(SCRIPTS))}")
 
@@ -85,6 +94,8 @@ class LanguageConsistency:
 
     def _judge(self, text: str, expected: str) -> tuple[float | None, str | None, bool]:
         """(value, what the answer was taken for, whether it was too short to ask the identifier)."""
+        if self.ignore:
+            text = re.sub(self.ignore, " ", text)
         inside, letters = letters_by_script(text, SCRIPTS[expected])
         if not letters:
             return None, None, False
@@ -101,9 +112,11 @@ class LanguageConsistency:
         return float(found == expected), found, False
 
     def _signature(self) -> list[str]:
+        ignored = [f"ignore:{hashlib.sha256(self.ignore.encode()).hexdigest()[:8]}"] if self.ignore else []
         if self.measure == "script":
-            return ["share of letters in the script"]
+            return ["share of letters in the script", *ignored]
         try:
-            return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{version('py3langid')}"]
+            identifier = version("py3langid")
         except PackageNotFoundError:
-            return [f"short:<{ENOUGH_LETTERS}", "py3langid:none"]
+            identifier = "none"
+        return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{identifier}", *ignored]

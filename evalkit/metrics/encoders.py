@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ConfigError
+from evalkit.metrics.vectors import Encoded, Shelf, shelf_of
 
 if TYPE_CHECKING:
     import torch
 
-# Reference vectors kept between calls, in bytes; a thousand sentences of 40 tokens take 120 MB from a base-size encoder.
-SHELF_BYTES = 1 << 30
 _NO_LIMIT = 1_000_000  # transformers gives a tokenizer without a length limit one of 10**30
 Pair = tuple[str, str]
 Advance = Callable[[int], None]
@@ -31,14 +30,6 @@ class EncoderSpec:
 
     def __str__(self) -> str:
         return f"{Path(self.name).name if Path(self.name).is_dir() else self.name}-L{self.layer}"
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """One text: token ids, special ones included, and their vectors of shape (len(ids), width)."""
-
-    ids: tuple[int, ...]
-    vectors: torch.Tensor
 
 
 def choose(language: str | None, encoder: str | None, layer: int | None) -> EncoderSpec:
@@ -84,7 +75,7 @@ def baseline(language: str | None, spec: EncoderSpec) -> float:
 
 @dataclass
 class Encoder:
-    """A loaded encoder with the vectors of the references it has seen.
+    """A loaded encoder with the shelf of the references it has seen.
 
     Attributes:
         label: name, layer and version of the weights, for a signature.
@@ -95,7 +86,7 @@ class Encoder:
     model: Any
     tokenizer: Any
     device: str
-    shelf: OrderedDict[tuple[str, ...], list[Encoded]] = field(default_factory=OrderedDict)
+    shelf: Shelf = field(default_factory=Shelf)
 
     def f_scores(self, pairs: Sequence[Pair], weights: Mapping[int, float], batch_size: int, advance: Advance) -> list[float]:
         """F of (answer, reference) pairs in [-1, 1]; 0 where either has no token of its own.
@@ -143,16 +134,8 @@ class Encoder:
         encoded: dict[str, Encoded] = {}
         for start in range(0, len(ordered), batch_size):
             batch = tuple(ordered[start : start + batch_size])
-            encoded.update(zip(batch, self._kept(batch) if keep else self._run(batch), strict=True))
+            encoded.update(zip(batch, self.shelf.get(batch, self._run) if keep else self._run(batch), strict=True))
         return encoded
-
-    def _kept(self, batch: tuple[str, ...]) -> list[Encoded]:
-        if batch not in self.shelf:
-            self.shelf[batch] = self._run(batch)
-            while len(self.shelf) > 1 and sum(e.vectors.nbytes for kept in self.shelf.values() for e in kept) > SHELF_BYTES:
-                self.shelf.popitem(last=False)
-        self.shelf.move_to_end(batch)
-        return self.shelf[batch]
 
     def _run(self, batch: Sequence[str]) -> list[Encoded]:
         import torch
@@ -252,8 +235,16 @@ def _loaded(spec: EncoderSpec, device: str | None) -> Encoder:
         # XLM-R and RoBERTa number positions from pad_token_id + 1.
         offset = config.pad_token_id + 1 if "roberta" in config.model_type else 0
         tokenizer.model_max_length = getattr(config, "max_position_embeddings", 512) - offset
-    version = _digest(Path(spec.name)) if Path(spec.name).is_dir() else (getattr(config, "_commit_hash", None) or "")[:8]
-    return Encoder(f"{spec}{'@' + version if version else ''}", model, tokenizer, device)
+    version = _digest(Path(spec.name)) if Path(spec.name).is_dir() else getattr(config, "_commit_hash", None) or ""
+    title = f"{spec}{'@' + version[:8] if version else ''}"
+    return Encoder(title, model, tokenizer, device, _shelf(spec, version, device) if version else Shelf())
+
+
+def _shelf(spec: EncoderSpec, version: str, device: str) -> Shelf:
+    """Vectors depend on the weights, the layer, and the code and kind of device that ran them."""
+    code = [f"{name}-{package_version(name)}" for name in ("bert-score", "torch", "transformers")]
+    name = Path(spec.name).name
+    return shelf_of(name, spec.layer, version, device.partition(":")[0], *code, title=f"{name}-L{spec.layer}")
 
 
 def _ask_hub(name: str) -> None:
@@ -286,7 +277,7 @@ def _digest(folder: Path) -> str:
         if path.suffix in (".json", ".txt", ".model", ".safetensors", ".bin"):
             with path.open("rb") as handle:
                 digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()[:8]
+    return digest.hexdigest()
 
 
 def _line(error: Exception) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.errors import DataError
 from evalkit.metrics.base import mean_summary, sample, usable
-from evalkit.text import SENTENCE_ENDS, nfc
+from evalkit.text import normal_label
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 
@@ -38,8 +37,3 @@ class LabelMatch:
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         return mean_summary(self.name, scores, ["labels:closed", "norm:nfc+casefold+punct"], higher_is_better=self.higher_is_better)
-
-
-def normal_label(text: str) -> str:
-    """NFC, case folded, without white space around it or punctuation (danda included) at its end. Idempotent."""
-    return nfc(nfc(text).casefold()).strip().rstrip(SENTENCE_ENDS + string.punctuation + string.whitespace)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ConfigError
-from evalkit.metrics import BatchMetric, BertScore, encoders
+from evalkit.metrics import BatchMetric, BertScore, encoders, vectors
 from evalkit.metrics.encoders import EncoderSpec
 from evalkit.score import Evidence, score_task
 from evalkit.types import Doc, Response, SampleScore
@@ -125,31 +126,94 @@ def test_several_samples_are_averaged(metric: BertScore) -> None:
     assert both.prediction == ("नदी", "शहर से दूर")
 
 
-def test_references_are_encoded_once_and_reuse_changes_no_bit(metric: BertScore, bert: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[int]]:
+    """How many texts each call of the encoder had, from an empty cache on."""
     import bert_score.utils
 
-    golds, first, second = sentences(40, 5), sentences(40, 6), sentences(40, 7)
-    docs, answers = corpus(second, golds)
-    answers["d3"], answers["d4"] = [Response("k", "error")], [Response("k", "empty", text="")]
-    encoders.attempt.cache_clear()
-    fresh = [s.value for s in metric.score_all(docs, answers)]
-    encoders.attempt.cache_clear()
+    monkeypatch.setenv("EVALKIT_CACHE", str(tmp_path / "cache"))
     seen: list[int] = []
     encode = bert_score.utils.bert_encode
     monkeypatch.setattr(bert_score.utils, "bert_encode", lambda model, x, **more: seen.append(len(x)) or encode(model, x, **more))
+    encoders.attempt.cache_clear()
+    yield seen
+    encoders.attempt.cache_clear()
+
+
+def kept(cache: Path) -> list[Path]:
+    return sorted(cache.glob("bertscore/*/*"))
+
+
+@pytest.mark.parametrize("process", ["the same", "a new one"])
+def test_references_are_encoded_once_and_reuse_changes_no_bit(metric: BertScore, encoded: list[int], tmp_path: Path, process: str) -> None:
+    golds, first, second = sentences(40, 5), sentences(40, 6), sentences(40, 7)
+    docs, answers = corpus(second, golds)
+    answers["d3"], answers["d4"] = [Response("k", "error")], [Response("k", "empty", text="")]
+    fresh = [s.value for s in metric.score_all(docs, answers)]
+    shutil.rmtree(tmp_path / "cache")
+    encoders.attempt.cache_clear()
+    encoded.clear()
     metric.score_all(*corpus(first, golds))
-    cold, seen[:] = sum(seen), []
+    cold = sum(encoded)
+    encoded.clear()
+    if process == "a new one":
+        encoders.attempt.cache_clear()
     # Another metric object, as the next model of a sweep has; two of its answers are missing.
     again = [s.value for s in replace(metric, name="again").score_all(docs, answers)]
-    assert sum(seen) <= 40 and cold > 70
+    assert sum(encoded) <= 40 and cold > 70
     assert again == fresh and again.count(None) == 1 and again.count(0.0) == 1
 
 
-def test_the_shelf_of_references_is_bounded(metric: BertScore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(encoders, "SHELF_BYTES", 20_000)
+def test_vectors_on_disk_belong_to_one_encoder_and_layer(metric: BertScore, encoded: list[int], tmp_path: Path) -> None:
+    save_bert(tmp_path / "twin", seed=1)
+    docs = corpus(sentences(8, 1), sentences(8, 2))
+    scores = []
+    for change in ({}, {"layer": 1}, {"encoder": str(tmp_path / "twin")}):
+        encoded.clear()
+        scores.append(values(replace(metric, **change).score_all(*docs)))
+        assert sum(encoded) == 16
+    assert len({tuple(s) for s in scores}) == 3 and len(kept(tmp_path / "cache")) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "other tensors", "gone"])
+def test_a_damaged_file_of_vectors_is_made_again(metric: BertScore, encoded: list[int], tmp_path: Path, damage: str) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    docs = corpus(sentences(8, 1), sentences(8, 2))
+    fresh = values(metric.score_all(*docs))
+    (file,) = kept(tmp_path / "cache")
+    whole = file.read_bytes()
+    if damage == "cut":
+        file.write_bytes(whole[:-9])
+    elif damage == "other tensors":
+        save_file({"ids": torch.zeros(2)}, file)
+    else:
+        file.unlink()
+    encoders.attempt.cache_clear()
+    encoded.clear()
+    assert values(metric.score_all(*docs)) == fresh and sum(encoded) == 16 and file.read_bytes() == whole
+
+
+def test_a_cache_that_cannot_be_written_costs_no_score(metric: BertScore, encoded: list[int], tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert len(values(metric.score_all(*corpus(sentences(4, 1), sentences(4, 2))))) == 4
+
+
+def test_the_shelf_of_references_is_bounded(metric: BertScore, encoded: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "MEMORY_BYTES", 20_000)
+    monkeypatch.setattr(vectors, "DISK_BYTES", 60_000)
     metric.score_all(*corpus(sentences(100, 1), sentences(100, 2)))
-    shelf = encoders.load(EncoderSpec(str(metric.encoder), 2), None).shelf
-    assert len(shelf) == 1 or sum(e.vectors.nbytes for kept in shelf.values() for e in kept) <= 20_000
+    memory = encoders.load(EncoderSpec(str(metric.encoder), 2), None).shelf.memory
+    assert len(memory) == 1 or sum(e.vectors.nbytes for batch in memory.values() for e in batch) <= 20_000
+    files = kept(tmp_path / "cache")
+    assert 1 <= len(files) < 13 and sum(file.stat().st_size for file in files) <= 60_000
+    # The newest stay. Pairs come in parts of 32: the last four are a batch of their own, the first 32 are four batches.
+    for references, fresh in ((sentences(100, 2)[-4:], 0), (sentences(100, 2)[:32], len(set(sentences(100, 2)[:32])))):
+        encoders.attempt.cache_clear()
+        encoded.clear()
+        metric.score_all(*corpus(["नदी"] * len(references), references))
+        assert sum(encoded) == 1 + fresh
 
 
 def test_long_texts_are_cut_where_the_encoder_ends(metric: BertScore, tmp_path: Path) -> None:

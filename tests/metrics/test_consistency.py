@@ -52,6 +52,18 @@ def test_a_share_counts_letters_with_their_signs() -> None:
     assert score("🙂 ₹ 12", "hi", SCRIPT).value is None
 
 
+def test_what_the_prompt_asks_for_in_other_letters_is_left_out() -> None:
+    letter = LanguageConsistency(measure="script", ignore=r"Answer\s*:?|\b[AB]\b")
+    assert score("पहला सही है। Answer: A", "hi", letter).value == 1.0 and score("पहला सही है। Answer: A", "hi", SCRIPT).value < 1.0  # type: ignore[operator]
+    assert "no_letters" in score(" B", "hi", letter).flags and score("Because. Answer: A", "hi", letter).value == 0.0
+    entities = LanguageConsistency(measure="script", ignore=r"(?m)^[^:\n]*:|\bNONE\b")
+    assert score("PER: रवि\nLOC: Pune", "hi", entities).value == pytest.approx(3 / 7)  # three letters and signs beside four
+    assert "no_letters" in score("NONE", "hi", entities).flags
+    assert "ignore:" in letter.summarize([]).signature and "ignore:" not in SCRIPT.summarize([]).signature
+    with pytest.raises(ConfigError, match=r"ignore='\(' is no regular expression"):
+        LanguageConsistency(ignore="(")
+
+
 @pytest.mark.parametrize("text", ["", "  ", "42", "१२", "। ?"])
 def test_without_letters_there_is_nothing_to_judge(text: str) -> None:
     got = score(text, "hi")

@@ -7,7 +7,7 @@ import pytest
 from evalkit.errors import ConfigError, DataError
 from evalkit.metrics import EntityMatch, LabelMatch, Squad
 from evalkit.metrics.entities import parse
-from evalkit.metrics.labels import normal_label
+from evalkit.text import normal_label
 from evalkit.types import Doc, Response, SampleScore
 
 

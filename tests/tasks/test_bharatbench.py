@@ -57,6 +57,7 @@ def test_a_right_row_is_read(task: str) -> None:
         ("multi_turn", {"messages": [USER, BOT]}, "field 'messages': 'ख।' ends without a user turn"),
         ("multi_turn", {"messages": [USER, USER]}, "field 'messages.role': 'user' where the assistant's turn should be"),
         ("multi_turn", {"messages": [{"role": "user"}]}, "field 'messages.content': None is not a text"),
+        ("multi_turn", {"messages": [{"role": "system"}, USER]}, "field 'messages.content': None is not a text"),
         ("multi_turn", {"messages": "क"}, "field 'messages': 'क' is not a list of turns"),
         ("multi_turn_comprehension", {"passage": None}, "field 'passage': None"),
         ("multi_turn_translation", {"target_language": "xx"}, "field 'target_language': 'xx' is not a known language code"),
@@ -64,7 +65,10 @@ def test_a_right_row_is_read(task: str) -> None:
         ("text_classification", {"labels": ["ख", "ख"]}, "two or more different texts"),
         ("ner", {"entities": [{"text": "मोहन", "type": "PER"}]}, "field 'entities.text': 'मोहन' is not in the sentence"),
         ("ner", {"entities": [{"text": "रवि", "type": "LOC"}]}, "field 'entities.type': 'LOC' is not one of the types; write one of PER"),
+        ("ner", {"entities": [{"text": "रवि", "label": "PER"}]}, "field 'entities.type': None is not a text"),
+        ("ner", {"types": ["PER", "PER"]}, "field 'types': ['PER', 'PER'] is not a list of different texts"),
         ("ner", {"id": ""}, "field 'id': ''"),
+        ("text_classification", {"labels": ["Sport", "sport."], "label": "Sport"}, "(capitals and final marks make no difference)"),
     ],
 )
 def test_a_wrong_row_is_named_by_file_line_field_value_and_mend(tmp_path: Path, task: str, change: dict[str, Any], words: str) -> None:
@@ -73,6 +77,22 @@ def test_a_wrong_row_is_named_by_file_line_field_value_and_mend(tmp_path: Path, 
         read(tmp_path, task)
     message = str(caught.value)
     assert message.startswith(f"task bharatbench_{task}: {path}:2: ") and words in message and "\n" not in message
+
+
+def test_an_id_stands_for_one_row_of_a_file(tmp_path: Path) -> None:
+    path = put(tmp_path / "bharatbench_ner/hi/test.jsonl", ROWS["ner"], {**ROWS["ner"], "id": "y"}, ROWS["ner"], ROWS["ner"])
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, "ner", unique="id")
+    said = f"{path}:3: field 'id': 'x' is that of row 1 too; give every row its own (1 more rows are wrong: 4)"
+    assert str(caught.value) == f"task bharatbench_ner: {said}"
+    put(tmp_path / "bharatbench_ner/ta/test.jsonl", {**ROWS["ner"], "language": "ta"})
+    put(path, ROWS["ner"])
+    assert len(read(tmp_path, "ner", unique="id").docs) == 2
+
+
+def test_an_entity_may_spell_nukta_letters_the_other_way() -> None:
+    row = {**ROWS["ner"], "text": "\u0958मर गया।", "entities": [{"text": "\u0915\u093cमर", "type": "PER"}]}
+    assert bharatbench.ner(row).target == "PER: \u0915\u093cमर"
 
 
 def test_every_row_is_checked_and_the_lines_of_all_wrong_ones_are_given(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def test_the_cards_suites_are_its_rows_in_its_order() -> None:
         ("krutrim2_indic_base", {"indic"}),
         ("bharatbench", {"bharatbench"}),
         ("krutrim2", {"english_code_math", "indic", "bharatbench"}),
+        ("krutrim2_base", {"english_code_math", "indic", "bharatbench"}),
     ):
         named = [task(name).card_row or name for name in raw("suite", suite)["defaults"][0]["override /task"]]
         assert named == [name for table, name in rows if table in tables and name in TASKS]
@@ -157,3 +159,22 @@ def test_a_missing_model_says_what_is_missing() -> None:
         MissingModel(**about)
     with pytest.raises(Exception, match="it is kept secret"):
         instantiate({"_target_": "evalkit.models.missing.MissingModel", **about})
+
+
+def test_every_switch_the_indic_page_names_is_a_setting() -> None:
+    """Its table of assumptions: what may be changed is in the task's file, so that no `+` is needed."""
+    from evalkit.cli import build
+    from evalkit.cli import compose as composed
+
+    page = (CONF.parent / "docs" / "indic.md").read_text(encoding="utf-8")
+    switches = [word.replace("…", "x") for word in re.findall(r"`(tasks\.[a-z0-9_]+\.[^`= ]+=[^` ]+)`", page) if "FILE" not in word]
+    assert len(switches) >= 8
+    for switch in switches:
+        name = switch.split(".")[1]
+        assert name in build(composed([f"task={name}", "model=fake", "data=samples", switch])).tasks
+
+
+@pytest.mark.parametrize("name", [n for n in TASKS if raw("task", n).get("languages")])
+def test_a_task_in_several_languages_says_how_it_averages_them(name: str) -> None:
+    assert raw("task", name)["average"] in ("size", "macro")
+    assert any("average: size" in note or "average: macro" in note for note in task(name).notes)

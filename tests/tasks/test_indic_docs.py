@@ -37,10 +37,10 @@ def put(path: Path, *rows: dict[str, Any]) -> Path:
 
 
 def test_null_labels_are_dropped_and_counted(tmp_path: Path) -> None:
-    rows = [{**REVIEW, "LABEL": label} for label in ("Positive", None, " negative", "")]
-    put(tmp_path / "indic_sentiment/hi/test.jsonl", *rows)
+    rows = [{**REVIEW, "LABEL": label} for label in ("Positive", None, " NEGATIVE", "", float("nan"))]
+    put(tmp_path / "indic_sentiment/hi/test.jsonl", *rows, {**REVIEW, "INDIC REVIEW": None})
     loaded = local(tmp_path, "indic_sentiment", "hi")
-    assert [doc.target for doc in loaded.docs] == [0, 1] and loaded.n_dropped == 2
+    assert [doc.target for doc in loaded.docs] == [0, 1] and loaded.n_dropped == 4
     with pytest.raises(ValueError, match="'Mixed' is neither Positive nor Negative nor null"):
         indic_sentiment.to_doc({**REVIEW, "LABEL": "Mixed"})
     with pytest.raises(ValueError, match="'ur' has no words in IndicSentiment; it has as, bn"):
@@ -55,7 +55,8 @@ def test_a_language_is_filled_in_from_the_folder_and_never_overruled(tmp_path: P
 
 def test_xnli_labels() -> None:
     row = {"premise": "क", "hypothesis": "ख", "language": "hi"}
-    assert indic_xnli.to_doc({**row, "label": None}) is None and indic_xnli.to_doc({**row, "label": -1}) is None
+    for label in (2, 2.0, "2", "Contradiction "):
+        assert indic_xnli.to_doc({**row, "label": label}).fields["answer"] == "2"  # type: ignore[union-attr]
     twins = [indic_xnli.to_doc({**row, "hypothesis": h, "label": 2}) for h in "खग"]
     assert twins[0] and twins[1] and twins[0].cluster == twins[1].cluster and twins[0].target == 2
     with pytest.raises(ValueError, match="3 is none of 0"):
@@ -64,17 +65,33 @@ def test_xnli_labels() -> None:
 
 def test_paraphrase_labels_come_as_text_or_numbers() -> None:
     row = {"sentence1": "क", "sentence2": "ख", "language": "te"}
-    assert [indic_xparaphrase.to_doc({**row, "label": label}).target for label in ("1", 1, "0", 0)] == [1, 1, 0, 0]
-    with pytest.raises(ValueError, match="'yes' is neither 0"):
+    labels = ("1", 1, 1.0, True, "0", 0)
+    assert [indic_xparaphrase.to_doc({**row, "label": label}).target for label in labels] == [1, 1, 1, 1, 0, 0]  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"'yes' is none of 0 \(no paraphrase\), 1 \(paraphrase\)"):
         indic_xparaphrase.to_doc({**row, "label": "yes"})
+
+
+@pytest.mark.parametrize("label", [None, float("nan"), "", -1])
+def test_no_row_without_a_label_is_scored(label: Any) -> None:
+    pair = {"premise": "क", "hypothesis": "ख", "sentence1": "क", "sentence2": "ख", "choice1": "क", "choice2": "ख", "question": "cause"}
+    row = {**pair, "label": label, "language": "hi"}
+    for to_doc in (indic_xnli.to_doc, indic_xparaphrase.to_doc, indic_copa.to_doc, indic_copa.to_doc_gen):
+        assert to_doc(row) is None
+        assert getattr(to_doc({**row, "label": 1}), "target", None) in (1, "B")
+
+
+def test_a_null_text_is_an_error_and_never_the_word_none(tmp_path: Path) -> None:
+    path = put(tmp_path / "indic_xparaphrase/hi/test.jsonl", {"sentence1": "क", "sentence2": None, "label": 1})
+    with pytest.raises(DataError, match=rf"{path}:1: field 'sentence2': None is not a text with something in it"):
+        local(tmp_path, "indic_xparaphrase", "hi")
 
 
 def test_copa_cuts_the_last_character_and_reads_odd_rows_strictly() -> None:
     row = {"premise": " வந்தான் ", "choice1": "Ab", "choice2": "Cd", "question": "cause", "label": 0, "language": "ta"}
     doc = indic_copa.to_doc(row)
-    assert doc.fields["premise"] == "வந்தான்"[:-1] and doc.choices == ("ab", "cd")
-    assert indic_copa.to_doc_gen({**row, "label": 1}).target == "B"
-    for change, words in (({"question": "why"}, "neither 'cause' nor 'effect'"), ({"label": 2}, "2 is neither 0 nor 1")):
+    assert doc and doc.fields["premise"] == "வந்தான்"[:-1] and doc.choices == ("ab", "cd")
+    assert indic_copa.to_doc_gen({**row, "label": "1"}).target == "B"  # type: ignore[union-attr]
+    for change, words in (({"question": "why"}, "neither 'cause' nor 'effect'"), ({"label": 2}, "2 is none of 0")):
         with pytest.raises(ValueError, match=words):
             indic_copa.to_doc({**row, **change})
 
@@ -87,6 +104,9 @@ def test_copa_cuts_the_last_character_and_reads_odd_rows_strictly() -> None:
         ({"text": [""], "answer_start": [-1]}, ("",)),
         ({"text": [], "answer_start": []}, ("",)),
         ([], ("",)),
+        (None, ("",)),
+        ({"text": None}, ("",)),
+        ({"text": [None, "क"]}, ("क",)),
     ],
 )
 def test_indic_qa_answers_in_both_layouts(answers: Any, target: tuple[str, ...]) -> None:

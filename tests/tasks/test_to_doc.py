@@ -95,6 +95,16 @@ def test_a_labelled_row_that_contradicts_itself_is_refused() -> None:
         labelled.to_doc(question(["a", "b"], ["A", "B", "C"], "A"))
 
 
+def test_labelled_rows_in_the_authors_own_layout_and_with_odd_keys() -> None:
+    row = question(["a", "b"], ["1", "2"], "2")
+    objects = [{"label": 1, "text": "a"}, {"label": 2, "text": "b"}]
+    for change in ({}, {"choices": objects}, {"choices": objects, "answerKey": 2}):
+        doc = labelled.to_doc({**row, **change})
+        assert doc is not None and (doc.choices, doc.target) == (("a", "b"), 1)
+    for key in (None, float("nan"), " "):
+        assert labelled.to_doc({**row, "answerKey": key}) is None
+
+
 def test_commonsense_qa_strips_its_question() -> None:
     doc = labelled.to_doc_commonsense_qa(question(["a", "b"], ["A", "B"], "B"))
     assert doc is not None and (doc.fields["question"], doc.target) == ("Which?", 1)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.resources import cache_dir
 
 log = logging.getLogger("evalkit")
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
@@ -36,13 +37,6 @@ class Checkpoint:
     revision: str | None
     fingerprint: str
     origin: str
-
-
-def cache_dir() -> Path:
-    """`$EVALKIT_CACHE`, else `$XDG_CACHE_HOME/evalkit`, else `~/.cache/evalkit`."""
-    if explicit := os.environ.get("EVALKIT_CACHE"):
-        return Path(explicit)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "evalkit"
 
 
 def find(path: str | None, revision: str | None, gguf_file: str | None, wheel: Mapping[str, Any] | None) -> Checkpoint:
