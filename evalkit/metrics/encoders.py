@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version as package_version
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,32 +152,36 @@ class Encoder:
         return [Encoded(i, next(rows)[: len(i)].clone()) if self._own(i) else Encoded((), torch.empty(0, 0)) for i in ids]
 
     def _match(self, pairs: Sequence[tuple[Encoded, Encoded]], weights: Mapping[int, float], batch_size: int) -> list[float]:
-        """bert-score's greedy matching, in batches of like length."""
+        """bert-score's greedy matching of pairs that are equally long, so that none is padded.
+
+        In a padded batch the library counts a token whose best match is below 0 as 0, and a score would depend on its neighbours.
+        """
         import torch
         from bert_score.utils import greedy_cos_idf
 
+        def lengths(i: int) -> tuple[int, int]:
+            return len(pairs[i][1].ids), len(pairs[i][0].ids)
+
         scores = [0.0] * len(pairs)
-        order = [i for i, (answer, reference) in enumerate(pairs) if answer.ids and reference.ids]
-        order.sort(key=lambda i: (len(pairs[i][1].ids), len(pairs[i][0].ids)))
-        for start in range(0, len(order), batch_size):
-            batch = order[start : start + batch_size]
-            answers = self._pad([pairs[i][0] for i in batch], weights)
-            references = self._pad([pairs[i][1] for i in batch], weights)
-            with torch.no_grad():
-                _, _, f = greedy_cos_idf(*references, *answers)
-            for i, score in zip(batch, f.tolist(), strict=True):
-                scores[i] = score
+        order = sorted((i for i, (answer, reference) in enumerate(pairs) if answer.ids and reference.ids), key=lengths)
+        for _, group in groupby(order, key=lengths):
+            alike = list(group)
+            for batch in (alike[start : start + batch_size] for start in range(0, len(alike), batch_size)):
+                answers = self._stack([pairs[i][0] for i in batch], weights)
+                references = self._stack([pairs[i][1] for i in batch], weights)
+                with torch.no_grad():
+                    _, _, f = greedy_cos_idf(*references, *answers)
+                for i, score in zip(batch, f.tolist(), strict=True):
+                    scores[i] = score
         return scores
 
-    def _pad(self, texts: Sequence[Encoded], weights: Mapping[int, float]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Vectors (batch, longest, width), mask and token weights (batch, longest), as `greedy_cos_idf` takes them."""
+    def _stack(self, texts: Sequence[Encoded], weights: Mapping[int, float]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Vectors (batch, tokens, width), mask and token weights (batch, tokens), as `greedy_cos_idf` takes them."""
         import torch
-        from torch.nn.utils.rnn import pad_sequence
 
-        vectors = pad_sequence([text.vectors for text in texts], batch_first=True, padding_value=2.0)
-        lengths = torch.tensor([len(text.ids) for text in texts])
-        weighted = pad_sequence([torch.tensor([weights[i] for i in text.ids], dtype=torch.float) for text in texts], batch_first=True)
-        mask = torch.arange(vectors.shape[1]) < lengths[:, None]
+        vectors = torch.stack([text.vectors for text in texts])
+        weighted = torch.tensor([[weights[i] for i in text.ids] for text in texts], dtype=torch.float)
+        mask = torch.ones(weighted.shape, dtype=torch.bool)
         return vectors.to(self.device), mask.to(self.device), weighted.to(self.device)
 
 

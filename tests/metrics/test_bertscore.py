@@ -71,7 +71,7 @@ def test_every_number_is_the_librarys(metric: BertScore, bert: str, idf: bool) -
     import bert_score
 
     answers, golds = sentences(60, 1), sentences(60, 2)
-    _, _, theirs = bert_score.score(answers, golds, model_type=bert, num_layers=2, idf=idf, nthreads=0)
+    _, _, theirs = bert_score.score(answers, golds, model_type=bert, num_layers=2, idf=idf, nthreads=0, batch_size=1)
     ours = values(replace(metric, idf=idf).score_all(*corpus(answers, golds)))
     assert ours == pytest.approx(theirs.tolist(), abs=1e-6)
     assert len(set(ours)) > 50 and max(ours) - min(ours) > 0.05
@@ -407,3 +407,26 @@ def test_a_long_wait_is_announced(capsys: pytest.CaptureFixture[str], monkeypatc
             advance(1)
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith("bertscore: 1 of 10, about ")
+
+
+def test_a_pair_scores_the_same_in_any_company(bert: str) -> None:
+    """The library's own value depends on the padding where a token's best match is below 0; alone there is none."""
+    import torch
+    from bert_score.utils import greedy_cos_idf
+
+    torch.manual_seed(0)
+    one = torch.randn(1, 8)
+    near, far = vectors.Encoded((5, 6), torch.cat([one, -one])), vectors.Encoded((7,), one)
+    longer = vectors.Encoded(tuple(range(5, 11)), torch.randn(6, 8))
+    weights = dict.fromkeys(range(20), 1.0)
+    encoder = encoders.load(EncoderSpec(bert, 2), "cpu")
+    pairs = [(near, far), (longer, far), (far, near), (longer, longer)]
+    together = encoder._match(pairs, weights, batch_size=64)
+    assert together == pytest.approx([encoder._match([pair], weights, batch_size=1)[0] for pair in pairs], abs=1e-6)
+
+    def uniform(text: vectors.Encoded) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return text.vectors[None].clone(), torch.ones(1, len(text.ids)), torch.ones(1, len(text.ids))
+
+    _, _, theirs = greedy_cos_idf(*uniform(far), *uniform(near))
+    assert together[0] == pytest.approx(float(theirs), abs=1e-6)
+    assert together[0] == pytest.approx(0.0, abs=1e-6)  # precision (1 - 1) / 2, recall 1; padded it would be 2/3

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ class Scorer:
     def _tree(self, items: Sequence[WorkItem], start: int, state: State) -> list[Response]:
         trees = [item_tree(item, start) for item in items]
         hidden = self.forward.trees(trees, start, state, None)
-        return self._answers(items, trees, hidden, [sum(len(t.ids) for t in trees[:i]) for i in range(len(trees))])
+        return self._answers(items, trees, hidden, list(accumulate((len(tree.ids) for tree in trees[:-1]), initial=0)))
 
     def _plain(self, items: Sequence[WorkItem]) -> list[Response]:
         """One right-padded batch: padding behind every real token needs no mask in a causal model."""
