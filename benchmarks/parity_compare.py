@@ -196,7 +196,8 @@ def our_aggregates(task: str, result: Mapping[str, Any], languages: Sequence[str
     for name, (_, metric) in METRICS[task].items():
         scale = 100.0 if metric.startswith("chrf") else 1.0
         whole = result["summaries"][name]
-        parts = dict(whole["groups"]) or ({languages[0]: whole} if len(languages) == 1 else {})
+        # The groups of ifeval, by kind of instruction, are evalkit's alone.
+        parts = (dict(whole["groups"]) if task != "ifeval" else {}) or ({languages[0]: whole} if len(languages) == 1 else {})
         parts |= result["categories"].get(name, {})
         if not languages:
             found[name] = whole["value"]

@@ -134,6 +134,9 @@ def test_corpus_scores_are_compared_in_the_peers_unit(modules: Any) -> None:
     summaries = {name: {"value": value, "groups": {}} for name, value in (("chrf_pp", 0.215), ("chrf", 0.24))}
     ours = parity.our_aggregates("flores_in_xx_en", {"summaries": summaries, "categories": {}}, ["hi"])
     assert ours == pytest.approx({"chrf_pp/hi": 21.5, "chrf/hi": 24.0})
+    by_kind = {"value": 0.5, "groups": {"punctuation": {"value": 0.5}}}
+    instructions = {"summaries": dict.fromkeys(parity.METRICS["ifeval"], by_kind), "categories": {}}
+    assert parity.our_aggregates("ifeval", instructions) == dict.fromkeys(parity.METRICS["ifeval"], 0.5)
 
 
 def test_the_golden_file_keeps_every_prompt(modules: Any) -> None:
