@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # passed on by a shell to background jobs: Ctrl-C would be tried on the deaf
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 TEXT = [
     "A boy wets a muddy bicycle with a hose. He scrubs the frame with a soapy sponge.",
     "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer: 36\n\n",
