@@ -78,9 +78,9 @@ class Projection:
         return token
 
     def _read(self, hidden: torch.Tensor, rows: torch.Tensor, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-probability of `tokens[i]` at position `rows[i]`, and whether no other is as likely or comes first among equals."""
+        """Log-probability of `tokens[i]` at position `rows[i]`, and whether it is the best, of equals the first; may overwrite `hidden`."""
         count, device = len(hidden), hidden.device
-        wide = torch.float64 if device.type == "cpu" else torch.float32
+        wide = torch.float64 if device.type == "cpu" or hidden.dtype == torch.float64 else torch.float32
         values = hidden.new_zeros(len(rows), dtype=torch.float64 if hidden.dtype == torch.float64 else torch.float32)
         first = torch.zeros(len(rows), dtype=torch.bool, device=device)  # the best of its block, and the first of the equally good
         block_of = torch.zeros(len(rows), dtype=torch.long, device=device)
@@ -108,7 +108,7 @@ class Projection:
     def _blocks(self, hidden: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(first word, (positions, words) logits that the reader may overwrite), over the whole vocabulary."""
         if not self.exact:
-            yield 0, hidden.float() if hidden.dtype != torch.float64 else hidden.clone()
+            yield 0, hidden if hidden.dtype == torch.float64 else hidden.float()
         elif not self._in_blocks:
             yield 0, self.logits(hidden)
         else:
