@@ -47,8 +47,10 @@ def phi() -> Any:
 MODELS: list[Callable[[], Any]] = [llama, gemma2, granite, phi]  # tied, soft-capped, scaled, with a bias
 
 
-@pytest.fixture(autouse=True)
-def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, params=[0, 100], ids=["wide", "tall"])
+def small_blocks(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Blocks of few words and rows, multiplied from either side."""
+    monkeypatch.setattr(projection, "FEW_ROWS", request.param)
     monkeypatch.setattr(projection, "WORDS", 16)
     monkeypatch.setattr(projection, "ROWS", 7)
 
@@ -84,6 +86,7 @@ def test_blocks_say_what_the_whole_vocabulary_says(build: Callable[[], Any], dty
 def test_of_equally_likely_words_the_first_is_the_best(twins: tuple[int, ...]) -> None:
     model, mine, hidden = made(llama, torch.float32)
     weight = model.get_output_embeddings().weight
+    hidden = (4 * hidden).round()  # whole numbers: sums are exact, so blocks of any width add up alike
     weight[list(twins)] = 10 * hidden[0]
     logprobs, greedy = mine.read(hidden[:1], [(0, token) for token in twins])
     assert greedy == [True] + [False] * (len(twins) - 1)

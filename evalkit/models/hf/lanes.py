@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -21,6 +22,77 @@ from evalkit.models.hf.rows import Row
 from evalkit.models.planning import Header
 
 ROOM = 32  # columns allocated ahead
+PADDED = 16  # tokens that one attention call may read in vain, which is about what another call costs
+
+
+@dataclass
+class Run:
+    """Neighbouring rows of a lane that one attention call reads, each padded to the longest draft among them.
+
+    Attributes:
+        rows: first and last (excluded) row in the lane.
+        tokens: the same of the step's tokens in the lane.
+        counts, lengths: of each row, tokens in the step and columns filled before it.
+    """
+
+    rows: slice
+    tokens: slice
+    counts: list[int]
+    lengths: list[int]
+    device: Any
+    masks: dict[tuple[int, int], torch.Tensor | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.most = max(self.counts)
+        self.filled = sum(self.counts) == len(self.counts) * self.most  # nothing is padded
+        lengths, counts = torch.tensor(self.lengths, device=self.device), torch.tensor(self.counts, device=self.device)
+        steps = torch.minimum(torch.arange(self.most, device=self.device)[None], counts[:, None] - 1)
+        self.gather = (counts.cumsum(0) - counts)[:, None] + steps  # (rows, most)
+        self.columns = lengths[:, None] + steps
+        self.row = torch.tensor([row for row, count in enumerate(self.counts) for _ in range(count)], device=self.device)
+        self.step = torch.tensor([step for count in self.counts for step in range(count)], device=self.device)
+
+    def in_rows(self, states: torch.Tensor) -> torch.Tensor:
+        """(heads, tokens, width) of the lane's step to (rows, heads, most, width)."""
+        mine = states[:, self.tokens]
+        return (mine.unflatten(1, (-1, self.most)) if self.filled else mine[:, self.gather]).transpose(0, 1)
+
+    def in_line(self, states: torch.Tensor) -> torch.Tensor:
+        """The inverse: (rows, heads, most, …) to (tokens, heads, …)."""
+        return states.transpose(1, 2).flatten(0, 1) if self.filled else states[self.row, :, self.step]
+
+    def span(self, window: int) -> slice:
+        """Columns that some token looks at."""
+        return slice(
+            max(0, min(self.lengths) + 1 - window), max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
+        )
+
+    def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
+        """(rows, 1, groups × most, columns) additive mask; None when all see all."""
+        if (window, groups) not in self.masks:
+            even = self.most == 1 and min(self.lengths) == max(self.lengths)
+            self.masks[window, groups] = None if even else self._mask(window, groups, like)
+        return self.masks[window, groups]
+
+    def _mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
+        span = self.span(window)
+        distance = self.columns[:, :, None] - torch.arange(span.start, span.stop, device=like.device)
+        outside = (distance < 0) | (distance >= window)
+        mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
+        return mask.repeat(1, groups, 1)[:, None]
+
+
+def runs_of(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last (excluded) rows of runs that are padded by `PADDED` tokens at most."""
+    found: list[tuple[int, int]] = []
+    start, most, tokens = 0, 0, 0
+    for row, count in enumerate(counts):
+        longest = max(most, count)
+        if longest * (row + 1 - start) - tokens - count > PADDED:
+            found.append((start, row))
+            start, longest, tokens = row, count, 0
+        most, tokens = longest, tokens + count
+    return [*found, (start, len(counts))]
 
 
 class Lane:
@@ -36,6 +108,7 @@ class Lane:
     Attributes:
         lengths: columns of each row that hold tokens of its text.
         counts: tokens of each row in the coming step.
+        runs: its rows as attention reads them.
     """
 
     def __init__(
@@ -43,11 +116,11 @@ class Lane:
     ) -> None:
         self.rows, self.lengths = list(rows), list(lengths)
         self.counts: list[int] = []
+        self.runs: list[Run] = []
         self.header, self.headers, self.start = header, headers, headers[-1].length
         columns = torch.arange(max(lengths))[None]
         index = torch.tensor(places)[:, None] + torch.minimum(columns, torch.tensor(lengths)[:, None] - 1)
         self.buffers = {layer: [_gathered(states[0], index, ROOM) for states in pair] for layer, pair in state.items()}
-        self._masks: dict[tuple[int, int], torch.Tensor | None] = {}
 
     @property
     def columns(self) -> int:
@@ -73,16 +146,15 @@ class Lane:
                     # Zeros, for a column that is masked takes part with weight 0, which no infinity survives.
                     pair[place] = old.new_zeros((count, old.shape[1], used + ROOM, old.shape[3]))
                     pair[place][:, :, :used] = old[:count, :, :used]
-        self.counts, self._masks = list(counts), {}
+        self.counts, self.runs, at = list(counts), [], 0
+        for first, last in runs_of(counts):
+            size = sum(counts[first:last])
+            lengths = self.lengths[first:last]
+            self.runs.append(Run(slice(first, last), slice(at, at + size), list(counts[first:last]), lengths, device))
+            at += size
         self._row = torch.tensor([row for row, count in enumerate(counts) for _ in range(count)], device=device)
-        self._step = torch.tensor([step for count in counts for step in range(count)], device=device)
-        self._length = torch.tensor(self.lengths, device=device)
-        self._column = self._length[self._row] + self._step
+        self._column = torch.tensor(self.depths, device=device)
         self._even = max(counts) == 1 and min(self.lengths) == max(self.lengths)
-        firsts = torch.tensor([sum(counts[:row]) for row in range(len(counts))], device=device)
-        steps = torch.arange(max(counts), device=device)[None]
-        self._grid = torch.minimum(steps, torch.tensor(counts, device=device)[:, None] - 1)  # (rows, most tokens of a row)
-        self._gather = firsts[:, None] + self._grid
 
     @property
     def depths(self) -> list[int]:
@@ -97,32 +169,24 @@ class Lane:
             else:
                 buffer[self._row, :, self._column] = states.transpose(0, 1)
 
-    def in_rows(self, states: torch.Tensor) -> torch.Tensor:
-        """(heads, tokens, width) of the step to (rows, heads, most tokens of a row, width)."""
-        return states.transpose(0, 1)[:, :, None] if max(self.counts) == 1 else states[:, self._gather].transpose(0, 1)
-
-    def in_line(self, states: torch.Tensor) -> torch.Tensor:
-        """The inverse: (rows, heads, most, …) to (tokens, heads, …)."""
-        return states[:, :, 0] if max(self.counts) == 1 else states[self._row, :, self._step]
-
-    def view(self, layer: int, window: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values that some token of the step may look at: (rows, kv heads, columns, width) each."""
-        first, last = self._span(window)
+    def view(self, layer: int, run: Run, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values that some token of the run may look at: (rows, kv heads, columns, width) each."""
         key, value = self.buffers[layer]
-        return key[: len(self.rows), :, first:last], value[: len(self.rows), :, first:last]
+        span = run.span(window)
+        return key[run.rows, :, span], value[run.rows, :, span]
 
-    def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
-        """(rows, 1, groups × most tokens of a row, columns) additive mask; None when all see all."""
-        if (window, groups) not in self._masks:
-            self._masks[window, groups] = None if self._even else self._mask(*self._span(window), window, groups, like)
-        return self._masks[window, groups]
-
-    def _mask(self, first: int, last: int, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
-        columns = torch.arange(first, last, device=like.device)
-        distance = (self._length[:, None] + self._grid)[:, :, None] - columns
-        outside = (distance < 0) | (distance >= window)
-        mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
-        return mask.repeat(1, groups, 1)[:, None]
+    def absorb(self, other: Lane) -> None:
+        """Take over another lane's rows; both stand under the same header, and the other one is empty afterwards."""
+        mine, theirs = len(self.rows), len(other.rows)
+        used = max(*self.lengths, *other.lengths)
+        for layer, pair in self.buffers.items():
+            for place, (old, new) in enumerate(zip(pair, other.buffers.pop(layer), strict=True)):
+                pair[place] = old.new_zeros((mine + theirs, old.shape[1], used + ROOM, old.shape[3]))
+                for start, count, part in ((0, mine, old), (mine, theirs, new)):
+                    columns = min(used, part.shape[2])
+                    pair[place][start : start + count, :, :columns] = part[:count, :, :columns]
+        self.rows += other.rows
+        self.lengths += other.lengths
 
     def remove(self, index: int) -> None:
         """Take a row out; the last one moves into its place."""
@@ -138,9 +202,6 @@ class Lane:
 
     def _fits(self) -> bool:
         return max(self.lengths) + 1 + LONGEST <= self.columns
-
-    def _span(self, window: int) -> tuple[int, int]:
-        return max(0, min(self.lengths) + 1 - window), max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
 
 
 def _gathered(states: torch.Tensor, index: torch.Tensor, room: int) -> torch.Tensor:
@@ -184,11 +245,12 @@ class LaneAttention:
         for lane in self.lanes:
             end = at + sum(lane.counts)
             lane.append(layer, key[0, :, at:end], value[0, :, at:end])
-            keys, values = lane.view(layer, rule.window)
-            rows = lane.in_rows(query[0, :, at:end])
-            out, lse = attend(fold(rows, groups), keys, values, lane.mask(rule.window, groups, query), rule)
-            outs.append(lane.in_line(unfold(out, groups)))
-            sums.append(lane.in_line(unfold(lse[..., None], groups)[..., 0]))
+            for run in lane.runs:
+                keys, values = lane.view(layer, run, rule.window)
+                rows = run.in_rows(query[0, :, at:end])
+                out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.window, groups, query), rule)
+                outs.append(run.in_line(unfold(out, groups)))
+                sums.append(run.in_line(unfold(lse[..., None], groups)[..., 0]))
             at = end
         return torch.cat(outs).transpose(0, 1)[None], torch.cat(sums).transpose(0, 1)[None]
 

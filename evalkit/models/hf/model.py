@@ -127,12 +127,14 @@ class HFModel:
 
         from evalkit.models.hf.allocator import keep_freed_blocks
         from evalkit.models.hf.generation import Generator, tokens_in
+        from evalkit.models.hf.packed import pack
         from evalkit.models.hf.scoring import Scorer
 
         device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
         if device == "cpu":
             keep_freed_blocks()
+            pack(model)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}

@@ -15,7 +15,16 @@ import torch
 
 ROWS, GPU_ROWS = 512, 2048  # positions projected at once
 WHOLE_ROWS = 32  # the same where the vocabulary cannot be taken in blocks
+FEW_ROWS = 64  # up to here they are multiplied from the other side
 WORDS, GPU_WORDS = 2048, 1 << 15  # of the vocabulary at once
+
+
+def _multiply(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """`linear`, with the factors of a few rows the other way round: a tall result keeps a CPU's units busy where a wide one does not."""
+    if hidden.device.type != "cpu" or hidden.dtype != torch.float32 or len(hidden) > FEW_ROWS:
+        return torch.nn.functional.linear(hidden, weight, bias)
+    logits = (weight @ hidden.t()).t()
+    return logits if bias is None else logits.add_(bias)
 
 
 class Projection:
@@ -116,7 +125,7 @@ class Projection:
             size = WORDS if hidden.device.type == "cpu" else GPU_WORDS
             for start in range(0, weight.shape[0], size):
                 part = slice(start, start + size)
-                yield start, self._finish(torch.nn.functional.linear(hidden, weight[part], None if bias is None else bias[part]))
+                yield start, self._finish(_multiply(hidden, weight[part], None if bias is None else bias[part]))
 
     def _finish(self, logits: torch.Tensor) -> torch.Tensor:
         if self.multiply != 1.0 or self.divide != 1.0:

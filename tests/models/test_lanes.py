@@ -1,0 +1,62 @@
+"""Which rows of a lane one attention call reads, and lanes that become one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.models.hf import generation, lanes
+from evalkit.models.hf.lanes import PADDED, Run, runs_of
+from tests.models.test_architectures import TREE, build, one_thread  # noqa: F401
+from tests.models.test_generation import generator, prompts, written
+
+counts_of_rows = st.lists(st.integers(1, 17), min_size=1, max_size=40)
+
+
+@given(counts_of_rows)
+def test_runs_hold_every_row_once_and_pad_little(counts: list[int]) -> None:
+    runs = runs_of(counts)
+    assert [row for first, last in runs for row in range(first, last)] == list(range(len(counts)))
+    for first, last in runs:
+        mine = counts[first:last]
+        assert mine and len(mine) * max(mine) - sum(mine) <= PADDED
+
+
+def test_a_long_draft_does_not_lengthen_its_neighbours() -> None:
+    assert runs_of([1] * 20 + [17] + [1] * 19) == [(0, 20), (20, 22), (22, 40)]
+    assert runs_of([1] * 40) == [(0, 40)]
+    assert runs_of([5] * 4 + [4] * 4) == [(0, 8)]
+
+
+@given(counts_of_rows, st.integers(0, 3))
+def test_rows_and_line_are_each_others_inverse(counts: list[int], before: int) -> None:
+    tokens = sum(counts)
+    states = torch.randn(2, before + tokens + 1, 3)
+    run = Run(slice(0, len(counts)), slice(before, before + tokens), counts, [4] * len(counts), "cpu")
+    rows = run.in_rows(states)
+    assert rows.shape == (len(counts), 2, max(counts), 3)
+    assert torch.equal(run.in_line(rows).transpose(0, 1), states[:, before : before + tokens])
+
+
+@pytest.mark.parametrize("name", ["Llama", "Gemma3Text"])
+def test_neither_joined_lanes_nor_runs_change_a_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(name, TREE[name], torch.float64)
+    items = prompts()
+    expected = written(generator(model, budget=100, most=12), items)
+    joined = 0
+    absorb = lanes.Lane.absorb
+
+    def counted(self: lanes.Lane, other: lanes.Lane) -> None:
+        nonlocal joined
+        joined += 1
+        absorb(self, other)
+
+    monkeypatch.setattr(lanes.Lane, "absorb", counted)
+    for most, padded in ((0, 0), (60, 3), (8192, 10**6)):
+        joined = 0
+        monkeypatch.setattr(generation, "JOINED", most)
+        monkeypatch.setattr(lanes, "PADDED", padded)
+        assert written(generator(model, budget=100, most=12), items) == expected
+        assert bool(joined) == (most > 100)
