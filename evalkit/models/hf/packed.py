@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from evalkit.models.hf.allocator import forget, mapped_files
+
 log = logging.getLogger("evalkit")
 TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}  # relative to the largest output
 ROWS = 3  # tokens that a packed form is checked on
@@ -47,6 +49,7 @@ def pack(model: Any) -> int:
     users: dict[int, int] = {}
     for parameter in (p for module in model.modules() for p in module._parameters.values() if p is not None):
         users[parameter.data_ptr()] = users.get(parameter.data_ptr(), 0) + 1
+    files = mapped_files()
     replaced = 0
     with torch.inference_mode():
         for parent, name, linear in places:
@@ -57,6 +60,7 @@ def pack(model: Any) -> int:
                 log.debug("packed weights of %s do not multiply as the plain ones do; the rest stays plain", name)
                 return replaced
             setattr(parent, name, packed)
+            forget(linear.weight.data_ptr(), linear.weight.nbytes, files)
             replaced += 1
     return replaced
 
