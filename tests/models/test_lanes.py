@@ -1,4 +1,4 @@
-"""Which rows of a lane one attention call reads, and lanes that become one."""
+"""Which rows of a lane one attention call reads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.models.hf import generation, lanes
+from evalkit.models.hf import lanes
 from evalkit.models.hf.lanes import PADDED, Run, runs_of
 from tests.models.test_architectures import TREE, build, one_thread  # noqa: F401
 from tests.models.test_generation import generator, prompts, written
@@ -41,22 +41,9 @@ def test_rows_and_line_are_each_others_inverse(counts: list[int], before: int) -
 
 
 @pytest.mark.parametrize("name", ["Llama", "Gemma3Text"])
-def test_neither_joined_lanes_nor_runs_change_a_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_how_rows_are_cut_into_runs_changes_no_text(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model = build(name, TREE[name], torch.float64)
-    items = prompts()
-    expected = written(generator(model, budget=100, most=12), items)
-    joined = 0
-    absorb = lanes.Lane.absorb
-
-    def counted(self: lanes.Lane, other: lanes.Lane) -> None:
-        nonlocal joined
-        joined += 1
-        absorb(self, other)
-
-    monkeypatch.setattr(lanes.Lane, "absorb", counted)
-    for most, padded in ((0, 0), (60, 3), (8192, 10**6)):
-        joined = 0
-        monkeypatch.setattr(generation, "JOINED", most)
+    expected = written(generator(model, budget=100, most=12), prompts())
+    for padded in (0, 3, 10**6):
         monkeypatch.setattr(lanes, "PADDED", padded)
-        assert written(generator(model, budget=100, most=12), items) == expected
-        assert bool(joined) == (most > 100)
+        assert written(generator(model, budget=100, most=12), prompts()) == expected

@@ -198,7 +198,7 @@ def merge(query: torch.Tensor, local: Attended, header: KeyValue, masked: Masked
     far, far_lse = attend(fold(query, groups), key, value, mask, rule)
     far, far_lse = unfold(far, groups), unfold(far_lse[..., None], groups)[..., 0]
     share = torch.sigmoid(far_lse - lse)[..., None].to(out.dtype)
-    merged = out + (far - out) * share
+    merged = torch.lerp(out, far, share)
     return merged if blind is None else torch.where(blind[None, None, :, None], out, merged)
 
 

@@ -24,7 +24,6 @@ from evalkit.models.hf.rows import Row, draw
 from evalkit.models.planning import Header, prompt_groups
 from evalkit.types import Response
 
-JOINED = 8192  # tokens of keys and values that are copied to make one lane of two
 Group = tuple[list[Header], deque[Row]]  # a chain of headers, and the rows that wait below it
 
 
@@ -141,7 +140,6 @@ class Generator:
     def _step(self) -> None:
         """Every row reads its last token and the draft behind it, and keeps what it would have written itself."""
         self._make_room()
-        self._join()
         rows = [row for lane in self.lanes for row in lane.rows]
         drafts = self._drafts(rows)
         at = 0
@@ -203,18 +201,6 @@ class Generator:
             self.lanes.remove(youngest)
             self.waiting.appendleft((youngest.headers, deque(youngest.rows)))
             grown = sum(max(0, lane.needed - lane.capacity) for lane in self.lanes)
-
-    def _join(self) -> None:
-        """Neighbours under one header become one lane while they are small: every lane costs calls of its own in every layer."""
-        at = 1
-        while at < len(self.lanes):
-            before, lane = self.lanes[at - 1 : at + 1]
-            size = (len(before.rows) + len(lane.rows)) * (max(*before.lengths, *lane.lengths) + ROOM)
-            if before.headers[-1] is lane.headers[-1] and size <= min(JOINED, self.room - self._held()):
-                before.absorb(lane)
-                del self.lanes[at]
-            else:
-                at += 1
 
     def _drop_headers(self, coming: Sequence[Header]) -> None:
         used = {id(part) for lane in self.lanes for part in lane.headers} | {id(part) for part in coming}

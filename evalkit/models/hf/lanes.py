@@ -175,19 +175,6 @@ class Lane:
         span = run.span(window)
         return key[run.rows, :, span], value[run.rows, :, span]
 
-    def absorb(self, other: Lane) -> None:
-        """Take over another lane's rows; both stand under the same header, and the other one is empty afterwards."""
-        mine, theirs = len(self.rows), len(other.rows)
-        used = max(*self.lengths, *other.lengths)
-        for layer, pair in self.buffers.items():
-            for place, (old, new) in enumerate(zip(pair, other.buffers.pop(layer), strict=True)):
-                pair[place] = old.new_zeros((mine + theirs, old.shape[1], used + ROOM, old.shape[3]))
-                for start, count, part in ((0, mine, old), (mine, theirs, new)):
-                    columns = min(used, part.shape[2])
-                    pair[place][start : start + count, :, :columns] = part[:count, :, :columns]
-        self.rows += other.rows
-        self.lengths += other.lengths
-
     def remove(self, index: int) -> None:
         """Take a row out; the last one moves into its place."""
         last = len(self.rows) - 1
