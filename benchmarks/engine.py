@@ -193,6 +193,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--merge", action="store_true", help="keep what --json FILE and --markdown PAGE have and this run has not")
     parser.add_argument("--plot", metavar="FILE", help="draw the rows, merged ones too")
     parser.add_argument("--markdown", metavar="PAGE", help="write the table between its markers")
+    parser.add_argument("--table", default="engine", help="the name in those markers: a machine's own table (default: %(default)s)")
     args = parser.parse_args(argv)
     args.data, args.model = str(Path(args.data).resolve()), str(Path(args.model).resolve())
     if not list(Path(args.model).glob("*.safetensors")):
@@ -247,7 +248,7 @@ def write(args: argparse.Namespace, rows: Sequence[page.Row]) -> None:
         known = json.loads(Path(args.json).read_text(encoding="utf-8")) if args.json else [row.as_json() for row in rows]
         page.plot(Path(args.plot), known)
     if args.markdown:
-        page.update(Path(args.markdown), "engine", "engine", page.HEAD, [page.cells(row) for row in rows], 2 if args.merge else 0)
+        page.update(Path(args.markdown), args.table, "engine", page.HEAD, [page.cells(row) for row in rows], 2 if args.merge else 0)
 
 
 if __name__ == "__main__":
