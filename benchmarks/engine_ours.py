@@ -1,20 +1,22 @@
 """evalkit's half of `engine.py`: one work in a process of its own, through the model protocol and nothing below it.
 
-Timed are `encode` and `answer`, as the runner calls them. Weights are loaded before, by a request of no work's. Memory is
-read before the matrices of the limit are multiplied, which happens here and afterwards so that both see the same machine.
+Timed are `encode` and `answer`, as the runner calls them. Weights are loaded before, by a request of no work's. The matrices of
+the limit are multiplied right before and right after, because processors change their speed from minute to minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from engine_work import as_requests
-from flops import Counted, count, generated, rates, shape_of
+from flops import Counted, Rates, Shape, count, generated, rates, shape_of
 from memory import limit_memory, peak_mb
 
 from evalkit.models.base import WorkItem
@@ -45,25 +47,35 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     for request in warm_up(params):
         list(model.answer(model.encode([request]), set()))
     requests = as_requests(job["work"], job["docs"], params)
+    shape = shape_of(model.config)
+    speeds = [rates_elsewhere(shape, job)]
     started = time.perf_counter()
     items = model.encode(requests)
     encoded = time.perf_counter()
     responses = {response.key: response for batch in model.answer(items, set()) for response in batch}
     ended = time.perf_counter()
     peak = peak_mb()
-    shape = shape_of(model.config)
     work = counted(items, responses, shape.windows)
-    speed = rates(shape, job["dtype"])
+    speeds.append(rates(shape, job["dtype"]))
     return {
         "seconds": ended - started,
         "encode_s": encoded - started,
         "peak_mb": peak,
         "answers": [answer(responses[item.key]) for item in items],
-        "limit_s": speed.seconds(work, shape),
-        "gflops": [speed.body / 1e9, speed.head / 1e9],
+        "limit_s": sum(speed.seconds(work, shape) for speed in speeds) / len(speeds),
+        "gflops": [[speed.body / 1e9, speed.head / 1e9] for speed in speeds],
         "tokens": work.tokens,
         "path": model.describe().get("scoring_path"),
     }
+
+
+def rates_elsewhere(shape: Shape, job: dict[str, Any]) -> Rates:
+    """The machine's rates measured in a process of its own, whose matrices do not count as the engine's memory."""
+    import torch
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, initializer=torch.set_num_threads, initargs=(job["threads"],)) as pool:
+        return pool.submit(rates, shape, job["dtype"]).result()
 
 
 def warm_up(params: GenerationParams | None) -> list[LoglikelihoodRequest | GenerateRequest]:
