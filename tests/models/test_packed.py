@@ -71,6 +71,15 @@ def test_other_dtypes_stay_plain(dtype: torch.dtype) -> None:
     assert pack(llama().to(dtype)) == 0
 
 
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no fast bfloat16")
+def test_bfloat16_is_as_near_to_float32_as_plain_weights_are() -> None:
+    exact = logits(llama())
+    model = llama().to(torch.bfloat16)
+    plain_error = (logits(model).float() - exact).abs().max()
+    assert pack(model) in (0, 2 * 7)  # none where a processor's own check says so
+    assert (logits(model).float() - exact).abs().max() <= 3 * plain_error + 1e-3
+
+
 def test_a_packed_form_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     model = llama()
     expected, before = logits(model), plain(model)
