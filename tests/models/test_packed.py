@@ -76,7 +76,7 @@ def test_bfloat16_is_as_near_to_float32_as_plain_weights_are() -> None:
     exact = logits(llama())
     model = llama().to(torch.bfloat16)
     plain_error = (logits(model).float() - exact).abs().max()
-    assert pack(model) in (0, 2 * 7)  # none where a processor's own check says so
+    pack(model)  # fewer than all where the check at load says so
     assert (logits(model).float() - exact).abs().max() <= 3 * plain_error + 1e-3
 
 
