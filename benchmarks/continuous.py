@@ -24,22 +24,14 @@ from engine_work import WORKS, as_requests, render
 from memory import peak_mb
 
 PAGE = 256  # tokens of a page of transformers' cache
-GIB = 1 << 30  # of keys and values, on both sides
 HEAD = ("loop", "time", "peak memory", "texts that differ")
 
 
 def ours(job: dict[str, Any]) -> dict[str, Any]:
     """Texts by evalkit's loop, and how many tokens each took."""
-    from engine_ours import warm_up
+    from engine_ours import load
 
-    from evalkit import cli
-    from evalkit.types import GenerationParams
-
-    params = GenerationParams(**{**job["params"], "stop": tuple(job["params"]["stop"])})
-    words = ["model=hf", f"model.path={cli.quoted(job['model'])}", "model.dtype=float32", "model.device=cpu"]
-    model = cli.build(cli.compose(words), allow_no_task=True).model
-    for request in warm_up(params):
-        list(model.answer(model.encode([request]), set()))
+    model, params = load(job)
     requests = as_requests("gsm8k", job["docs"], params)
     started = time.perf_counter()
     items = model.encode(requests)
@@ -55,13 +47,13 @@ def theirs(job: dict[str, Any]) -> dict[str, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
     from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
+    from evalkit.models.hf.generation import tokens_in
+    from evalkit.models.hf.model import CPU_BYTES, CPU_TOKENS
     from evalkit.models.hf.rows import cut_at_stops
 
     model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(job["model"])
-    config = model.config
-    token = 2 * config.num_hidden_layers * config.num_key_value_heads * config.hidden_size // config.num_attention_heads * 4
-    sized = ContinuousBatchingConfig(page_size=PAGE, num_blocks=GIB // (token * PAGE), max_batch_tokens=1024)
+    sized = ContinuousBatchingConfig(page_size=PAGE, num_blocks=tokens_in(model, CPU_BYTES) // PAGE, max_batch_tokens=CPU_TOKENS)
     settings = GenerationConfig(do_sample=False, eos_token_id=model.generation_config.eos_token_id, pad_token_id=0)
     with model.continuous_batching_context_manager(settings, continuous_batching_config=sized) as manager:
         started = time.perf_counter()
@@ -87,6 +79,7 @@ def run(side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
         asked, said = Path(folder) / "job.json", Path(folder) / "out.json"
         asked.write_text(json.dumps(job), encoding="utf-8")
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        print(f"{'evalkit' if side == 'ours' else 'transformers'} writes {len(job['docs'])} texts (minutes)", flush=True)
         subprocess.run([sys.executable, __file__, "--side", side, str(asked), str(said)], check=True, env=environment)
         return dict(json.loads(said.read_text(encoding="utf-8")))
 
@@ -106,7 +99,9 @@ def main() -> int:
     args = parser.parse_args()
     docs, params = render(next(work for work in WORKS if work.name == "gsm8k_200"), args.data, quick=False)
     assert params is not None
-    job: dict[str, Any] = {"model": args.model, "docs": docs[: args.prompts], "params": asdict(params)}
+    if args.prompts > len(docs):
+        parser.error(f"--prompts {args.prompts}: there are {len(docs)}")
+    job: dict[str, Any] = {"model": args.model, "dtype": "float32", "docs": docs[: args.prompts], "params": asdict(params)}
     first = run("ours", job, args.threads)
     other = run("theirs", job | {"tokens": first["tokens"]}, args.threads)
     again = run("ours", job, args.threads)

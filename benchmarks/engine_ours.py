@@ -39,13 +39,7 @@ def main() -> int:
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
     """Seconds, memory, answers and the limit of one work."""
-    from evalkit import cli
-
-    params = None if job["params"] is None else GenerationParams(**{**job["params"], "stop": tuple(job["params"]["stop"])})
-    words = ["model=hf", f"model.path={cli.quoted(job['model'])}", f"model.dtype={job['dtype']}", "model.device=cpu"]
-    model = cli.build(cli.compose(words), allow_no_task=True).model
-    for request in warm_up(params):
-        list(model.answer(model.encode([request]), set()))
+    model, params = load(job)
     requests = as_requests(job["work"], job["docs"], params)
     shape = shape_of(model.config)
     speeds = [rates_elsewhere(shape, job)]
@@ -67,6 +61,18 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "tokens": work.tokens,
         "path": model.describe().get("scoring_path"),
     }
+
+
+def load(job: dict[str, Any]) -> tuple[Any, GenerationParams | None]:
+    """The model of a job with its weights in memory, and how it is to decode."""
+    from evalkit import cli
+
+    params = None if job["params"] is None else GenerationParams(**{**job["params"], "stop": tuple(job["params"]["stop"])})
+    words = ["model=hf", f"model.path={cli.quoted(job['model'])}", f"model.dtype={job['dtype']}", "model.device=cpu"]
+    model = cli.build(cli.compose(words), allow_no_task=True).model
+    for request in warm_up(params):
+        list(model.answer(model.encode([request]), set()))
+    return model, params
 
 
 def rates_elsewhere(shape: Shape, job: dict[str, Any]) -> Rates:

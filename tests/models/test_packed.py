@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import pytest
@@ -44,6 +45,9 @@ def plain(model: Any) -> list[torch.nn.Module]:
     return [module for module in model.modules() if type(module) is torch.nn.Linear]
 
 
+pytestmark = pytest.mark.skipif(not packed._can_pack(llama()), reason="PyTorch without oneDNN")
+
+
 @pytest.mark.parametrize("build", [llama, phi, mixtral])
 def test_logits_stay_and_plain_matrices_go(build: Any) -> None:
     model = build()
@@ -53,6 +57,30 @@ def test_logits_stay_and_plain_matrices_go(build: Any) -> None:
     assert pack(model) == len(before) - 1 > 0
     assert plain(model) == [model.get_output_embeddings()]
     assert sum(parameter.numel() for parameter in model.parameters()) == held - matrices
+    torch.testing.assert_close(logits(model), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_plain_matrices_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not all at the end, when the model would take its memory twice."""
+    model = llama()
+    weights = [weakref.ref(layer.weight) for layer in plain(model)]
+    left = []
+    made = PackedLinear.__init__
+
+    def counted(self: PackedLinear, linear: torch.nn.Linear) -> None:
+        left.append(sum(weight() is not None for weight in weights))
+        made(self, linear)
+
+    monkeypatch.setattr(PackedLinear, "__init__", counted)
+    pack(model)
+    assert left == list(range(len(weights), 1, -1))
+
+
+def test_a_layer_used_in_two_places_stays_plain() -> None:
+    model = llama()
+    model.model.layers[1].mlp.up_proj = model.model.layers[0].mlp.up_proj
+    expected = logits(model)
+    assert pack(model) == 2 * 7 - 2
     torch.testing.assert_close(logits(model), expected, rtol=1e-5, atol=1e-5)
 
 
@@ -71,10 +99,11 @@ def test_other_dtypes_stay_plain(dtype: torch.dtype) -> None:
     assert pack(llama().to(dtype)) == 0
 
 
-@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no fast bfloat16")
 def test_bfloat16_is_as_near_to_float32_as_plain_weights_are() -> None:
     exact = logits(llama())
     model = llama().to(torch.bfloat16)
+    if not packed._can_pack(model):
+        pytest.skip("this processor has no fast bfloat16")
     plain_error = (logits(model).float() - exact).abs().max()
     pack(model)  # fewer than all where the check at load says so
     assert (logits(model).float() - exact).abs().max() <= 3 * plain_error + 1e-3

@@ -43,7 +43,8 @@ class Run:
     masks: dict[tuple[int, int], torch.Tensor | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.most = max(self.counts)
+        self.most, self.shortest = max(self.counts), min(self.lengths)
+        self.end = max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
         self.filled = sum(self.counts) == len(self.counts) * self.most  # nothing is padded
         lengths, counts = torch.tensor(self.lengths, device=self.device), torch.tensor(self.counts, device=self.device)
         steps = torch.minimum(torch.arange(self.most, device=self.device)[None], counts[:, None] - 1)
@@ -63,14 +64,12 @@ class Run:
 
     def span(self, window: int) -> slice:
         """Columns that some token looks at."""
-        return slice(
-            max(0, min(self.lengths) + 1 - window), max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
-        )
+        return slice(max(0, self.shortest + 1 - window), self.end)
 
     def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
         """(rows, 1, groups × most, columns) additive mask; None when all see all."""
         if (window, groups) not in self.masks:
-            even = self.most == 1 and min(self.lengths) == max(self.lengths)
+            even = self.most == 1 and self.shortest == max(self.lengths)
             self.masks[window, groups] = None if even else self._mask(window, groups, like)
         return self.masks[window, groups]
 

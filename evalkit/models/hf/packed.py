@@ -1,12 +1,13 @@
 """Linear layers whose weights lie in the order in which oneDNN multiplies by them.
 
-A plain matrix is rearranged inside every multiplication. Over a thousand tokens nobody notices; a step that writes a few takes up
-to twice as long. Each plain matrix is freed as soon as its packed form exists, so a model takes no more memory than before.
+A plain matrix is rearranged inside every multiplication. Over a thousand tokens nobody notices; a step that writes a few takes longer.
+Each plain matrix is let go as soon as its packed form exists, so a model takes no more memory than before.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from typing import Any
 
 import torch
@@ -35,24 +36,24 @@ class PackedLinear(torch.nn.Module):
 def pack(model: Any) -> int:
     """Replace a CPU model's linear layers, its output embedding and shared matrices left out; returns how many were replaced.
 
-    None are where oneDNN cannot, or where its result on a few tokens is not the plain one's.
+    None are where oneDNN cannot. From the first on whose result on a few tokens is not the plain one's, all stay plain.
     """
     if not _can_pack(model):
         return 0
     head = model.get_output_embeddings()
+    # Names, not layers: a list of these would hold every plain matrix until the last one is packed.
     places = [
-        (parent, name, child)
+        (parent, name)
         for parent in model.modules()
         for name, child in parent.named_children()
         if type(child) is torch.nn.Linear and child is not head
     ]
-    users: dict[int, int] = {}
-    for parameter in (p for module in model.modules() for p in module._parameters.values() if p is not None):
-        users[parameter.data_ptr()] = users.get(parameter.data_ptr(), 0) + 1
+    users = Counter(parameter.data_ptr() for _, parameter in model.named_parameters(remove_duplicate=False))
     files = mapped_files()
     replaced = 0
     with torch.inference_mode():
-        for parent, name, linear in places:
+        for parent, name in places:
+            linear = getattr(parent, name)
             if linear.weight.dtype not in TOLERANCE or users[linear.weight.data_ptr()] > 1:
                 continue
             packed = PackedLinear(linear)
@@ -62,6 +63,7 @@ def pack(model: Any) -> int:
             setattr(parent, name, packed)
             forget(linear.weight.data_ptr(), linear.weight.nbytes, files)
             replaced += 1
+            del linear
     return replaced
 
 
