@@ -420,3 +420,9 @@ def test_settings_that_do_not_exist_are_named(tiny: Tiny) -> None:
         ask(HFModel("x", path=str(tiny()), dtype="float33"), SCORED[:1])
     with pytest.raises(ModelError, match="nonsense"):
         ask(HFModel("x", path=str(tiny()), device="nonsense"), SCORED[:1])
+
+
+@pytest.mark.parametrize("batch_tokens", [0, -5])
+def test_a_pass_without_tokens_is_refused(batch_tokens: int) -> None:
+    with pytest.raises(ModelError, match=f"batch_tokens={batch_tokens} reads nothing"):
+        hf(Path("anywhere"), batch_tokens=batch_tokens)

@@ -68,6 +68,8 @@ class HFModel:
         add_bos: bool | None = None,
         card_name: str | Sequence[str] | None = None,
     ) -> None:
+        if batch_tokens is not None and batch_tokens < 1:
+            raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
         self.name = name
         self.card_name = card_name
         self.dtype = dtype
