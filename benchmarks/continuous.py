@@ -49,7 +49,7 @@ def theirs(job: dict[str, Any]) -> dict[str, Any]:
 
     from evalkit.models.hf.generation import tokens_in
     from evalkit.models.hf.model import CPU_BYTES, CPU_TOKENS
-    from evalkit.models.hf.rows import cut_at_stops
+    from evalkit.models.hf.sequence import cut_at_stops
 
     model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32).eval()
     tokenizer = AutoTokenizer.from_pretrained(job["model"])

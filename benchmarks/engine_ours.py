@@ -65,11 +65,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
 
 def load(job: dict[str, Any]) -> tuple[Any, GenerationParams | None]:
     """The model of a job with its weights in memory, and how it is to decode."""
-    from evalkit import cli
+    from evalkit.config.compose import compose, quoted
+    from evalkit.config.setup import build
 
     params = None if job["params"] is None else GenerationParams(**{**job["params"], "stop": tuple(job["params"]["stop"])})
-    words = ["model=hf", f"model.path={cli.quoted(job['model'])}", f"model.dtype={job['dtype']}", "model.device=cpu"]
-    model = cli.build(cli.compose(words), allow_no_task=True).model
+    words = ["model=hf", f"model.path={quoted(job['model'])}", f"model.dtype={job['dtype']}", "model.device=cpu"]
+    model = build(compose(words), allow_no_task=True).model()
     for request in warm_up(params):
         list(model.answer(model.encode([request]), set()))
     return model, params

@@ -69,10 +69,11 @@ def render(work: Work, data: str, quick: bool) -> tuple[list[Doc], GenerationPar
     Raises:
         SystemExit: the rows are fewer than the work needs.
     """
-    from evalkit import cli
-    from evalkit.runner import prepare
+    from evalkit.config.compose import compose, quoted
+    from evalkit.config.setup import build
+    from evalkit.run.prepare import prepare
 
-    parts = cli.build(cli.compose([f"task={work.task}", "data=local", f"data.root={cli.quoted(data)}", *work.words]))
+    parts = build(compose([f"task={work.task}", "data=local", f"data.root={quoted(data)}", *work.words]))
     prepared = prepare(parts.tasks[work.task], parts.source, None, None)
     groups = [doc.group for doc in prepared.evidence.docs]
     kept = chosen(groups, work.quick if quick else work.size, (work.quick_subjects if quick else work.subjects) or None)

@@ -59,7 +59,8 @@ def network(args: argparse.Namespace) -> Any:
 
 def engine(net: Any, tokenizer: Any, args: argparse.Namespace) -> Any:
     """evalkit's back end around a model that is in memory already: only where weights come from is replaced."""
-    from evalkit.models.hf import HFModel, checkpoint
+    from evalkit.models import checkpoint
+    from evalkit.models.hf import HFModel
 
     model = HFModel("random", dtype=args.dtype, device=args.device, batch_tokens=args.batch_tokens)
     model.checkpoint = checkpoint.Checkpoint("random weights", None, "random", "random weights")

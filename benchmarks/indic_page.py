@@ -17,7 +17,7 @@ from evalkit.report.plots.figure import write_bytes
 from evalkit.report.plots.heatmap import by_language, languages_of
 from evalkit.report.rows import Entry, sections
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved import load_run
+from evalkit.store import load_run
 from evalkit.types import Summary
 
 BEGIN, END = "<!-- measured: written by benchmarks/indic_page.py -->", "<!-- end of measured -->"

@@ -96,7 +96,7 @@ def requests(args: argparse.Namespace) -> list[Request]:
 
 def shipped() -> list[str]:
     """The tasks that can be compared and that this evalkit has."""
-    from evalkit.resources import conf_dir
+    from evalkit.paths import conf_dir
 
     return [task for task in parity.METRICS if (conf_dir() / "task" / f"{task}.yaml").exists()]
 
@@ -113,7 +113,7 @@ def digest(files: Iterable[Path]) -> str:
 
 def our_code() -> str:
     """Hash of every Python and YAML file that evalkit would use."""
-    from evalkit.resources import conf_dir, tasks_dir
+    from evalkit.paths import conf_dir, tasks_dir
 
     package = Path(inspect.getfile(conf_dir)).parent
     return digest(sorted({*package.rglob("*.py"), *tasks_dir().rglob("*.py"), *conf_dir().rglob("*.yaml")}))
@@ -203,7 +203,7 @@ def as_read(lines: Sequence[dict[str, Any]], model: str) -> Sequence[dict[str, A
         return lines
     from transformers import AutoTokenizer
 
-    from evalkit.models.hf.encoding import Encoder
+    from evalkit.models.encoding import Encoder
     from evalkit.types import Message
 
     encoder = Encoder(AutoTokenizer.from_pretrained(model), 0, "", None)

@@ -29,9 +29,10 @@ from evalkit.metrics.base import mean_summary
 from evalkit.report import build, load_card, numbers, write_report
 from evalkit.report.page import Picture, write_page
 from evalkit.report.plots import draw_all
-from evalkit.results import RunResult, TaskResult, to_json
-from evalkit.saved import load_run
+from evalkit.results import RunResult, TaskResult
 from evalkit.stats import Corpora
+from evalkit.store import load_run
+from evalkit.store.scores import to_json
 from evalkit.types import SampleScore, Summary
 
 T = TypeVar("T")

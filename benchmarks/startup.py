@@ -3,7 +3,7 @@
     python benchmarks/startup.py --data DIR --model FOLDER [--parts start runner growth] [--markdown docs/performance.md]
 
 - *start*: a fresh process from its first line to its first answer, stage by stage.
-- *runner*: `evalkit.runner.run` with its journal and its files around the engine; what it adds to the engine's own time.
+- *runner*: `evalkit.run.measure.run` with its journal and its files around the engine; what it adds to the engine's own time.
 - *growth*: 5-shot MMLU at 250, 2,500 and 14,042 documents (four requests each) with the real rows' texts and tokenizer, on
   a random model with next to no arithmetic: tokenisation, planning, and everything the engine does besides multiplying.
 """
@@ -39,15 +39,17 @@ def start(args: argparse.Namespace) -> dict[str, float]:
         marks.append((name, clock()))
         return result
 
-    cli = stage("import evalkit", lambda: __import__("evalkit.cli", fromlist=["cli"]))
-    words = ["model=hf", f"model.path={cli.quoted(args.model)}", "model.dtype=float32", "task=hellaswag", "data=local"]
-    parts = stage("configuration", lambda: cli.build(cli.compose([*words, f"data.root={cli.quoted(args.data)}"])))
-    runner = __import__("evalkit.runner", fromlist=["runner"])
+    stage("import evalkit", lambda: __import__("evalkit.cli", fromlist=["cli"]))
+    compose_module, setup_module = (__import__(f"evalkit.config.{name}", fromlist=[name]) for name in ("compose", "setup"))
+    compose, quoted, build = compose_module.compose, compose_module.quoted, setup_module.build
+    words = ["model=hf", f"model.path={quoted(args.model)}", "model.dtype=float32", "task=hellaswag", "data=local"]
+    parts = stage("configuration", lambda: build(compose([*words, f"data.root={quoted(args.data)}"])))
+    runner = __import__("evalkit.run.prepare", fromlist=["runner"])
     task = parts.tasks["hellaswag"]
     prepared = stage("rows and prompts (10,042)", lambda: runner.prepare(task, parts.source, None, None))
     stage("import torch", lambda: __import__("torch"))
     stage("import transformers", lambda: __import__("transformers.models.auto", fromlist=["AutoModelForCausalLM"]).AutoModelForCausalLM)
-    model = stage("model object", lambda: parts.model)
+    model = stage("model object", lambda: parts.model())
     stage("tokenizer", lambda: model.tokenizer)
     items = stage("tokenise 25 documents", lambda: model.encode(prepared.requests[:25]))
     stage("load and first answer", lambda: list(model.answer(items[:1], set())))
@@ -83,13 +85,14 @@ class Timed:
 
 def runner(args: argparse.Namespace) -> dict[str, float]:
     """Seconds of a whole run of HellaSwag, and of the engine inside it; the weights are loaded before."""
-    from evalkit import cli
-    from evalkit.runner import run
+    from evalkit.config.compose import compose, quoted
+    from evalkit.config.setup import build
+    from evalkit.run.measure import run
 
-    words = ["model=hf", f"model.path={cli.quoted(args.model)}", "model.dtype=float32", "model.device=cpu", "task=hellaswag", "data=local"]
-    parts = cli.build(cli.compose([*words, f"data.root={cli.quoted(args.data)}"]))
+    words = ["model=hf", f"model.path={quoted(args.model)}", "model.dtype=float32", "model.device=cpu", "task=hellaswag", "data=local"]
+    parts = build(compose([*words, f"data.root={quoted(args.data)}"]))
     task = parts.tasks["hellaswag"]
-    model = Timed(parts.model)
+    model = Timed(parts.model())
     with tempfile.TemporaryDirectory() as folder:
         run(model, [task], parts.source, limit=1)
         model.seconds = 0.0
@@ -104,13 +107,14 @@ def growth(args: argparse.Namespace, documents: int) -> dict[str, float]:
     """Seconds and memory of so many documents. Run in a process of its own, with a model of next to no arithmetic."""
     from memory import peak_mb
 
-    from evalkit import cli
-    from evalkit.runner import prepare
+    from evalkit.config.compose import compose, quoted
+    from evalkit.config.setup import build
+    from evalkit.run.prepare import prepare
 
-    words = ["model=hf", f"model.path={cli.quoted(args.model)}", "model.device=cpu", "task=mmlu", "data=local"]
-    parts = cli.build(cli.compose([*words, f"data.root={cli.quoted(args.data)}"]))
+    words = ["model=hf", f"model.path={quoted(args.model)}", "model.device=cpu", "task=mmlu", "data=local"]
+    parts = build(compose([*words, f"data.root={quoted(args.data)}"]))
     prepared = prepare(parts.tasks["mmlu"], parts.source, documents, None)
-    model = parts.model
+    model = parts.model()
     list(model.answer(model.encode(prepared.requests[:1]), set()))
     found = {"documents": float(documents), "MB before": peak_mb()}
     clock = time.perf_counter

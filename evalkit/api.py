@@ -9,8 +9,8 @@ from typing import Any
 from evalkit.data import Source
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.models.base import Model
+from evalkit.paths import conf_dir
 from evalkit.progress import Silent, default_progress
-from evalkit.resources import conf_dir
 from evalkit.results import RunResult
 from evalkit.task import Task
 
@@ -40,42 +40,47 @@ def evaluate(
     Raises:
         EvalkitError: anything a user can mend, in one line.
     """
-    from evalkit import cli
-    from evalkit.runner import run
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
+    from evalkit.run.measure import run
+    from evalkit.run.prepare import run_identity
 
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
     words = [f"task=[{','.join(names)}]"] if wanted else []
-    words += [*_model_words(model)] if isinstance(model, str) else ["model=fake"]
+    words += [*_model_words(model)] if isinstance(model, str) else []
     words += [f"data={data}"] if isinstance(data, str) else []
     words += [f"limit={limit}"] if limit is not None else []
     words += [f"chat={str(chat).lower()}"] if chat is not None else []
-    parts = cli.build(cli.compose([*words, *overrides]), allow_no_task=len(names) < len(wanted))
-    chosen = [parts.tasks[task] if isinstance(task, str) else task for task in wanted] or list(parts.tasks.values())
-    folder: Path | None = Path(run_dir) if run_dir else None
+    setup = build(compose([*words, *overrides]), allow_no_task=len(names) < len(wanted))
+    chosen = [setup.tasks[task] if isinstance(task, str) else task for task in wanted] or list(setup.tasks.values())
+    back_end = setup.model() if isinstance(model, str) else model
+    source, settings = setup.source if isinstance(data, str) else data, setup.settings
+    folder = Path(run_dir) if run_dir else None
     if folder is None and isinstance(model, str) and isinstance(data, str) and len(names) == len(wanted):
-        folder = parts.folder
+        folder = setup.folder(run_identity(back_end, chosen, source, settings.limit, settings.chat))
     return run(
-        parts.model if isinstance(model, str) else model,
+        back_end,
         chosen,
-        parts.source if isinstance(data, str) else data,
-        limit=parts.config["limit"],
-        chat=parts.config["chat"],
+        source,
+        limit=settings.limit,
+        chat=settings.chat,
         folder=folder,
-        config=_config(parts.config, model, len(names) == len(wanted)),
+        config=_config(setup.config, model, len(names) == len(wanted)),
+        overwrite=settings.overwrite,
         progress=default_progress() if progress else Silent(),
     )
 
 
 def _model_words(model: str) -> list[str]:
     """Command-line words for a model given by name or as a checkpoint."""
-    from evalkit import cli
+    from evalkit.config.compose import quoted
 
     known = [file.stem for file in (conf_dir() / "model").glob("*.yaml")]
     if model in known:
         return [f"model={model}"]
     if "/" in model or model.endswith(".gguf") or Path(model).exists():
-        return ["model=hf", f"model.path={cli.quoted(model)}", f"model.name={cli.quoted(Path(model).name)}"]
+        return ["model=hf", f"model.path={quoted(model)}", f"model.name={quoted(Path(model).name)}"]
     raise ConfigError(
         f"unknown model {model!r}{did_you_mean(model, known)}; a configured name (evalkit ls models), a folder or a hub id owner/name"
     )

@@ -30,7 +30,13 @@ class ModelError(EvalkitError):
     exit_code = 4
 
 
-class JournalError(EvalkitError):
+class FileError(EvalkitError):
+    """A file cannot be written."""
+
+    exit_code = 5
+
+
+class JournalError(FileError):
     """Saved answers are damaged, locked by another process, or cannot be written."""
 
     exit_code = 5

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from evalkit.data import DataSpec
 from evalkit.errors import ConfigError
+from evalkit.identity import of_attributes
 from evalkit.metrics import Baseline, Metric, macro_average
 from evalkit.prompts import PromptFormatter
 from evalkit.types import SampleScore, Summary
@@ -50,6 +51,13 @@ class Task:
         baselines: answers without a model, scored by every metric and printed beside the score.
     """
 
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "name": "what people call it; a run keeps its tasks by name anyway",
+        "notes": "read by people alone",
+        "description": "read by people alone",
+        "card_row": "where a score is printed",
+    }
+
     name: str
     data: DataSpec
     prompt: PromptFormatter
@@ -79,6 +87,10 @@ class Task:
             raise ConfigError(f"task {self.name}: average={self.average!r} is unknown; use size or macro")
         if not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
             raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot!r} is not a whole number of 0 or more")
+
+    def identity(self) -> dict[str, Any]:
+        """Everything about this task that can change an answer or a score, as plain JSON."""
+        return of_attributes(self)
 
     def as_chat(self, wish: bool | None, template: bool) -> bool:
         """Whether to prompt through the chat template: the task's own word, the run's `wish`, then whether there is one."""

@@ -171,3 +171,24 @@ class Summary:
     weighted: float | None = None
     n_apart: int = 0
     note: str = ""
+
+
+# What every table calls scores of our own invented rows.
+SAMPLE_ROWS = "sample rows, not the benchmark"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One task's documents with what was loaded about them; survives in `plan.jsonl`.
+
+    Attributes:
+        docs: the documents asked, in file order.
+        n_total: documents of the whole evaluated split.
+    """
+
+    docs: tuple[Doc, ...]
+    n_total: int
+    source: str
+    rows_sha256: str
+    sample_rows: bool
+    notes: tuple[str, ...] = ()

@@ -127,7 +127,8 @@ class SavedRuns:
     ) -> Path:
         """`tasks`: value a document. `more`: prompt, clusters, languages, stats, metric, and fields of the result and summary."""
         from evalkit.metrics.base import mean_summary
-        from evalkit.results import RunResult, TaskResult, to_json
+        from evalkit.results import RunResult, TaskResult
+        from evalkit.store.scores import to_json
         from evalkit.types import SampleScore
 
         metric, stats = more.get("metric", "acc"), more.get("stats")

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 import evalkit as package
-from evalkit import cli
+from evalkit.config.compose import compose
+from evalkit.config.setup import build
 from evalkit.data import SamplesSource
 from evalkit.errors import ConfigError, ModelError
 from evalkit.models.fake import FakeModel
-from evalkit.results import to_json
+from evalkit.store.scores import to_json
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_names_give_the_command_lines_scores(evalkit: Callable[..., object], tmp
 
 def test_objects_stay_in_memory_and_give_the_same(here: Path) -> None:
     named = package.evaluate("fake", "hellaswag", data="samples", run_dir=here / "run", progress=False)
-    task = cli.build(cli.compose(["task=hellaswag"])).tasks["hellaswag"]
+    task = build(compose(["task=hellaswag"])).tasks["hellaswag"]
     result = package.evaluate(FakeModel(), task, data=SamplesSource(), progress=False)
     assert to_json(result) == to_json(named) and result.path is None
     assert "tasks" not in result.manifest["config"] and result.manifest["config"]["model"] == {"name": "fake"}
@@ -59,7 +60,7 @@ def test_overrides_count(here: Path) -> None:
 
 
 def test_tasks_of_python_only_say_so_when_scored_again(here: Path, evalkit: Callable[..., object]) -> None:
-    task = cli.build(cli.compose(["task=hellaswag"])).tasks["hellaswag"]
+    task = build(compose(["task=hellaswag"])).tasks["hellaswag"]
     package.evaluate(FakeModel(), [task], data="samples", run_dir="run", progress=False)
     said = evalkit("score", "run")
     assert said.code == 2 and "score it from Python" in said.error  # type: ignore[attr-defined]

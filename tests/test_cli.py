@@ -81,7 +81,7 @@ def test_ls(evalkit: Evalkit, what: str) -> None:
 
 
 def task_names() -> list[str]:
-    from evalkit.resources import conf_dir
+    from evalkit.paths import conf_dir
 
     return sorted(file.stem for file in (conf_dir() / "task").glob("*.yaml"))
 

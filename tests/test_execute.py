@@ -76,7 +76,7 @@ def test_doctor(evalkit: Callable[..., Any]) -> None:
 
 
 def test_the_tasks_run_on_sample_rows(evalkit: Callable[..., Any], tmp_path: Path) -> None:
-    from evalkit.resources import tasks_dir
+    from evalkit.paths import tasks_dir
 
     rows = [json.loads(line) for line in (tasks_dir() / "samples/humaneval/test.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) >= 12

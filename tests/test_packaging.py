@@ -88,7 +88,7 @@ def test_wheel_carries_the_licence(names: set[str]) -> None:
 def test_installed_package_finds_its_own_folders(installed: Path, elsewhere: Path) -> None:
     program = (
         "import evalkit, pathlib, evalkit.tasks.hellaswag\n"
-        "from evalkit.resources import conf_dir, published_dir, tasks_dir\n"
+        "from evalkit.paths import conf_dir, published_dir, tasks_dir\n"
         "home = pathlib.Path(evalkit.__file__).parent\n"
         "print([folder.relative_to(home).as_posix() for folder in (conf_dir(), tasks_dir(), published_dir())], home)\n"
     )
@@ -111,7 +111,7 @@ def test_installed_command_runs_a_task(installed: Path, elsewhere: Path) -> None
 
 def test_checkout_finds_its_folders() -> None:
     program = (
-        "from evalkit.resources import conf_dir, published_dir, tasks_dir\n"
+        "from evalkit.paths import conf_dir, published_dir, tasks_dir\n"
         "print(conf_dir(), tasks_dir(), published_dir(), sep='\\n')\n"
     )
     found = call([sys.executable, "-c", program], cwd=REPO).split()

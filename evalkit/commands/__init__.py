@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # The command line finds a command here: its name, and `module:function` that takes the words after it.
 COMMANDS = {
+    "run": "run:run",
     "ls": "ls:ls",
     "show": "show:show",
     "score": "score:score",

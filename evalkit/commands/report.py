@@ -13,13 +13,13 @@ from evalkit.errors import ConfigError
 if TYPE_CHECKING:
     from evalkit.report import Card, Report
     from evalkit.results import RunResult
-    from evalkit.saved import SavedRun
+    from evalkit.store import SavedRun
 
 
 def report(words: list[str]) -> int:
     """`evalkit report RUN... [out=DIR]`: the tables of finished runs, their pictures and one HTML page with every sample."""
     from evalkit.report import load_card
-    from evalkit.saved import load_run
+    from evalkit.store import load_run
 
     words, taken = options(words, "out")
     if not words:
@@ -50,12 +50,12 @@ def _page(made: Report, card: Card, runs: Sequence[SavedRun], folder: Path) -> N
 
 def _unfinished(folder: Path) -> RunResult:
     """What an interrupted (or still running) run has answered so far; its own files stay as they are."""
-    from evalkit.cli import build
-    from evalkit.folder import read_config
-    from evalkit.runner import rescore
+    from evalkit.config.setup import build
+    from evalkit.run.rescore import rescore
+    from evalkit.store.layout import read_config
 
-    parts = build(read_config(folder))
-    return rescore(folder, list(parts.tasks.values()), parts.config["model"].get("name", folder.name), save=False)
+    setup = build(read_config(folder))
+    return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False)
 
 
 def tables(results: Sequence[RunResult], folder: Path | None, saved: Sequence[SavedRun] = ()) -> Report:

@@ -1,30 +1,58 @@
-"""`evalkit run`: one job, measured and reported."""
+"""`evalkit run`: words to jobs; a job is measured and reported."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from evalkit.commands.report import tables
-
-if TYPE_CHECKING:
-    from evalkit.cli import Parts
+from evalkit.results import RunResult
 
 
-def run_job(parts: Parts) -> None:
-    """One job of `evalkit run`: measure, print the tables, write them beside the scores."""
+def run(words: list[str]) -> int:
+    """`evalkit run task=… model=…`, with Hydra's sweeps, launchers and flags."""
+    from evalkit.config import compose
+
+    return compose.run(words, job)
+
+
+def job(config: dict[str, Any]) -> tuple[float, Path]:
+    """Measure one configuration, print its tables and write them next to the scores.
+
+    Returns:
+        The value a sweeper optimises (see `headline`), and the run's folder.
+    """
+    from evalkit.config.setup import build
     from evalkit.progress import Silent, default_progress
-    from evalkit.runner import run
+    from evalkit.run import measure
+    from evalkit.run.prepare import run_identity
 
-    progress = Silent() if parts.config.get("progress") == "none" else default_progress()
-    config = parts.config
-    result = run(
-        parts.model,
-        list(parts.tasks.values()),
-        parts.source,
-        limit=config["limit"],
-        chat=config["chat"],
-        folder=parts.folder,
-        config=config,
-        progress=progress,
+    setup = build(config)
+    settings, model, chosen = setup.settings, setup.model(), list(setup.tasks.values())
+    folder = setup.folder(run_identity(model, chosen, setup.source, settings.limit, settings.chat))
+    result = measure.run(
+        model,
+        chosen,
+        setup.source,
+        limit=settings.limit,
+        chat=settings.chat,
+        folder=folder,
+        config=setup.config,
+        overwrite=settings.overwrite,
+        progress=Silent() if settings.progress == "none" else default_progress(),
     )
-    tables([result], parts.folder)
+    tables([result], folder)
+    return headline(result, list(setup.tasks)), folder
+
+
+def headline(run: RunResult, tasks: Sequence[str]) -> float:
+    """The job's value: the unweighted mean of the tasks' headline scores, higher is better; NaN where one has no score.
+
+    A metric of which less is better counts with its sign turned.
+    """
+    scores = [run.tasks[task].score for task in tasks]
+    if not scores or any(score.value is None for score in scores):
+        return math.nan
+    return math.fsum((score.value or 0.0) * (1 if score.higher_is_better else -1) for score in scores) / len(scores)

@@ -9,14 +9,15 @@ from evalkit.commands.words import integer, options
 
 def show(words: list[str]) -> int:
     """`evalkit show task=mmlu n=2`: what a model would be asked, without one."""
-    from evalkit.cli import build, compose
-    from evalkit.runner import prepare
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
+    from evalkit.run.prepare import prepare
 
     words, taken = options(words, "n")
-    parts = build(compose(words))
+    setup = build(compose(words))
     count = integer("n", taken.get("n", "2"))
-    for task in parts.tasks.values():
-        prepared = prepare(task, parts.source, count, parts.config["chat"])
+    for task in setup.tasks.values():
+        prepared = prepare(task, setup.source, count, setup.settings.chat)
         print(f"{task.name}: {task.num_fewshot} shots, headline {task.headline}; rows: {prepared.evidence.source}")
         for note in prepared.evidence.notes:
             print(f"  note: {note}")
@@ -29,7 +30,7 @@ def show(words: list[str]) -> int:
 
 
 def _show_request(request: Any) -> None:
-    from evalkit.runner import request_json
+    from evalkit.store.samples import request_json
 
     shown = request_json(request)
     if "prompt" in shown:

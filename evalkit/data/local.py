@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit.data import mirror
-from evalkit.data.jsonl import numbered_jsonl
 from evalkit.data.spec import DataSpec, LanguageNotCarried, Row, Rows, SplitNotCarried
 from evalkit.errors import ConfigError, DataError
+from evalkit.files import numbered_jsonl, sha256_file
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def _as_pulled(entry: mirror.Entry | None, path: Path) -> Rows:
     where = f"local mirror {path}"
     if entry is None:
         return Rows(rows, where, places=places)
-    if mirror.sha256_file(path) != entry.sha256:
+    if sha256_file(path) != entry.sha256:
         note = f"{path} was changed after it was pulled from {entry.where}"
         return Rows(rows, where, sample_rows=entry.sample_rows, notes=(note,), places=places)
     return Rows(rows, f"{where} ({entry.where})", revision=entry.revision, sample_rows=entry.sample_rows, places=places)

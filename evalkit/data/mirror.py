@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DataError
+from evalkit.files import dump, write_atomic
 
 NAME = "manifest.json"
+SETTING = "data.root=DIR"
 
 
 @dataclass(frozen=True)
@@ -59,41 +58,4 @@ def write(root: Path, manifest: Manifest) -> None:
     """Raises DataError when the folder cannot be written."""
     files = {name: asdict(entry) for name, entry in sorted(manifest.files.items())}
     payload = {"files": files, "absent": dict(sorted(manifest.absent.items()))}
-    write_atomic(root / NAME, json.dumps(payload, ensure_ascii=False, indent=1) + "\n")
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """The whole text or nothing: a crash or a full disk never leaves half a file under this name.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".pull-", delete=False) as file:
-            temporary = file.name
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # a temporary file is private; a mirror is for sharing
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        raise DataError(f"cannot write {path}: {error.strerror or error}; free some space or choose another data.root") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def sha256_file(path: Path) -> str:
-    """Raises DataError when the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    write_atomic(root / NAME, dump(payload), SETTING, DataError)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evalkit.data import mirror
-from evalkit.data.jsonl import to_jsonl
 from evalkit.data.spec import DataSpec, Source, SplitNotCarried
+from evalkit.errors import DataError
+from evalkit.files import sha256_file, to_jsonl, write_atomic
 
 
 class TaskLike(Protocol):
@@ -70,10 +71,10 @@ def _one(
         mirror.write(base, manifest)
         say(f"{path}: left out: {error}")
         return None
-    mirror.write_atomic(path, to_jsonl(read.rows))
+    write_atomic(path, to_jsonl(read.rows), mirror.SETTING, DataError)
     manifest.absent.pop(relative, None)
     manifest.files[relative] = mirror.Entry(
-        identity, read.where, read.revision, read.sample_rows, len(read.rows), mirror.sha256_file(path)
+        identity, read.where, read.revision, read.sample_rows, len(read.rows), sha256_file(path)
     )
     mirror.write(base, manifest)
     say(f"{path}: {len(read.rows):,} rows from {read.where}")
@@ -88,4 +89,4 @@ def _complete(entry: mirror.Entry | None, identity: dict[str, Any], path: Path) 
     # Sample rows are never taken for the benchmark, even when they lie under its name.
     if entry is None or entry.sample_rows or entry.identity != identity or not path.is_file():
         return False
-    return mirror.sha256_file(path) == entry.sha256
+    return sha256_file(path) == entry.sha256

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from evalkit.data.jsonl import read_jsonl
 from evalkit.data.spec import Row
 from evalkit.errors import DataError
+from evalkit.files import read_jsonl
 
 
 def read_raw(task: str, path: Path, records: str | None, columns: tuple[str, ...] = ()) -> list[Row]:

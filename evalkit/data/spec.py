@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.types import Doc
@@ -70,6 +70,11 @@ class DataSpec:
         sizes: split -> scorable documents it has in the benchmark; coverage is told from it, and a source that has
             another number is remarked upon. A split without an entry has whatever the source has.
     """
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "private": "what an error message says",
+        "sizes": "tells coverage; neither a prompt nor a score depends on it",
+    }
 
     path: str
     split: str

@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalkit.data.jsonl import read_jsonl
 from evalkit.data.spec import DataSpec, Row, Rows, SplitNotCarried, resolve
 from evalkit.errors import ConfigError, DataError, did_you_mean
+from evalkit.files import read_jsonl
 
 
 @dataclass(frozen=True)

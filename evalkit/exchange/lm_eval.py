@@ -14,10 +14,11 @@ from typing import Any
 
 from evalkit import stats
 from evalkit.errors import DataError
-from evalkit.folder import SAMPLES, SCORES, line, write_atomic
-from evalkit.resources import conf_dir
-from evalkit.results import RunResult, TaskResult, to_json
-from evalkit.saved import SavedRun
+from evalkit.paths import conf_dir
+from evalkit.results import RunResult, TaskResult
+from evalkit.store import SavedRun
+from evalkit.store.run_folder import save_scores
+from evalkit.store.samples import Sample
 from evalkit.types import Summary
 
 _PERCENT = ("chrf", "chrf++", "bleu", "ter")  # the harness prints these on a scale of 100
@@ -52,16 +53,13 @@ def import_run(path: Path, folder: Path) -> RunResult:
     run = read_results(path)
     stamp = path.stem.removeprefix("results_")
     raw = json.loads(path.read_text(encoding="utf-8"))
-    lines: list[str] = []
+    samples: list[Sample] = []
     for name in raw["n-samples"]:
         file = path.with_name(f"samples_{name}_{stamp}.jsonl")
         if file.is_file():
             owner = next((top for top in _top_level(raw) if name in _leaves(top, raw)), name)
-            lines += [line(sample) for sample in _samples(file, name, owner, raw)]
-    write_atomic(folder / SCORES, to_json(run))
-    if lines:
-        write_atomic(folder / SAMPLES, lines)
-    return RunResult(run.model, run.tasks, run.complete, run.manifest, folder)
+            samples += _samples(file, name, owner, raw)
+    return save_scores(folder, run, samples, {"imported": stamp})
 
 
 def _top_level(raw: Mapping[str, Any]) -> list[str]:
@@ -184,8 +182,8 @@ def _model(raw: Mapping[str, Any]) -> str:
     return str(path).rstrip("/").rpartition("/")[2]
 
 
-def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One line a document with every filter's scores."""
+def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Iterator[Sample]:
+    """One sample per document with every filter's scores."""
     config = raw["configs"].get(name, {})
     split = next((config[key] for key in _SPLITS if config.get(key)), "test")
     keys = [key for key in raw["results"][name] if "," in key and "_stderr," not in key]
@@ -204,7 +202,15 @@ def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Itera
                 found[place]["scores"] |= _scores(name, sample, keys)
             except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
                 raise DataError(f"{file}:{number} is no sample of lm-evaluation-harness ({error!r}); restore the file") from error
-    yield from (found[place] for place in sorted(found))
+    yield from (_sample(found[place]) for place in sorted(found))
+
+
+def _sample(told: Mapping[str, Any]) -> Sample:
+    """A typed sample of the fields gathered over a document's lines."""
+    asked = {name: told[name] for name in ("prompt", "pairs") if name in told}
+    return Sample(
+        told["task"], told["doc"], told["row"], asked, told["target"], told["responses"], told["scores"], group=told.get("group")
+    )
 
 
 def _asked(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.results import TaskResult
-from evalkit.saved import SavedRun
+from evalkit.store import SavedRun
 
 
 @dataclass(frozen=True)

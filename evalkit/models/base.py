@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from evalkit.errors import ModelError
-from evalkit.resources import conf_dir
-from evalkit.types import GenerationParams, LoglikelihoodRequest, Message, Request, Response
+from evalkit.paths import conf_dir
+from evalkit.types import GenerationParams, LoglikelihoodRequest, Message, Prompt, Request, Response
 
 TokenIds = tuple[int, ...]
 
@@ -54,6 +54,25 @@ class WorkItem:
     truncated_tokens: int = 0
     request: Request | None = None
 
+    @property
+    def cost(self) -> int:
+        """Tokens it takes to read and write, roughly."""
+        if self.request is not None:
+            return _characters(self.request) // 4 + (self.params.max_new_tokens if self.params else 1)
+        if self.kind == "generate":
+            return len(self.prompt_ids) + (self.params.max_new_tokens if self.params else 0)
+        # The pairs of an item mostly share their context, which is then read once.
+        return max(len(context) for context, _ in self.pairs) + sum(len(target) for _, target in self.pairs)
+
+
+def _characters(request: Request) -> int:
+    def of(prompt: Prompt) -> int:
+        return len(prompt) if isinstance(prompt, str) else sum(len(turn.content) for turn in prompt)
+
+    if isinstance(request, LoglikelihoodRequest):
+        return sum(of(context) + len(continuation) for context, continuation in request.pairs)
+    return of(request.prompt)
+
 
 class Model(Protocol):
     """Anything that can answer requests.
@@ -69,6 +88,10 @@ class Model(Protocol):
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]: ...
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]: ...
+
+    def identity(self) -> Mapping[str, Any]:
+        """What of the settings can change an answer, as plain JSON; must be known without loading anything."""
+        ...
 
     def describe(self) -> Mapping[str, Any]: ...
 

@@ -47,6 +47,10 @@ class FakeModel:
             self.batches_run += 1
             yield [self._one(item) for item in batch]
 
+    def identity(self) -> dict[str, Any]:
+        """What can change an answer; batch size and delay cannot."""
+        return {"back_end": "fake", "seed": self.seed}
+
     def describe(self) -> Mapping[str, Any]:
         return {"back_end": "fake", "fingerprint": f"fake-{self.seed}"}
 

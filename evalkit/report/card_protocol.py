@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import DataError
+from evalkit.paths import published_dir
 from evalkit.report.published import Card
 from evalkit.report.verdicts import CardProtocol, RowProtocol
-from evalkit.resources import published_dir
 
 _FIELDS = {"metrics", "not_comparable", "caveat"}
 

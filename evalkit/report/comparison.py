@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from evalkit.report import numbers
+from evalkit import numbers
+from evalkit.compare.pairs import contradicted
 from evalkit.report.card_protocol import load_protocol
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.leaderboard import LEGEND, leaderboard
@@ -13,7 +14,8 @@ from evalkit.report.rows import Entry, Section, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved import SAMPLE_ROWS, SavedRun, contradicted
+from evalkit.store import SavedRun
+from evalkit.types import SAMPLE_ROWS
 
 _NAMED = 3  # runs that a title names
 _REMARKS = {

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from evalkit.report import numbers
+from evalkit import numbers
 from evalkit.report.rows import Entry
 from evalkit.report.table import Cell, Column, Detail, Footnotes, Table, transpose_equal
 from evalkit.results import TaskResult
-from evalkit.saved import SAMPLE_ROWS
-from evalkit.types import Summary
+from evalkit.types import SAMPLE_ROWS, Summary
 
 _COMPACT_FROM = 20
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalkit import stats
-from evalkit.report import numbers
-from evalkit.report.ranking import Ranked, rank_means, rank_task, stderr_of
+from evalkit import numbers, stats
+from evalkit.compare.ranking import Ranked, rank_means, rank_task, stderr_of
 from evalkit.report.rows import Entry, Section
 from evalkit.report.table import Cell, Column, Footnotes, Table
-from evalkit.saved import SavedRun
+from evalkit.store import SavedRun
 from evalkit.types import Summary
 
 LEGEND = (

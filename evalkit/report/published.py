@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
-from evalkit.resources import published_dir
+from evalkit.paths import published_dir
 from evalkit.results import TaskResult
 
 COLUMNS = ("table", "benchmark", "task_name", "metric", "num_fewshot", "model", "score", "cell_note")

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evalkit.compare.protocol import Protocol
 from evalkit.report.published import Card, CardRow, CardTable
 from evalkit.results import RunResult, TaskResult
-from evalkit.saved.protocol import Protocol
 
 OTHER = "Other tasks"
 LONGEST = 48  # letters of a model's name in a table

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evalkit.report import numbers
+from evalkit import numbers
 from evalkit.report.published import CardRow, CardTable, PublishedCell
 from evalkit.results import TaskResult
 

@@ -6,9 +6,10 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import ClassVar
 
 from evalkit.errors import ConfigError
 from evalkit.sandbox import bubblewrap, container, unsafe
@@ -26,6 +27,12 @@ class Pool:
     Attributes:
         workers: programs at a time; None is one a core.
     """
+
+    NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
+        "launch": "how the sandbox is started; `name` says which one it is",
+        "workers": "speed alone",
+        "known": "outcomes of this process",
+    }
 
     name: str
     launch: Callable[[], Launch] = field(repr=False, compare=False)

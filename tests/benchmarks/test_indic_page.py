@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.saved import load_run
+from evalkit.store import load_run
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,7 +14,7 @@ from evalkit.cli import main
 from evalkit.errors import DataError
 from evalkit.exchange.lm_eval import import_run, read_results, to_results
 from evalkit.report import build, load_card
-from evalkit.saved import SavedRun, load_run
+from evalkit.store import SavedRun, load_run
 
 STAMP = "2026-01-02T03-04-05.678901"
 

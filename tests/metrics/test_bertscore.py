@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ConfigError
-from evalkit.metrics import BatchMetric, BertScore, encoders, vectors
-from evalkit.metrics.encoders import EncoderSpec
-from evalkit.score import Evidence, score_task
-from evalkit.types import Doc, Response, SampleScore
+from evalkit.metrics import BatchMetric, BertScore
+from evalkit.metrics.bertscore import encoders, vectors
+from evalkit.metrics.bertscore.encoders import EncoderSpec
+from evalkit.run.score import score_task
+from evalkit.types import Doc, Evidence, Response, SampleScore
 
 TEXT = "नदी के पार एक पुराना किला है शहर से दूर the old fort stands across a quiet river পুল ভেঙে গেছে"
 WORDS = TEXT.split()

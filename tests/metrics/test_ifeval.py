@@ -190,7 +190,7 @@ def test_a_row_that_cannot_be_checked_is_refused_before_the_model_is_asked() -> 
     from evalkit.data import DataSpec
     from evalkit.data.spec import Rows
     from evalkit.prompts import Completion
-    from evalkit.runner import prepare
+    from evalkit.run.prepare import prepare
     from evalkit.task import Task
 
     class Source:

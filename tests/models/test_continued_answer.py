@@ -7,7 +7,7 @@ from pathlib import Path
 
 from transformers import AutoTokenizer
 
-from evalkit.models.hf.encoding import Encoder
+from evalkit.models.encoding import Encoder
 from evalkit.types import Message
 
 # ChatML as SmolLM2-Instruct has it.

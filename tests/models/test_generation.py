@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.batching import equal_batches
 from evalkit.models.hf.forward import Forward
 from evalkit.models.hf.generation import Generator
 from evalkit.models.hf.plain_generation import generate_plainly
-from evalkit.models.planning import equal_batches
 from evalkit.types import GenerationParams, Response
 from tests.models.test_architectures import PLAIN, TREE, VOCABULARY, build, one_thread  # noqa: F401
 

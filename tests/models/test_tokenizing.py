@@ -15,8 +15,8 @@ from tokenizers.trainers import BpeTrainer, UnigramTrainer
 from transformers import PreTrainedTokenizerFast
 
 from evalkit.models.base import TokenIds
-from evalkit.models.hf.encoding import AT_ONCE, Encoder
-from evalkit.models.hf.tokenizing import LINES, PARAGRAPHS, WORDS, LineTokenizer, Pair, cut, last_cut
+from evalkit.models.encoding import AT_ONCE, Encoder
+from evalkit.models.tokenizing import LINES, PARAGRAPHS, WORDS, LineTokenizer, Pair, cut, last_cut
 from evalkit.types import LoglikelihoodRequest, Request
 
 NEWER = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -7,10 +7,11 @@ from evalkit.prompts import Completion
 from evalkit.report import load_card
 from evalkit.report.comparison import build
 from evalkit.report.frame import to_frame
-from evalkit.results import RunResult, from_json, to_json
-from evalkit.score import Evidence, score_task
+from evalkit.results import RunResult
+from evalkit.run.score import score_task
+from evalkit.store.scores import from_json, to_json
 from evalkit.task import Task
-from evalkit.types import Doc, Response
+from evalkit.types import Doc, Evidence, Response
 
 
 def test_a_baseline_has_a_row_of_its_own_and_survives_the_file() -> None:

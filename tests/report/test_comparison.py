@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.report import build, numbers
+from evalkit import numbers
+from evalkit.report import build
 from evalkit.report.table import Footnotes, Table
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from evalkit.report import build
 from evalkit.report.json_report import to_json
-from evalkit.saved import load_run
+from evalkit.store import load_run
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
 

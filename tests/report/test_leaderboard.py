@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from evalkit import stats
+from evalkit.compare.ranking import Difference, rank_task, ranks
 from evalkit.report import build, markdown
-from evalkit.report.ranking import Difference, rank_task, ranks
 from evalkit.report.table import Report
-from evalkit.saved import SavedRun, load_run
+from evalkit.store import SavedRun, load_run
 
 
 def board(runs: list[SavedRun], make: SimpleNamespace) -> Report:

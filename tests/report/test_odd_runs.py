@@ -17,7 +17,7 @@ from evalkit.report.json_report import to_json
 from evalkit.report.page import write_page
 from evalkit.report.plots import draw_all
 from evalkit.report.table import Report
-from evalkit.saved import SavedRun, load_run
+from evalkit.store import SavedRun, load_run
 
 NAMES = [
     "<b>bold</b> & \"q\" 's'",

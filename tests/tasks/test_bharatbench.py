@@ -159,7 +159,8 @@ def test_without_a_folder_the_default_source_says_what_to_give(tmp_path: Path) -
 
 
 def test_the_folder_is_given_once_for_all_seven(tmp_path: Path) -> None:
-    from evalkit.cli import build, compose
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
 
     parts = build(compose(["suite=bharatbench", f"bharatbench={tmp_path}"]))
     assert len(parts.tasks) == 7 and {made.data.root for made in parts.tasks.values()} == {str(tmp_path)}

@@ -163,8 +163,8 @@ def test_a_missing_model_says_what_is_missing() -> None:
 
 def test_every_switch_the_indic_page_names_is_a_setting() -> None:
     """Its table of assumptions: what may be changed is in the task's file, so that no `+` is needed."""
-    from evalkit.cli import build
-    from evalkit.cli import compose as composed
+    from evalkit.config.compose import compose as composed
+    from evalkit.config.setup import build
 
     page = (CONF.parent / "docs" / "indic.md").read_text(encoding="utf-8")
     switches = [word.replace("…", "x") for word in re.findall(r"`(tasks\.[a-z0-9_]+\.[^`= ]+=[^` ]+)`", page) if "FILE" not in word]

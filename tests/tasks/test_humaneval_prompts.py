@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evalkit.cli import build, compose
+from evalkit.config.compose import compose
+from evalkit.config.setup import build
 from evalkit.prompts import PromptFormatter
 from evalkit.tasks.humaneval import to_doc
 from evalkit.types import Doc, GenerateRequest, Message

@@ -163,7 +163,8 @@ def test_samples_are_enough_and_say_which_languages_they_lack(name: str) -> None
 
 
 def test_a_suite_in_some_languages_leaves_out_what_a_task_lacks(caplog: pytest.LogCaptureFixture) -> None:
-    from evalkit.cli import build, compose
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
 
     parts = build(compose(["task=[indic_xparaphrase,indic_xnli]", "languages=[hi,ta]", "data=samples"]))
     assert {name: list(task.languages) for name, task in parts.tasks.items()} == {"indic_xparaphrase": ["hi"], "indic_xnli": ["hi", "ta"]}

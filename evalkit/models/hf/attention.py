@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from evalkit.models.planning import ItemTree
+from evalkit.models.batching import ItemTree
 
 KeyValue = tuple[torch.Tensor, torch.Tensor]
 Masked = tuple[torch.Tensor, torch.Tensor]  # additive mask, and the tokens that see nothing through it

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
+from evalkit.models.batching import Header, ItemTree
 from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
-from evalkit.models.hf.projection import Projection
-from evalkit.models.planning import Header, ItemTree
+from evalkit.models.hf.lm_head import Projection
 
 State = dict[int, KeyValue]  # a header's keys and values, by layer
 

@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.drafts import share_out
+from evalkit.models.batching import Header, prompt_groups
 from evalkit.models.hf.forward import Forward, State
-from evalkit.models.hf.lanes import ROOM, Lane, LaneAttention
-from evalkit.models.hf.projection import WHOLE_ROWS
-from evalkit.models.hf.rows import Row, draw
-from evalkit.models.planning import Header, prompt_groups
+from evalkit.models.hf.kv_cache import ROOM, Lane, LaneAttention
+from evalkit.models.hf.lm_head import WHOLE_ROWS
+from evalkit.models.hf.prompt_lookup import share_out
+from evalkit.models.hf.sequence import Row, draw
 from evalkit.types import Response
 
 Group = tuple[list[Header], deque[Row]]  # a chain of headers, and the rows that wait below it

@@ -10,10 +10,10 @@ from functools import cached_property, partial
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
-from evalkit.models.hf import checkpoint as ckpt
-from evalkit.models.hf.encoding import Encoder
-from evalkit.models.planning import cohorts, equal_batches
+from evalkit.models.batching import cohorts, equal_batches
+from evalkit.models.encoding import Encoder
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
@@ -82,6 +82,22 @@ class HFModel:
         self._where = (path, revision, gguf_file, wheel)
         self.warnings: list[str] = []
 
+    def identity(self) -> dict[str, Any]:
+        """The settings that can change an answer. Left out: name (for people), device and batch_tokens (speed)."""
+        path, revision, gguf_file, wheel = self._where
+        named = {
+            "path": path,
+            "revision": revision,
+            "gguf_file": gguf_file,
+            "wheel": wheel,
+            "dtype": self.dtype,
+            "peft": self.peft,
+            "trust_remote_code": self.trust_remote_code or None,
+            "max_length": self._max_length,
+            "add_bos": self._add_bos,
+        }
+        return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
+
     @cached_property
     def checkpoint(self) -> ckpt.Checkpoint:
         return ckpt.find(*self._where)
@@ -129,7 +145,7 @@ class HFModel:
 
         from evalkit.models.hf.allocator import keep_freed_blocks
         from evalkit.models.hf.generation import Generator, tokens_in
-        from evalkit.models.hf.packed import pack
+        from evalkit.models.hf.onednn_linear import pack
         from evalkit.models.hf.scoring import Scorer
 
         device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.rows import Row, choose
+from evalkit.models.hf.sequence import Row, choose
 from evalkit.types import Response
 
 

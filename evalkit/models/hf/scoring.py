@@ -17,8 +17,8 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.batching import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, plan
 from evalkit.models.hf.forward import Forward, State
-from evalkit.models.planning import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, plan
 from evalkit.types import Response
 
 log = logging.getLogger("evalkit")

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from evalkit.errors import ConfigError, ModelError, did_you_mean
+from evalkit.identity import identity_of
 from evalkit.models.base import Capabilities, WorkItem, content_key, params_key
 from evalkit.models.openai import scoring
 from evalkit.models.openai.client import Endpoint, Route
@@ -92,6 +93,19 @@ class OpenAIModel:
         self._ends: Counter[str] = Counter()
         self._drawn = self._alike = 0
 
+    def identity(self) -> dict[str, Any]:
+        """The settings that can change an answer. Left out: name (for people), traffic, key, price and budget (speed, access)."""
+        named = {
+            "model_id": self.model_id,
+            "base_url": self.base_url,
+            "api": self.api,
+            "dialect": identity_of(self.dialect),
+            "tokenizer": self._tokenizer_at,
+            "max_length": self._max_length,
+            "revision": self._revision,
+        }
+        return {"back_end": "openai", **{name: value for name, value in named.items() if value is not None}}
+
     @cached_property
     def capabilities(self) -> Capabilities:
         if self.api == "chat":
@@ -103,7 +117,7 @@ class OpenAIModel:
 
     @cached_property
     def _checkpoint(self) -> Any:
-        from evalkit.models.hf import checkpoint as ckpt
+        from evalkit.models import checkpoint as ckpt
 
         at = self._tokenizer_at
         return ckpt.find(None, None, None, at) if isinstance(at, Mapping) else ckpt.find(at, None, None, None)
@@ -113,13 +127,13 @@ class OpenAIModel:
         """The tokenizer that was named; None leaves tokens to the server."""
         if not self._tokenizer_at:
             return None
-        from evalkit.models.hf import checkpoint as ckpt
+        from evalkit.models import checkpoint as ckpt
 
         return ckpt.load_tokenizer(self._checkpoint, False)
 
     @cached_property
     def max_length(self) -> int:
-        from evalkit.models.hf import checkpoint as ckpt
+        from evalkit.models import checkpoint as ckpt
 
         lengths = [self._max_length]
         if not self._max_length:
@@ -143,7 +157,7 @@ class OpenAIModel:
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         """Items with token ids when a tokenizer was named, else with the rendered request itself."""
         if self.tokenizer is not None:
-            from evalkit.models.hf.encoding import Encoder
+            from evalkit.models.encoding import Encoder
 
             return Encoder(self.tokenizer, self.max_length, self.fingerprint, None).encode(requests)
         return [item for request in requests for item in self._items(request)]
@@ -224,7 +238,7 @@ class OpenAIModel:
             "prompts": self._prompts(),
             "chat_template": self._template(),
             "scoring": self._way.describe() if self._way else None,
-            "dialect": asdict(self.dialect),
+            "dialect": identity_of(self.dialect),
             "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),
         }

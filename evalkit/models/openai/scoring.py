@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.models.base import TokenIds, WorkItem
-from evalkit.models.hf.encoding import move_spaces
+from evalkit.models.encoding import move_spaces
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Failure
 from evalkit.models.openai.session import Ask, Session, Stop

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.report.page.blocks import SIZE, Blocks, Columns, labels, one_block
-from evalkit.saved import SavedRun, TaskColumns
+from evalkit.store import SavedRun, TaskColumns
 
 ROUND = 20_000  # samples to add to a page before the next ones of the first task are looked at
 LEAST = 20  # samples a block, however many tasks there are

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from evalkit.folder import write_atomic
-from evalkit.report import numbers
+from evalkit import numbers
+from evalkit.files import write_atomic
 from evalkit.report.page.blocks import Blocks
 from evalkit.report.page.listing import fill, index, inert, listings
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
-from evalkit.saved import SavedRun
+from evalkit.store import SavedRun
 
 MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
 SCRIPTS = ("page.js", "tables.js", "samples.js")
@@ -55,7 +55,7 @@ def write_page(
     blocks = Blocks()
     fill(tasks, blocks, max_bytes - _bytes(_html(report, "", blocks, pictures)))
     text = _html(report, inert(index(names([run.result for run in runs]), tasks)), blocks, pictures)
-    write_atomic(path, text)
+    write_atomic(path, text, "out=DIR")
     shown = sum(task.kept for task in tasks)
     return Written(path, _bytes(text), shown, sum(task.total for task in tasks) - shown)
 

@@ -11,7 +11,7 @@ from evalkit.report.plots.samples import by_length, calibration
 from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.published import Card
 from evalkit.report.rows import names, sections
-from evalkit.saved import SavedRun
+from evalkit.store import SavedRun
 
 APART = 3  # runs that have pictures of their own
 Curves = dict[str, Any]  # arrays of shape (n, 2)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalkit.folder import write_atomic
+from evalkit.files import write_atomic
 from evalkit.report.plots.fonts import families
 
 # Told apart by people who see colours differently (Okabe and Ito, 2008), and by shape.
@@ -76,19 +76,12 @@ class Plot:
         """Write NAME.svg and NAME.png; returns both paths.
 
         Raises:
-            JournalError: the folder cannot be written.
+            FileError: the folder cannot be written.
         """
         svg, png = folder / f"{self.name}.svg", folder / f"{self.name}.png"
-        write_atomic(svg, self.svg)
-        write_bytes(png, self.png)
+        write_atomic(svg, self.svg, "out=DIR")
+        write_atomic(png, self.png, "out=DIR")
         return [svg, png]
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 @contextmanager

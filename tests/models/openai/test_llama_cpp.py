@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from evalkit.errors import ModelError
-from evalkit.models.hf.checkpoint import _wheel_file
+from evalkit.models.checkpoint import _wheel_file
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message
 from tests.models.openai.conftest import hosted
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from evalkit.errors import ModelError
+from evalkit.models import checkpoint as ckpt
 from evalkit.models.hf import HFModel
-from evalkit.models.hf import checkpoint as ckpt
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message
 from tests.models.openai.conftest import hosted
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.results import RunResult, TaskResult, to_json
+from evalkit.results import RunResult, TaskResult
+from evalkit.store.scores import to_json
 from evalkit.types import Summary
 
 Maker = Callable[..., RunResult]

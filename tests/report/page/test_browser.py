@@ -11,7 +11,7 @@ import pytest
 from evalkit.report import build, load_card
 from evalkit.report.page import Picture, write_page
 from evalkit.results import RunResult
-from evalkit.saved import load_run
+from evalkit.store import load_run
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,7 @@ from evalkit.report import build, load_card
 from evalkit.report.page import write_page
 from evalkit.report.page.blocks import SIZE, Blocks, one_block
 from evalkit.results import RunResult
-from evalkit.saved import load_run
+from evalkit.store import load_run
 from tests.report.page.conftest import choice
 
 Maker = Callable[..., RunResult]

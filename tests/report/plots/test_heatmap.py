@@ -13,8 +13,9 @@ from evalkit.report.plots import draw_all
 from evalkit.report.plots.figure import styled
 from evalkit.report.plots.fonts import families
 from evalkit.report.plots.heatmap import OWN_NAMES, heatmap
-from evalkit.results import RunResult, TaskResult, to_json
-from evalkit.saved import load_run
+from evalkit.results import RunResult, TaskResult
+from evalkit.store import load_run
+from evalkit.store.scores import to_json
 from evalkit.types import Summary
 
 

@@ -14,9 +14,10 @@ from evalkit.report.plots import Plot, draw_all
 from evalkit.report.plots.draw import curves
 from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error
 from evalkit.report.plots.scores import bars
-from evalkit.results import RunResult, TaskResult, to_json
-from evalkit.saved import SavedRun, load_run
+from evalkit.results import RunResult, TaskResult
 from evalkit.stats import confidence
+from evalkit.store import SavedRun, load_run
+from evalkit.store.scores import to_json
 from evalkit.types import Summary
 
 

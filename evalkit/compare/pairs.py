@@ -1,0 +1,142 @@
+"""The documents two runs share, with both runs' numbers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from evalkit import stats
+from evalkit.store.columns import MetricColumn, TaskColumns
+from evalkit.types import Summary
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_NEAR = 1e-5  # sacrebleu scores in single precision
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One metric of several runs on the documents that all of them measured.
+
+    Attributes:
+        docs: the shared documents, in the first run's order.
+        values: shape (runs, n); sample scores.
+        sums: per run, sufficient statistics of shape (n, k) of a corpus metric; empty for a mean.
+        clusters: a label a document when documents are not independent, else None.
+        strata: a label a document when scores are first made a language (or group) at a time, else None.
+        macro: the strata count alike, whatever their sizes.
+        dropped: documents some run measured and another did not.
+    """
+
+    docs: tuple[str, ...]
+    values: NDArray[np.float64]
+    sums: tuple[NDArray[np.float64], ...]
+    corpus: str
+    clusters: tuple[object, ...] | None
+    strata: tuple[str, ...] | None
+    macro: bool
+    dropped: int
+
+    @property
+    def mean(self) -> bool:
+        """The score is the plain mean of the values."""
+        return not self.corpus and not self.macro
+
+    @cached_property
+    def binary(self) -> bool:
+        """Right or wrong, and documents independent of each other."""
+        return self.mean and self.clusters is None and bool(((self.values == 0) | (self.values == 1)).all())
+
+    def corpora(self, run: int) -> stats.Corpora:
+        """One run's statistics, ready for resampling; a mean is the corpus score sum / count."""
+        import numpy as np
+
+        table = self.sums[run] if self.corpus else np.stack([self.values[run], np.ones(len(self.docs))], axis=1)
+        found = stats.Corpora.of(table, self.corpus, self.strata, self.clusters)
+        return replace(found, sizes=(1,) * len(found.sizes)) if self.macro else found
+
+
+def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
+    """Align runs on the documents where every one of them has a value of the summary's metric.
+
+    Scores are put together as the summary's was: a mean, a corpus score a language, or an unweighted mean over groups.
+    """
+    import numpy as np
+
+    first, corpus, macro = runs[0], summary.corpus, summary.weighted is not None
+    columns = [run.metrics[summary.metric] for run in runs]
+    measured = [{run.docs[i] for i in np.flatnonzero(~np.isnan(c.values))} for run, c in zip(runs, columns, strict=True)]
+    shared = [doc for doc in first.docs if all(doc in run.place for run in runs[1:])]
+    places = [np.array([run.place[doc] for doc in shared], dtype=np.int64) for run in runs]
+    values = np.array([column.values[place] for column, place in zip(columns, places, strict=True)]).reshape(len(runs), len(shared))
+    kept = np.flatnonzero(~np.isnan(values).any(axis=0))
+    at = places[0][kept]
+    return Pairs(
+        docs=tuple(shared[i] for i in kept),
+        values=values[:, kept],
+        sums=tuple(_sums(column, place[kept]) for column, place in zip(columns, places, strict=True)) if corpus else (),
+        corpus=corpus,
+        clusters=_clusters([first.clusters[i] for i in at]),
+        strata=_strata(first, at, macro) if corpus or macro else None,
+        macro=macro,
+        dropped=len(set().union(*measured)) - len(kept),
+    )
+
+
+def _sums(column: MetricColumn, places: NDArray[np.int64]) -> NDArray[np.float64]:
+    import numpy as np
+
+    return column.stats[places] if column.stats is not None else np.zeros((len(places), 1))
+
+
+def _strata(columns: TaskColumns, at: NDArray[np.int64], macro: bool) -> tuple[str, ...]:
+    """Languages; for a macro mean of a benchmark with one language, its groups (as metrics.base.by_group has them)."""
+    several = len({language for language in columns.languages if language is not None}) > 1
+    labels = columns.languages if several or not macro else columns.groups
+    return tuple(labels[i] or "" for i in at)
+
+
+def _clusters(labels: Sequence[str | None]) -> tuple[object, ...] | None:
+    """None when documents are independent: no cluster of two, or a single one that holds everything."""
+    own = tuple((i,) if label is None else label for i, label in enumerate(labels))
+    return own if 1 < len(set(own)) < len(own) else None
+
+
+def not_pairable(columns: TaskColumns | None, summary: Summary) -> str:
+    """Why a score cannot be rebuilt from its samples, so that no paired test may speak about it; empty when it can."""
+    import numpy as np
+
+    column = columns.metrics.get(summary.metric) if columns else None
+    if columns is None or column is None:
+        return "its samples were not kept"
+    measured = ~np.isnan(column.values)
+    if summary.value is None or not measured.any():
+        return "nothing was measured"
+    if summary.corpus and (column.stats is None or summary.corpus not in stats.CORPUS):
+        return "its samples hold no sufficient statistics; `evalkit score` on its folder adds them"
+    rebuilt = pairs([columns], summary).corpora(0).value
+    if not agree(rebuilt, summary.value):
+        hint = "" if summary.corpus else "; if it is a corpus score of an older run, `evalkit score` on its folder adds what is needed"
+        return f"{summary.metric} ({summary.value:.4f}) is not the mean of its samples ({rebuilt:.4f}){hint}"
+    return ""
+
+
+def agree(rebuilt: float, value: float) -> bool:
+    """Whether a score and what its samples give are the same number, but for single precision."""
+    return abs(rebuilt - value) <= _NEAR
+
+
+def contradicted(columns: TaskColumns | None, summary: Summary) -> float | None:
+    """What the samples of a plain mean give where the score says otherwise: scores edited or left from other samples."""
+    import numpy as np
+
+    column = columns.metrics.get(summary.metric) if columns else None
+    if column is None or summary.value is None or summary.corpus or summary.weighted is not None or column.stats is not None:
+        return None
+    measured = column.values[~np.isnan(column.values)]
+    mean = float(measured.mean()) if len(measured) else 0.0
+    return None if agree(mean, summary.value) and len(measured) == summary.n else mean

@@ -1,0 +1,279 @@
+"""Two runs, paired: what a change to a model did, task by task, on the documents both answered.
+
+    comparison = compare(load_run(base), load_run(candidate))
+    comparison.exit_code     # 0 no regression, 10 a regression, 11 cannot compare
+
+A difference counts when its paired test is significant after Holm's correction over all tasks (and their mean), so that a
+job over thirty tasks raises a false alarm no more often than one over a single task; and when it is larger than the
+threshold. What cannot be compared is refused with the reason, and is never taken for "no regression".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal
+
+from evalkit import stats
+from evalkit.compare.pairs import Pairs, not_pairable, pairs
+from evalkit.compare.protocol import Protocol
+from evalkit.errors import ConfigError, did_you_mean
+from evalkit.results import TaskResult
+from evalkit.store import SavedRun, TaskColumns
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Verdict = Literal["regressed", "improved", "no difference seen", "within threshold", "cannot compare"]
+NO_REGRESSION, REGRESSION, CANNOT_COMPARE = 0, 10, 11
+ALL_TASKS = "mean of all tasks"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How strict to be.
+
+    Attributes:
+        alpha: family-wise error rate of the two-sided tests, over all tasks and their mean.
+        threshold: a significant difference no larger than this is no regression; in the metric's unit (0.01 = one point).
+        tasks: these alone; empty for every task of the base.
+        any_prompts: compare although the models were asked in different words.
+    """
+
+    alpha: float = 0.05
+    threshold: float = 0.0
+    tasks: tuple[str, ...] = ()
+    any_prompts: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise ConfigError(f"alpha={self.alpha} is not between 0 and 1; 0.05 lets one comparison in twenty raise a false alarm")
+        if not 0 <= self.threshold < math.inf:
+            raise ConfigError(f"threshold={self.threshold} is not a size of a difference; 0.01 ignores what is within one point")
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A document that the runs scored differently; offsets find its line in either run's samples."""
+
+    doc: str
+    base: float
+    candidate: float
+    base_offset: int
+    candidate_offset: int
+
+
+@dataclass(frozen=True)
+class TaskComparison:
+    """One row of the verdict.
+
+    Attributes:
+        base, candidate: scores on the n shared documents.
+        difference: candidate minus base, in the metric's unit; `ci` its 95% interval, `stderr` its standard error.
+        p, adjusted: the paired test's p-value, before and after Holm.
+        detectable: the difference these documents would have shown four times in five.
+        flips: documents that got worse, worst first, then those that got better.
+        notes: what a reader should know: documents left out, prompts that differ.
+    """
+
+    task: str
+    metric: str = ""
+    n: int = 0
+    base: float | None = None
+    candidate: float | None = None
+    difference: float | None = None
+    stderr: float | None = None
+    ci: stats.Interval | None = None
+    p: float | None = None
+    adjusted: float | None = None
+    detectable: float | None = None
+    test: str = ""
+    verdict: Verdict = "cannot compare"
+    reason: str = ""
+    higher_is_better: bool = True
+    worse: tuple[Flip, ...] = ()
+    better: tuple[Flip, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every task, in the base's order; `overall` is their mean, None with fewer than two."""
+
+    base: str
+    candidate: str
+    tasks: tuple[TaskComparison, ...]
+    overall: TaskComparison | None
+    settings: Settings
+    new_tasks: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[TaskComparison, ...]:
+        return (*self.tasks, *([self.overall] if self.overall else ()))
+
+    @property
+    def exit_code(self) -> int:
+        """A regression outweighs what could not be compared; nothing to compare is no success."""
+        verdicts = {row.verdict for row in self.rows}
+        if "regressed" in verdicts:
+            return REGRESSION
+        return CANNOT_COMPARE if "cannot compare" in verdicts or not verdicts else NO_REGRESSION
+
+
+def compare(base: SavedRun, candidate: SavedRun, settings: Settings | None = None) -> Comparison:
+    """Test every task of the base against the candidate.
+
+    Raises:
+        ConfigError: a task in `settings.tasks` that the base has not measured.
+        DataError: damaged samples.
+    """
+    settings = settings or Settings()
+    known = list(base.result.tasks)
+    for name in settings.tasks:
+        if name not in known:
+            raise ConfigError(f"the base has no task {name!r}{did_you_mean(name, known)}; it has: {', '.join(known) or 'none'}")
+    rows = [_task(name, base, candidate, settings) for name in settings.tasks or known]
+    tested = [row for row in rows if row.difference is not None]
+    overall = _overall(tested) if len(tested) > 1 else None
+    family = [*tested, *([overall] if overall else [])]
+    adjusted = stats.holm([row.p or 0.0 for row in family])
+    judged = {row.task: _judged(row, p, len(family), settings) for row, p in zip(family, adjusted, strict=True)}
+    return Comparison(
+        base=base.result.model,
+        candidate=candidate.result.model,
+        tasks=tuple(judged.get(row.task, row) for row in rows),
+        overall=judged[overall.task] if overall else None,
+        settings=settings,
+        new_tasks=tuple(name for name in candidate.result.tasks if name not in base.result.tasks),
+    )
+
+
+def _task(name: str, base: SavedRun, candidate: SavedRun, settings: Settings) -> TaskComparison:
+    ours, theirs = base.result.tasks[name], candidate.result.tasks.get(name)
+    if theirs is None:
+        return TaskComparison(name, ours.headline, reason="the candidate has not measured it")
+    reasons = list(_refusals(ours, theirs, base, candidate))
+    if not reasons:
+        reasons = [
+            f"the {who} cannot be paired: {why}"
+            for who, run, result in (("base", base, ours), ("candidate", candidate, theirs))
+            if (why := not_pairable(run.columns.get(name), result.score))
+        ]
+    if reasons:
+        return TaskComparison(name, ours.headline, reason="; ".join(reasons))
+    columns = [base.columns[name], candidate.columns[name]]
+    found = pairs(columns, ours.score)
+    if len(found.docs) < 2:
+        return TaskComparison(name, ours.headline, len(found.docs), reason="the runs share fewer than two measured documents")
+    other = [doc for doc in found.docs if columns[0].asked[columns[0].place[doc]] != columns[1].asked[columns[1].place[doc]]]
+    said = f"the prompts differ on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
+    if other and not settings.any_prompts:
+        return TaskComparison(name, ours.headline, len(found.docs), reason=f"{said}; allow=prompts compares them all the same")
+    dropped = f"{found.dropped:,} documents that only one run measured are left out" if found.dropped else ""
+    row = _tested(name, ours, found, columns)
+    return replace(row, notes=tuple(note for note in (said, dropped) if note))
+
+
+def _refusals(ours: TaskResult, theirs: TaskResult, base: SavedRun, candidate: SavedRun) -> Iterable[str]:
+    yield from (f"the candidate has {text}" for text in Protocol.of(theirs).differences(Protocol.of(ours)))
+    if ours.rows_sha256 and theirs.rows_sha256 and ours.rows_sha256 != theirs.rows_sha256:
+        yield f"the runs read different rows (sha256 {ours.rows_sha256[:12]} and {theirs.rows_sha256[:12]})"
+    for who, run, result in (("base", base, ours), ("candidate", candidate, theirs)):
+        if not run.result.complete and result.score.n < result.n_docs:
+            yield f"the {who} is unfinished ({result.score.n:,} of {result.n_docs:,} documents); repeat its command to finish it"
+
+
+def _tested(name: str, result: TaskResult, found: Pairs, columns: Sequence[TaskColumns]) -> TaskComparison:
+    base, candidate = found.corpora(0), found.corpora(1)
+    z = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2)
+    differences = found.values[1] - found.values[0]
+    if found.binary:
+        lost, won = int((differences < 0).sum()), int((differences > 0).sum())
+        test, p = "McNemar, exact", stats.mcnemar_exact(lost, won)
+        stderr, ci = stats.matched_difference(lost, won, len(found.docs), z)
+    elif not found.mean:
+        test, p = "approximate randomisation", stats.corpus_permutation(base, candidate)
+        stderr, ci = stats.bootstrap_difference(base, candidate)
+    else:
+        test, p = "sign flips" + (" of clusters" if found.clusters else ""), stats.sign_flip(differences, found.clusters)
+        stderr, ci = _mean_difference(differences, found.clusters)
+    worse, better = _flips(found, columns, result.score.higher_is_better)
+    return TaskComparison(
+        task=name,
+        metric=result.headline,
+        n=len(found.docs),
+        base=base.value,
+        candidate=candidate.value,
+        difference=candidate.value - base.value,
+        stderr=stderr,
+        ci=ci,
+        p=p,
+        test=test,
+        higher_is_better=result.score.higher_is_better,
+        worse=worse,
+        better=better,
+    )
+
+
+def _mean_difference(differences: NDArray[np.float64], clusters: Sequence[object] | None) -> tuple[float, stats.Interval]:
+    values = differences.tolist()
+    labels = list(clusters) if clusters else list(range(len(values)))
+    stderr = stats.clustered_stderr(values, labels) or 0.0
+    return stderr, stats.t_interval(stats.mean(values), stderr, len(set(labels)) - 1)
+
+
+def _flips(found: Pairs, columns: Sequence[TaskColumns], higher_is_better: bool) -> tuple[tuple[Flip, ...], tuple[Flip, ...]]:
+    import numpy as np
+
+    change = (found.values[1] - found.values[0]) * (1 if higher_is_better else -1)
+
+    def flip(i: int) -> Flip:
+        places = [column.place[found.docs[i]] for column in columns]
+        offsets = [int(column.offsets[place]) for column, place in zip(columns, places, strict=True)]
+        return Flip(found.docs[i], float(found.values[0, i]), float(found.values[1, i]), offsets[0], offsets[1])
+
+    order = np.argsort(change, kind="stable")
+    return tuple(flip(int(i)) for i in order if change[i] < 0), tuple(flip(int(i)) for i in order[::-1] if change[i] > 0)
+
+
+def _overall(tested: Sequence[TaskComparison]) -> TaskComparison:
+    """The unweighted mean of the tasks' differences: many small losses add up to one that is noticed.
+
+    Tasks are independent samples, so variances add; a z-test. A metric where lower is better counts with its sign turned.
+    """
+    signs = [1 if row.higher_is_better else -1 for row in tested]
+    k = len(tested)
+    difference = sum(sign * (row.difference or 0.0) for sign, row in zip(signs, tested, strict=True)) / k
+    stderr = stats.macro_stderr([row.stderr or 0.0 for row in tested]) or 0.0
+    p = math.erfc(abs(difference) / stderr / math.sqrt(2)) if stderr else float(difference == 0)
+    half = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2) * stderr
+    same_sense = all(row.higher_is_better for row in tested)
+    return TaskComparison(
+        task=ALL_TASKS,
+        metric=f"{k} tasks",
+        n=sum(row.n for row in tested),
+        base=stats.mean([row.base or 0.0 for row in tested]) if same_sense else None,
+        candidate=stats.mean([row.candidate or 0.0 for row in tested]) if same_sense else None,
+        difference=difference,
+        stderr=stderr,
+        ci=(difference - half, difference + half),
+        p=p,
+        test="z-test of the mean",
+    )
+
+
+def _judged(row: TaskComparison, adjusted: float, family: int, settings: Settings) -> TaskComparison:
+    gain = (row.difference or 0.0) * (1 if row.higher_is_better else -1)
+    # Tested beside others, a difference has to pass the first of Holm's steps at worst.
+    smallest = stats.detectable(row.stderr or 0.0, settings.alpha / family)
+    verdict: Verdict
+    if adjusted > settings.alpha or gain == 0:
+        verdict, reason = "no difference seen", f"p = {adjusted:.3f} after Holm; a difference of {smallest:.3f} would show 4 times in 5"
+    elif abs(gain) <= settings.threshold:
+        verdict, reason = "within threshold", f"real (p = {adjusted:.2g} after Holm), but not above threshold={settings.threshold:g}"
+    else:
+        verdict, reason = ("regressed" if gain < 0 else "improved"), f"p = {adjusted:.2g} after Holm"
+    return replace(row, adjusted=adjusted, detectable=smallest, verdict=verdict, reason=reason)

@@ -1,0 +1,213 @@
+"""Hydra: words to a configuration, a configuration to objects. The only module that imports it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evalkit.config.explain import explain
+from evalkit.errors import ConfigError, EvalkitError
+from evalkit.files import line
+from evalkit.paths import conf_dir
+
+JOBS = "jobs.jsonl"  # of a sweep: one line per job, with its folder and its value
+Job = Callable[[dict[str, Any]], tuple[float, Path]]
+
+
+def run(words: Sequence[str], job: Job) -> int:
+    """Hand the words to Hydra itself, so that sweeps, launchers and flags work as in any Hydra program.
+
+    Args:
+        job: measures one plain configuration; returns the value a sweeper optimises, and the run's folder.
+
+    Returns:
+        The exit code: 0, or that of the worst job. A sweep goes on after a job that failed.
+    """
+    import hydra
+
+    # With this set Hydra lets exceptions through instead of printing them its own way.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    words = list(words)
+    _importable(words)
+    if {"--help", "-h"} & set(words) and not any(word.startswith("model=") for word in words):
+        words = [*words, "model=hf"]  # Hydra's help shows a whole configuration, and a model has no default
+    main_process, failed, sweeps = os.getpid(), [0], dict[Path, None]()
+
+    def one(config: Any) -> float:
+        value, folder = math.nan, None
+        try:
+            value, folder = job(plain(config))
+        except Exception as error:
+            # Another process (a launcher's worker) must see the job fail; here one line says it all,
+            # and a sweep goes on with its next job.
+            ours = as_ours(error)
+            if ours is None or os.getpid() != main_process:
+                raise
+            print(f"error: {ours}", file=sys.stderr)
+            failed[0] = max(failed[0], ours.exit_code)
+        if (sweep := _note_job(value, folder)) is not None:
+            sweeps[sweep] = None
+        return value
+
+    outer, sys.argv = sys.argv, ["evalkit run", *words]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(one)()
+    finally:
+        sys.argv = outer
+    for sweep in sweeps:
+        print(f"the jobs of this sweep, with their folders and scores: {sweep / JOBS}", file=sys.stderr)
+    return failed[0]
+
+
+def _note_job(value: float, folder: Path | None) -> Path | None:
+    """Append a sweep's job to its list; returns the sweep's folder, None outside a sweep."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    about = HydraConfig.get()
+    if about.mode != RunMode.MULTIRUN:
+        return None
+    sweep = Path(about.sweep.dir)
+    sweep.mkdir(parents=True, exist_ok=True)
+    told = {
+        "job": about.job.get("num", 0),
+        "overrides": list(about.overrides.task),
+        "folder": str(folder) if folder else None,
+        "value": value if math.isfinite(value) else None,
+    }
+    with (sweep / JOBS).open("a", encoding="utf-8") as file:
+        file.write(line(told))
+    return sweep
+
+
+def compose(words: Sequence[str]) -> dict[str, Any]:
+    """The configuration `evalkit run WORDS` would use, as plain values; `--config-dir DIR` may be among the words.
+
+    Without `model=` it has no model, for commands that need none.
+
+    Raises:
+        ConfigError: an unknown task, model or setting, naming the nearest.
+    """
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
+
+    words = list(words)
+    _importable(words)
+    words, folder = config_folder(words)
+    if folder:
+        words.append(f"hydra.searchpath=[{quoted(f'file://{folder.resolve()}')}]")
+    if not any(re.match(r"\+{0,2}model=", word) for word in words):
+        words.append("~model")
+    # A notebook may already hold an initialised Hydra: leave it as it was.
+    outer = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
+            return plain(hydra_compose(config_name="config", overrides=words))
+    except Exception as error:
+        raise as_ours(error) or error from error
+    finally:
+        GlobalHydra.instance().hydra = outer
+
+
+def merged(saved: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """A saved configuration with `a.b=value` words over it.
+
+    Raises:
+        ConfigError: a word names no setting of it.
+    """
+    from omegaconf import OmegaConf
+
+    config = OmegaConf.create(dict(saved))
+    OmegaConf.set_struct(config, True)
+    try:
+        return plain(OmegaConf.merge(config, OmegaConf.from_dotlist(list(overrides))))
+    except Exception as error:
+        raise ConfigError(f"{' '.join(overrides)}: {explain(error)}") from error
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """Dictionaries and lists, interpolations resolved, without Hydra's own part."""
+    from omegaconf import OmegaConf
+
+    held: dict[str, Any] = OmegaConf.to_container(config, resolve=True)
+    held.pop("hydra", None)
+    return held
+
+
+def config_folder(words: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The words without Hydra's `--config-dir DIR` (`-cd DIR`, `--config-dir=DIR`), and its folder.
+
+    Raises:
+        ConfigError: the folder is not named or does not exist.
+    """
+    rest, folder, following = [], None, iter(words)
+    for word in following:
+        flag, equals, value = word.partition("=")
+        if flag not in ("--config-dir", "-cd"):
+            rest.append(word)
+            continue
+        folder = Path(value if equals else next(following, ""))
+        if not str(value or folder.name) or not folder.is_dir():
+            raise ConfigError(f"{flag} {folder}: no such folder; give one laid out like evalkit's conf/")
+    return rest, folder
+
+
+def quoted(value: str) -> str:
+    """A value as Hydra's override grammar takes it literally, whatever commas, spaces or brackets it has."""
+    return "'" + re.sub(r"(\\*)'", r"\1\1\\'", re.sub(r"(\\+)$", r"\1\1", value)) + "'"
+
+
+def instantiate(node: Mapping[str, Any], where: str) -> Any:
+    """Hydra's instantiate with plain containers; an error of ours inside comes out as itself.
+
+    Raises:
+        ConfigError: no such class, or it does not take these settings; begins with `where`.
+    """
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate as hydra_instantiate
+
+    try:
+        return hydra_instantiate(dict(node), _convert_="all")
+    except Exception as error:
+        ours = as_ours(error)
+        if isinstance(ours, ConfigError) and isinstance(error, HydraException) and not _inside(error):
+            raise ConfigError(f"{where}: {ours}") from error
+        raise ours or error from error
+
+
+def _importable(words: Sequence[str]) -> None:
+    """Users' own tasks import from the current folder and from the one that holds their configuration."""
+    _, folder = config_folder(words)
+    places = [Path.cwd(), *([folder.resolve().parent] if folder else [])]
+    for place in places:
+        if str(place) not in sys.path:
+            sys.path.append(str(place))
+
+
+def _inside(error: BaseException | None) -> EvalkitError | None:
+    while error is not None:
+        if isinstance(error, EvalkitError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def as_ours(error: BaseException | None) -> EvalkitError | None:
+    """Our own error inside whatever Hydra wrapped around it, or Hydra's made into one of ours; None for any other."""
+    if own := _inside(error):
+        return own
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, OSError) and error.filename:
+        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
+    if not isinstance(error, (HydraException, OmegaConfBaseException)):
+        return None
+    return ConfigError(explain(error))

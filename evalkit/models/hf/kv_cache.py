@@ -1,0 +1,249 @@
+"""Keys and values of texts being written, and the attention that reads them.
+
+A lane holds rows that were admitted together. A step appends to every row its last token and the draft behind it; what the model
+would not have written itself is overwritten by the next step. A finished row's place is taken by the last one. What the rows'
+prompts share stays outside, in the header's state, stored and read once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from evalkit.models.batching import Header
+from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold
+from evalkit.models.hf.forward import State
+from evalkit.models.hf.prompt_lookup import LONGEST
+from evalkit.models.hf.sequence import Row
+
+ROOM = 32  # columns allocated ahead
+PADDED = 16  # tokens that one attention call may read in vain, which is about what another call costs
+
+
+@dataclass
+class Run:
+    """Neighbouring rows of a lane that one attention call reads, each padded to the longest draft among them.
+
+    Attributes:
+        rows: first and last (excluded) row in the lane.
+        tokens: the same of the step's tokens in the lane.
+        counts, lengths: of each row, tokens in the step and columns filled before it.
+    """
+
+    rows: slice
+    tokens: slice
+    counts: list[int]
+    lengths: list[int]
+    device: Any
+    masks: dict[tuple[int, int], torch.Tensor | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.most, self.shortest = max(self.counts), min(self.lengths)
+        self.end = max(length + count for length, count in zip(self.lengths, self.counts, strict=True))
+        self.filled = sum(self.counts) == len(self.counts) * self.most  # nothing is padded
+        lengths, counts = torch.tensor(self.lengths, device=self.device), torch.tensor(self.counts, device=self.device)
+        steps = torch.minimum(torch.arange(self.most, device=self.device)[None], counts[:, None] - 1)
+        self.gather = (counts.cumsum(0) - counts)[:, None] + steps  # (rows, most)
+        self.columns = lengths[:, None] + steps
+        self.row = torch.tensor([row for row, count in enumerate(self.counts) for _ in range(count)], device=self.device)
+        self.step = torch.tensor([step for count in self.counts for step in range(count)], device=self.device)
+
+    def in_rows(self, states: torch.Tensor) -> torch.Tensor:
+        """(heads, tokens, width) of the lane's step to (rows, heads, most, width)."""
+        mine = states[:, self.tokens]
+        return (mine.unflatten(1, (-1, self.most)) if self.filled else mine[:, self.gather]).transpose(0, 1)
+
+    def in_line(self, states: torch.Tensor) -> torch.Tensor:
+        """The inverse: (rows, heads, most, …) to (tokens, heads, …)."""
+        return states.transpose(1, 2).flatten(0, 1) if self.filled else states[self.row, :, self.step]
+
+    def span(self, window: int) -> slice:
+        """Columns that some token looks at."""
+        return slice(max(0, self.shortest + 1 - window), self.end)
+
+    def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
+        """(rows, 1, groups × most, columns) additive mask; None when all see all."""
+        if (window, groups) not in self.masks:
+            even = self.most == 1 and self.shortest == max(self.lengths)
+            self.masks[window, groups] = None if even else self._mask(window, groups, like)
+        return self.masks[window, groups]
+
+    def _mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
+        span = self.span(window)
+        distance = self.columns[:, :, None] - torch.arange(span.start, span.stop, device=like.device)
+        outside = (distance < 0) | (distance >= window)
+        mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
+        return mask.repeat(1, groups, 1)[:, None]
+
+
+def runs_of(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """First and last (excluded) rows of runs that are padded by `PADDED` tokens at most."""
+    found: list[tuple[int, int]] = []
+    start, most, tokens = 0, 0, 0
+    for row, count in enumerate(counts):
+        longest = max(most, count)
+        if longest * (row + 1 - start) - tokens - count > PADDED:
+            found.append((start, row))
+            start, longest, tokens = row, count, 0
+        most, tokens = longest, tokens + count
+    return [*found, (start, len(counts))]
+
+
+class Lane:
+    """Rows with a common header over columns of keys and values, left-aligned.
+
+    Args:
+        rows: the texts; row i has read `lengths[i]` tokens behind the header.
+        state: keys and values of a prefill pack, per layer (1, kv heads, tokens, width).
+        places: row i's tokens are `places[i] .. places[i] + lengths[i]` of the pack.
+        header: the shared header's keys and values; empty without one.
+        headers: the chain of headers it stands for.
+
+    Attributes:
+        lengths: columns of each row that hold tokens of its text.
+        counts: tokens of each row in the coming step.
+        runs: its rows as attention reads them.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], lengths: Sequence[int], state: State, places: Sequence[int], header: State, headers: list[Header]
+    ) -> None:
+        self.rows, self.lengths = list(rows), list(lengths)
+        self.counts: list[int] = []
+        self.runs: list[Run] = []
+        self.header, self.headers, self.start = header, headers, headers[-1].length
+        columns = torch.arange(max(lengths))[None]
+        index = torch.tensor(places)[:, None] + torch.minimum(columns, torch.tensor(lengths)[:, None] - 1)
+        self.buffers = {layer: [_gathered(states[0], index, ROOM) for states in pair] for layer, pair in state.items()}
+
+    @property
+    def columns(self) -> int:
+        """Columns a row has."""
+        return int(next(iter(self.buffers.values()))[0].shape[2])
+
+    @property
+    def capacity(self) -> int:
+        """Tokens whose keys and values are held."""
+        return int(next(iter(self.buffers.values()))[0].shape[0]) * self.columns
+
+    @property
+    def needed(self) -> int:
+        """Tokens held after the next step."""
+        return self.capacity if self._fits() else len(self.rows) * (max(self.lengths) + ROOM)
+
+    def open(self, counts: Sequence[int], device: Any) -> None:
+        """Make room for a step that reads `counts[i]` tokens of row i, and say where they go; rows that nobody uses are dropped."""
+        if not self._fits():
+            used, count = max(self.lengths), len(self.rows)
+            for pair in self.buffers.values():
+                for place, old in enumerate(pair):
+                    # Zeros, for a column that is masked takes part with weight 0, which no infinity survives.
+                    pair[place] = old.new_zeros((count, old.shape[1], used + ROOM, old.shape[3]))
+                    pair[place][:, :, :used] = old[:count, :, :used]
+        self.counts, self.runs, at = list(counts), [], 0
+        for first, last in runs_of(counts):
+            size = sum(counts[first:last])
+            lengths = self.lengths[first:last]
+            self.runs.append(Run(slice(first, last), slice(at, at + size), list(counts[first:last]), lengths, device))
+            at += size
+        self._row = torch.tensor([row for row, count in enumerate(counts) for _ in range(count)], device=device)
+        self._column = torch.tensor(self.depths, device=device)
+        self._even = max(counts) == 1 and min(self.lengths) == max(self.lengths)
+
+    @property
+    def depths(self) -> list[int]:
+        """Distance below the header of every token of the step."""
+        return [length + step for length, count in zip(self.lengths, self.counts, strict=True) for step in range(count)]
+
+    def append(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
+        """Write the step's keys and values: (kv heads, tokens, width) each."""
+        for buffer, states in zip(self.buffers[layer], (key, value), strict=True):
+            if self._even:
+                buffer[: len(self.rows), :, self.lengths[0]] = states.transpose(0, 1)
+            else:
+                buffer[self._row, :, self._column] = states.transpose(0, 1)
+
+    def view(self, layer: int, run: Run, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Keys and values that some token of the run may look at: (rows, kv heads, columns, width) each."""
+        key, value = self.buffers[layer]
+        span = run.span(window)
+        return key[run.rows, :, span], value[run.rows, :, span]
+
+    def remove(self, index: int) -> None:
+        """Take a row out; the last one moves into its place."""
+        last = len(self.rows) - 1
+        if index != last:
+            used = self.lengths[last]
+            for pair in self.buffers.values():
+                for buffer in pair:
+                    buffer[index, :, :used] = buffer[last, :, :used]
+        self.rows[index], self.lengths[index] = self.rows[last], self.lengths[last]
+        self.rows.pop()
+        self.lengths.pop()
+
+    def _fits(self) -> bool:
+        return max(self.lengths) + 1 + LONGEST <= self.columns
+
+
+def _gathered(states: torch.Tensor, index: torch.Tensor, room: int) -> torch.Tensor:
+    rows, columns = index.shape
+    buffer = states.new_zeros((rows, states.shape[0], columns + room, states.shape[2]))
+    buffer[:, :, :columns] = states[:, index.to(states.device)].transpose(0, 1)
+    return buffer
+
+
+class LaneAttention:
+    """The attention function of a step: each row's tokens, row after row and lane after lane in one row of tokens."""
+
+    def use(self, lanes: Sequence[Lane]) -> None:
+        """Describe the next forward pass; lanes are open, and those under one header come one after another."""
+        self.lanes = lanes
+        self._header_masks: dict[tuple[int, int, int], Masked | None] = {}
+
+    def __call__(
+        self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any = None, **settings: Any
+    ) -> tuple[torch.Tensor, None]:
+        rule = rule_of(query, settings)
+        groups = query.shape[1] // key.shape[1]
+        out, lse = self._local(module.layer_idx, query, key, value, rule, groups)
+        at = 0
+        merged = []
+        for header, run in groupby(self.lanes, key=lambda lane: id(lane.header)):
+            lanes = list(run)
+            end = at + sum(sum(lane.counts) for lane in lanes)
+            part: Attended = out[:, :, at:end], lse[:, :, at:end]
+            if module.layer_idx in lanes[0].header:
+                masked = self._mask(header, lanes, rule.window, query, groups)
+                merged.append(merge(query[:, :, at:end], part, lanes[0].header[module.layer_idx], masked, rule))
+            else:
+                merged.append(part[0])
+            at = end
+        return torch.cat(merged, 2).transpose(1, 2), None
+
+    def _local(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule, groups: int) -> Attended:
+        """Every token over its row's own columns: (1, heads, tokens, width) and its log-sum-exp."""
+        outs, sums, at = [], [], 0
+        for lane in self.lanes:
+            end = at + sum(lane.counts)
+            lane.append(layer, key[0, :, at:end], value[0, :, at:end])
+            for run in lane.runs:
+                keys, values = lane.view(layer, run, rule.window)
+                rows = run.in_rows(query[0, :, at:end])
+                out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.window, groups, query), rule)
+                outs.append(run.in_line(unfold(out, groups)))
+                sums.append(run.in_line(unfold(lse[..., None], groups)[..., 0]))
+            at = end
+        return torch.cat(outs).transpose(0, 1)[None], torch.cat(sums).transpose(0, 1)[None]
+
+    def _mask(self, header: int, lanes: Sequence[Lane], window: int, query: torch.Tensor, groups: int) -> Masked | None:
+        if window >= WIDE:
+            return None
+        if (header, window, groups) not in self._header_masks:
+            depths = torch.tensor([depth for lane in lanes for depth in lane.depths], device=query.device)
+            self._header_masks[header, window, groups] = header_mask(depths, lanes[0].start, window, query.dtype, groups)
+        return self._header_masks[header, window, groups]

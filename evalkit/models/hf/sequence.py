@@ -1,0 +1,131 @@
+"""One text being written: its next token, its stops, its end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+import torch
+
+from evalkit.models.base import TokenIds, WorkItem, cut_at_stops
+from evalkit.models.hf.prompt_lookup import Drafter
+from evalkit.types import GenerationParams, Response
+
+FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A sample in work. Its generator is its own, so neither batch nor order can change a draw."""
+
+    item: WorkItem
+    params: GenerationParams
+    generator: torch.Generator | None
+    ids: list[int] = field(default_factory=list)
+    drafter: Drafter | None = None
+
+    @classmethod
+    def of(cls, item: WorkItem) -> Row:
+        return cls(item, item.params or GenerationParams(), _generator(item))
+
+    @property
+    def read(self) -> TokenIds:
+        """The prompt and everything written so far."""
+        return (*self.item.prompt_ids, *self.ids)
+
+    @property
+    def length(self) -> int:
+        """Tokens of `read`."""
+        return len(self.item.prompt_ids) + len(self.ids)
+
+    def draft(self) -> list[int]:
+        """Tokens it may write next; none for a sample, whose draws must not be guessed at, and none past its limit."""
+        if self.generator is not None:
+            return []
+        if self.drafter is None:
+            self.drafter = Drafter(self.read)
+        return self.drafter.draft()[: self.params.max_new_tokens - len(self.ids) - 1]
+
+    def take(self, tokens: Sequence[int], draft: Sequence[int], tokenizer: Any, eos: frozenset[int]) -> tuple[Response | None, int]:
+        """Add what was chosen after the last token and after each token of a draft, as far as the draft is what was chosen.
+
+        Returns:
+            The finished answer, or None while the row goes on; how many tokens were added.
+        """
+        answer, added = None, 0
+        for token, guess in zip_longest(tokens[: 1 + len(draft)], draft):
+            answer = self.add(token, tokenizer, eos)
+            added += 1
+            if answer is not None or token != guess:
+                break
+        if self.drafter is not None:
+            self.drafter.judge(len(draft), added - 1)
+        return answer, added
+
+    def add(self, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
+        """Add a token; the finished answer, or None while the row goes on."""
+        ended = token in eos
+        self.ids.append(token)
+        if self.drafter is not None:
+            self.drafter.add(token)
+        full = len(self.ids) >= self.params.max_new_tokens
+        if not (ended or full or self._may_stop(tokenizer)):
+            return None
+        text = tokenizer.decode(self.ids, skip_special_tokens=True)
+        cut = cut_at_stops(text, self.params.stop)
+        complete = ended or len(cut) < len(text)
+        if not (complete or full):
+            return None
+        return Response(
+            self.item.key,
+            "empty" if not cut.strip() else "ok" if complete else "length",
+            text=cut,
+            context_tokens=len(self.item.prompt_ids),
+            output_tokens=len(self.ids),
+            truncated_tokens=self.item.truncated_tokens,
+        )
+
+    def _may_stop(self, tokenizer: Any) -> bool:
+        """Whether a stop stands in the text of the last tokens; a character takes four tokens at most."""
+        if not self.params.stop:
+            return False
+        tail = tokenizer.decode(self.ids[-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
+        return any(stop and stop in tail for stop in self.params.stop)
+
+
+def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    """The next token of every row: the most likely one, or a draw from the row's own generator."""
+    best: list[int] = logits.argmax(-1).tolist()
+    return [draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
+
+
+def _generator(item: WorkItem) -> torch.Generator | None:
+    if item.params is None or item.params.temperature <= 0:
+        return None
+    # The item's key already hashes prompt, parameters, seed and sample index.
+    seed = int.from_bytes(hashlib.sha256(f"{item.key}|{item.params.seed}|{item.sample}".encode()).digest()[:7], "big")
+    return torch.Generator().manual_seed(seed)
+
+
+def draw(logits: torch.Tensor, row: Row) -> int:
+    """A token from (vocabulary,) logits at the row's temperature, of the most likely ones that together reach its top_p."""
+    probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
+    if row.params.top_p >= 1:
+        return int(torch.multinomial(probabilities, 1, generator=row.generator))
+    likely, order = _most_likely(probabilities, row.params.top_p)
+    return int(order[torch.multinomial(likely, 1, generator=row.generator)])
+
+
+def _most_likely(probabilities: torch.Tensor, mass: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The fewest tokens whose probabilities reach `mass`, most likely first, and which they are."""
+    size = FEW
+    while True:
+        size = min(size, len(probabilities))
+        likely, order = probabilities.topk(size)
+        inside = likely.cumsum(0) - likely < mass
+        if size == len(probabilities) or not inside[-1]:
+            return likely[inside], order[inside]
+        size *= 8

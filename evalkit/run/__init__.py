@@ -1,0 +1,1 @@
+"""The straight line: prepare → measure → score. `measure.run` is the whole of it."""

@@ -1,0 +1,72 @@
+"""Documents and answers to scores: pure, no model; the right half of the straight line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from evalkit.metrics import score_baselines, score_documents
+from evalkit.results import TaskResult
+from evalkit.task import Task
+from evalkit.types import Doc, Evidence, Response, SampleScore, Summary
+
+
+def score_task(
+    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]]
+) -> tuple[TaskResult, dict[str, list[SampleScore]]]:
+    """Score every document with every metric of the task.
+
+    Args:
+        answers: responses by document id; a document without any is not measured, never wrong.
+
+    Returns:
+        The task's result, and per metric one SampleScore a document, in order.
+    """
+    scores = {m.name: score_documents(m, evidence.docs, answers) for m in task.metrics}
+    summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
+    result = TaskResult(
+        task=task.name,
+        headline=task.headline,
+        num_fewshot=task.num_fewshot,
+        version=task.version,
+        summaries=summaries,
+        n_docs=len(evidence.docs),
+        n_total=evidence.n_total,
+        counts=_counts(evidence.docs, answers, scores[task.headline]),
+        categories=_categories(task, scores),
+        source=evidence.source,
+        rows_sha256=evidence.rows_sha256,
+        sample_rows=evidence.sample_rows,
+        notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
+        baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
+        card_row=task.card_row,
+    )
+    return result, scores
+
+
+def _categories(task: Task, scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, dict[str, Summary]]:
+    categories: dict[str, dict[str, Summary]] = {}
+    for metric in task.metrics:
+        for category, members in task.groups.items():
+            chosen = [s for s in scores[metric.name] if s.group in set(members)]
+            if chosen:
+                categories.setdefault(metric.name, {})[category] = replace(metric.summarize(chosen), groups={}, macro=None)
+    return categories
+
+
+def _counts(docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]], headline: Sequence[SampleScore]) -> dict[str, int]:
+    """Documents per remark; a document counts once a remark."""
+    remarks: dict[str, set[str]] = {}
+    for doc in docs:
+        given = answers.get(doc.id, ())
+        if not given:
+            remarks.setdefault("unanswered", set()).add(doc.id)
+        for response in given:
+            if response.status != "ok":
+                remarks.setdefault(response.status, set()).add(doc.id)
+            if response.truncated_tokens:
+                remarks.setdefault("truncated", set()).add(doc.id)
+    for sample in headline:
+        if "invalid" in sample.flags:
+            remarks.setdefault("invalid", set()).add(sample.doc_id)
+    return {name: len(ids) for name, ids in sorted(remarks.items())}
