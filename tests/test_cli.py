@@ -80,6 +80,17 @@ def test_ls(evalkit: Evalkit, what: str) -> None:
     assert {"tasks": "hellaswag", "models": "krutrim2_12b", "suites": "demo", "data": "local"}[what] in said.out
 
 
+def test_ls_lists_what_can_be_chosen(evalkit: Evalkit, tmp_path: Path) -> None:
+    """Files in `base/`, which hold what tasks share, are none of them: neither ours nor those of the user's folder."""
+    base = tmp_path / "own" / "task" / "base"
+    base.mkdir(parents=True)
+    (base / "mine.yaml").write_text("version: 1\n", encoding="utf-8")
+    (base.parent / "own_task.yaml").write_text("# @package tasks.own_task\n# My own.\ndefaults: [base/mine@_here_]\n", encoding="utf-8")
+    said = evalkit("ls", "tasks", "--config-dir", str(tmp_path / "own"))
+    assert said.code == 0 and (CONF / "task" / "base").is_dir()
+    assert sorted(line.split()[0] for line in said.out.splitlines()) == sorted([*task_names(), "own_task"])
+
+
 def task_names() -> list[str]:
     from evalkit.paths import conf_dir
 
@@ -139,6 +150,12 @@ BAD = {
     "typo at the top": (["run", "limt=5", *SMALL], 2, "no setting 'limt'; did you mean limit?"),
     "typo below": (["run", "tasks.hellaswag.num_fewshots=0", *SMALL], 2, "did you mean tasks.hellaswag.num_fewshot?"),
     "typo in the model": (["run", "model.sed=1", *SMALL], 2, "did you mean model.seed?"),
+    "typo in what a base gives": (["run", "tasks.hellaswag.headlin=acc", *SMALL], 2, "did you mean tasks.hellaswag.headline?"),
+    "typo in what two bases give": (
+        ["run", "task=bharatbench_ner", "model=fake", "data=samples", "tasks.bharatbench_ner.averag=size"],
+        2,
+        "did you mean tasks.bharatbench_ner.average?",
+    ),
     "not an override": (["run", "limit", *SMALL], 2, "limit"),
     "half an override": (["run", "limit=[1", *SMALL], 2, "limit"),
     "unknown launcher": (["run", "-m", "hydra/launcher=foo", *SMALL], 2, "unknown hydra 'launcher/foo'"),

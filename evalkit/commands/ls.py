@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.config.explain import GROUPS
+from evalkit.config.explain import GROUPS, choices, load_yaml
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.paths import conf_dir
 
 
 def ls(words: list[str]) -> int:
     """`evalkit ls tasks|models|suites`: names with a line each, read from the YAML files alone."""
-    import yaml
-
     from evalkit.config.compose import config_folder
 
     words, own = config_folder(words)
@@ -24,10 +22,9 @@ def ls(words: list[str]) -> int:
         raise ConfigError(f"evalkit ls {what} takes no further word ({words[1]})")
     folders = [conf_dir(), *([own] if own else [])]
     lines = []
-    for file in sorted(file for folder in folders for file in (folder / GROUPS[what]).rglob("*.yaml")):
+    for file in sorted(file for folder in folders for file in choices(folder / GROUPS[what])):
         text = file.read_text(encoding="utf-8")
-        loaded = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-        lines.append((file.stem, _about(loaded, text)))
+        lines.append((file.stem, _about(load_yaml(text), text)))
     width = max((len(name) for name, _ in lines), default=0)
     for name, about in lines:
         print(f"{name:<{width}}  {about}".rstrip())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from evalkit.errors import did_you_mean
 from evalkit.paths import conf_dir
@@ -30,28 +31,31 @@ def explain(error: BaseException) -> str:
     return text
 
 
+def choices(folder: Path) -> list[Path]:
+    """A configuration group's files that can be chosen, in any folder below it but `base/`, which holds what they share."""
+    return sorted(file for file in folder.rglob("*.yaml") if "base" not in file.relative_to(folder).parts[:-1])
+
+
+def load_yaml(text: str) -> dict[str, Any]:
+    import yaml
+
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
+
+
 def _names(group: str) -> list[str]:
-    return sorted(file.stem for file in (conf_dir() / group).glob("*.yaml"))
+    return [file.stem for file in choices(conf_dir() / group)]
 
 
 def _settings() -> list[str]:
-    import yaml
-
-    top = yaml.safe_load((conf_dir() / "config.yaml").read_text(encoding="utf-8"))
-    return [*(key for key in top if key not in ("defaults", "hydra")), *_keys_below("model"), *_keys_below("data"), *_task_keys()]
-
-
-def _keys_below(group: str) -> Iterator[str]:
-    import yaml
-
-    for file in (conf_dir() / group).glob("*.yaml"):
-        for key in yaml.safe_load(file.read_text(encoding="utf-8")) or {}:
-            yield f"{group}.{key}"
+    top = _keys(conf_dir() / "config.yaml") - {"hydra"}
+    chosen = ("model", "data")
+    below = {f"{group}.{key}" for group in chosen for file in choices(conf_dir() / group) for key in _keys(file)}
+    tasks = {f"tasks.{file.stem}.{key}" for file in choices(conf_dir() / "task") for key in _keys(file)}
+    return sorted(top | below | tasks)
 
 
-def _task_keys() -> Iterator[str]:
-    import yaml
-
-    for file in (conf_dir() / "task").glob("*.yaml"):
-        for key in yaml.safe_load(file.read_text(encoding="utf-8")) or {}:
-            yield f"tasks.{file.stem}.{key}"
+def _keys(file: Path) -> set[str]:
+    """The top keys of a file and of those that its `defaults` put in the same place (`NAME@_here_`)."""
+    loaded = load_yaml(file.read_text(encoding="utf-8"))
+    bases = [item.removesuffix("@_here_") for item in loaded.pop("defaults", ()) if isinstance(item, str) and item.endswith("@_here_")]
+    return {str(key) for key in loaded}.union(*(_keys(file.parent / f"{name}.yaml") for name in bases))

@@ -12,7 +12,6 @@ from evalkit.errors import ModelError
 from evalkit.models import Capabilities, check_capabilities
 from evalkit.models.base import content_key, params_key
 from evalkit.models.fake import FakeModel
-from evalkit.models.missing import MissingModel
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message
 
 part = st.text(max_size=6) | st.lists(st.integers(-(2**40), 2**40), max_size=4).map(tuple)
@@ -77,13 +76,6 @@ def test_a_missing_ability_is_named(able: Capabilities, request_: LoglikelihoodR
     model.capabilities = able
     with pytest.raises(ModelError, match=f"^m (has )?{says}"):
         check_capabilities(model, [request_])
-
-
-def test_a_model_that_cannot_be_run_says_why() -> None:
-    with pytest.raises(
-        ModelError, match=r"model gpt cannot be run: no key; choose another model \(its published scores stay in the table, column GPT\)"
-    ):
-        MissingModel("gpt", "no key", "GPT")
 
 
 def test_fake_answers_depend_on_the_prompt_and_its_seed_alone() -> None:
