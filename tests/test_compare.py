@@ -90,9 +90,9 @@ def test_corpus_scores_are_tested_through_their_statistics(saved_runs: Any) -> N
 
     def run(name: str, share: float, summary: dict[str, Any] | None = None) -> Any:
         right = rng.binomial(wanted, share)
-        table = np.stack([right, wanted], axis=1).astype(float)
+        table = np.stack([right, right, wanted, 0 * wanted, 0 * wanted + 1], axis=1).astype(float)
         value = float(np.mean([right[k::2].sum() / wanted[k::2].sum() for k in (0, 1)]))
-        fields = {"corpus": "ratio", "value": value} | (summary or {})
+        fields = {"corpus": "entity_recall", "value": value} | (summary or {})
         values = {"t": (right / wanted).tolist()}
         return load_run(saved_runs(name, values, stats=table.tolist(), languages=languages, summary=fields))
 
@@ -107,6 +107,10 @@ def test_corpus_scores_are_tested_through_their_statistics(saved_runs: Any) -> N
     old = run("d", 0.5, {"corpus": ""})
     refused = compare(base, old).tasks[0]
     assert refused.verdict == "cannot compare" and "evalkit score" in refused.reason
+    # Statistics that an older version wrote for another formula, and a formula that only a newer version knows.
+    other, newer = run("e", 0.5, {"corpus": "instructions"}), run("f", 0.5, {"corpus": "wer"})
+    assert "its samples hold no sufficient statistics; `evalkit score`" in compare(base, other).tasks[0].reason
+    assert "acc is a corpus score of a kind this evalkit does not know (wer)" in compare(base, newer).tasks[0].reason
 
 
 REFUSED = [
