@@ -1,13 +1,8 @@
 """What corpus metrics share: languages as strata, size-weighted combination, groups, bootstrap intervals, signature.
 
-A corpus metric is one class. It says how a document's statistics are made (`segment`), which formula of `stats.CORPUS` turns
-summed statistics into a score (`corpus`), and with what settings (`settings`); the rest is here:
-
-    @dataclass(frozen=True)
-    class Hits(CorpusMetric):
-        def segment(self, doc, text): return Segment((hits, produced, wanted, exact, 1.0), prediction=text)
-        corpus = property(lambda self: "entity_f1")
-        def settings(self): return ["case:lower"]
+A corpus metric is one class with three methods: how a document's statistics are made (`segment`), which formula of `stats.CORPUS`
+turns summed statistics into a score (`corpus`), and with what settings (`settings`). The rest is here. The formula has a name
+because `evalkit compare` and the leaderboard rebuild the score from saved statistics, without the metric.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, boot
 from evalkit.stats.choices import confidence
 from evalkit.stats.corpus import CORPUS, Corpora, CorpusScore
 from evalkit.stats.intervals import (
+    ENOUGH_UNITS,
     LEVEL,
     Interval,
     Z,
@@ -33,6 +34,7 @@ from evalkit.stats.student import t_cdf, t_quantile
 
 __all__ = [
     "CORPUS",
+    "ENOUGH_UNITS",
     "LEVEL",
     "Corpora",
     "CorpusScore",
