@@ -132,6 +132,18 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(saved_runs: Any, mor
     assert found.exit_code == CANNOT_COMPARE and said in found.tasks[0].reason and found.overall is None
 
 
+def test_how_an_interval_was_made_is_no_part_of_the_protocol(saved_runs: Any) -> None:
+    """One run had enough documents for a bootstrap, the other had not."""
+    values = {"t": [1.0, 0.0] * 20}
+    base = load_run(saved_runs("base", values, summary={"signature": "acc|nw:2|ci:bootstrap-1000|seed:12345|average:macro"}))
+    few, other = (
+        load_run(saved_runs(name, values, summary={"signature": signature}))
+        for name, signature in (("few", "acc|nw:2|ci:none|average:macro"), ("other", "acc|nw:0|ci:none|average:macro"))
+    )
+    assert compare(base, few).exit_code == NO_REGRESSION
+    assert compare(base, other).tasks[0].reason == "the candidate has signature acc|nw:0|average:macro, not acc|nw:2|average:macro"
+
+
 def test_a_missing_task_is_no_success_and_a_new_one_no_failure(saved_runs: Any) -> None:
     values = [1.0, 0.0] * 20
     found = compared(saved_runs, {"a": values, "b": values}, {"a": values, "c": values})

@@ -62,6 +62,8 @@ class CorpusMetric(ABC):
     bootstrap_scale: ClassVar[int] = 1  # resampled scores are multiplied by this until the interval is made
 
     def __post_init__(self) -> None:
+        if not self.name:
+            raise ConfigError(f"metric {type(self).__name__} has no name; set name:")
         if self.resamples < 2:
             raise ConfigError(f"metric {self.name}: resamples={self.resamples} is too few; use 1000")
 

@@ -53,6 +53,8 @@ def test_a_class_of_three_methods_is_a_corpus_metric() -> None:
     assert summary.ci is not None and 0 <= summary.ci[0] < 7 / 11 < summary.ci[1] <= 1 and summary.stderr
     with pytest.raises(ConfigError, match="metric letters: resamples=1 is too few; use 1000"):
         Letters(name="letters", resamples=1)
+    with pytest.raises(ConfigError, match="metric Letters has no name; set name:"):
+        Letters()
 
 
 def test_languages_are_strata_and_clusters_are_drawn_whole() -> None:
