@@ -134,18 +134,56 @@ class SampleScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """What was measured and how, as parts in order. Its text (`chrF++|nw:2|…|ci:none`) is compared between runs.
+
+    Attributes:
+        parts: `key:value`, or a word alone: the metric's name comes first, and last what computes the score (`evalkit:1`).
+    """
+
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *parts: str) -> Signature:
+        """Of these parts; empty ones are left out."""
+        return cls(tuple(part for part in parts if part))
+
+    @classmethod
+    def read(cls, text: str) -> Signature:
+        """The signature that prints as `text`."""
+        return cls(tuple(text.split("|")))
+
+    def plus(self, *parts: str) -> Signature:
+        """With further parts at its end."""
+        return Signature((*self.parts, *parts))
+
+    @property
+    def of_score(self) -> Signature:
+        """Without how the interval was made (`ci:` and its `seed:`): that depends on the answers and does not move the score."""
+        kept = [
+            part
+            for before, part in zip(("", *self.parts), self.parts, strict=False)
+            if not part.startswith("ci:") and not (before.startswith("ci:") and part.startswith("seed:"))
+        ]
+        return Signature(tuple(kept))
+
+    def __str__(self) -> str:
+        return "|".join(self.parts)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """A score that says what it is.
 
     Attributes:
         metric: name as printed (`acc_norm`).
         value: in the metric's own unit (fractions for accuracies, 0-1 for chrF++).
-        stderr: standard error in the same unit; None when undefined (fewer than two samples).
-        ci: 95% interval, None when undefined.
+        stderr: standard error in the same unit; None when undefined (too few samples).
+        ci: 95% interval, None when undefined; else it holds `value`.
         n: samples measured (the denominator).
         n_not_measured: samples whose value is None (failed requests), counted apart.
         n_invalid: measured samples from which nothing could be extracted.
-        signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`.
+        signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`: the text of a `Signature`.
         groups: the same metric per subject or language, by name.
         macro: unweighted mean over `groups`; None without groups.
         corpus: for a corpus metric, the name in `evalkit.stats.CORPUS` of what turns summed sufficient statistics into
@@ -154,6 +192,8 @@ class Summary:
         n_apart: documents the metric is not about (unanswerable questions, for a score of answers); neither right nor
             wrong, and no gap in coverage.
         note: what a reader must know before trusting the number, or why there is none; printed below the table.
+        no_interval: why a score that should have an interval has none (too few documents); empty when it has one, when
+            nothing was measured, or when none was asked for. Printed below the table.
     """
 
     metric: str
@@ -171,6 +211,7 @@ class Summary:
     weighted: float | None = None
     n_apart: int = 0
     note: str = ""
+    no_interval: str = ""
 
 
 # What every table calls scores of our own invented rows.

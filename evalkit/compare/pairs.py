@@ -116,7 +116,9 @@ def not_pairable(columns: TaskColumns | None, summary: Summary) -> str:
     measured = ~np.isnan(column.values)
     if summary.value is None or not measured.any():
         return "nothing was measured"
-    if summary.corpus and (column.stats is None or summary.corpus not in stats.CORPUS):
+    if summary.corpus and summary.corpus not in stats.CORPUS:
+        return f"{summary.metric} is a corpus score of a kind this evalkit does not know ({summary.corpus})"
+    if summary.corpus and (column.stats is None or not stats.CORPUS[summary.corpus].fits(column.stats.shape[1])):
         return "its samples hold no sufficient statistics; `evalkit score` on its folder adds them"
     rebuilt = pairs([columns], summary).corpora(0).value
     if not agree(rebuilt, summary.value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.results import TaskResult
-from evalkit.types import SAMPLE_ROWS
+from evalkit.types import SAMPLE_ROWS, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +21,9 @@ class Protocol:
 
     @classmethod
     def of(cls, result: TaskResult) -> Protocol:
-        """How the interval was made (`ci:`) is left out: it depends on the answers and does not move the score."""
+        """How the interval was made is left out of the signature: it depends on the answers and does not move the score."""
         headline = result.summaries.get(result.headline)
-        signature = "|".join(part for part in headline.signature.split("|") if not part.startswith("ci:")) if headline else ""
+        signature = str(Signature.read(headline.signature).of_score) if headline else ""
         return cls(result.version, result.num_fewshot, result.headline, signature, result.sample_rows, result.measured_by)
 
     def counts_alike(self, other: Protocol) -> bool:

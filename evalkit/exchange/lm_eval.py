@@ -14,12 +14,13 @@ from typing import Any
 
 from evalkit import stats
 from evalkit.errors import DataError
+from evalkit.metrics.base import TOO_FEW
 from evalkit.paths import conf_dir
 from evalkit.results import RunResult, TaskResult
 from evalkit.store import SavedRun
 from evalkit.store.run_folder import save_scores
 from evalkit.store.samples import Sample
-from evalkit.types import Summary
+from evalkit.types import Signature, Summary
 
 _PERCENT = ("chrf", "chrf++", "bleu", "ter")  # the harness prints these on a scale of 100
 _OURS = {"chrf++": "chrf_pp"}
@@ -138,14 +139,15 @@ def _summaries(name: str, raw: Mapping[str, Any], n: int) -> dict[str, Summary]:
         value = scores[key] * scale
         ci = _interval(value, stderr, n)
         higher = raw.get("higher_is_better", {}).get(name, {}).get(metric, metric != "ter")
-        signature = f"{metric}|filter:{kept}|lm-eval task version:{version}"
-        found[title] = Summary(title, value, stderr, ci, n, signature=signature, higher_is_better=bool(higher))
+        signature = str(Signature.of(metric, f"filter:{kept}", f"lm-eval task version:{version}"))
+        why = "" if ci else TOO_FEW if n < stats.ENOUGH_UNITS else "no interval: the harness gives no standard error"
+        found[title] = Summary(title, value, stderr, ci, n, signature=signature, higher_is_better=bool(higher), no_interval=why)
     return found
 
 
 def _interval(value: float, stderr: float | None, n: int) -> stats.Interval | None:
     """Student's from the harness's standard error; Wilson's where all documents are wrong or all are right, which is no certainty."""
-    if stderr is None or n < 2:
+    if stderr is None or n < stats.ENOUGH_UNITS:
         return None
     if stderr == 0 and value in (0, 1):
         return stats.wilson(value * n, n)

@@ -6,6 +6,7 @@ from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, Shuffled
 from evalkit.metrics.bertscore import BertScore
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.consistency import LanguageConsistency
+from evalkit.metrics.corpus import CorpusMetric
 from evalkit.metrics.entities import EntityMatch
 from evalkit.metrics.exact_match import ExactMatch
 from evalkit.metrics.external import EvaluateMetric
@@ -23,6 +24,7 @@ __all__ = [
     "BertScore",
     "ChrF",
     "CopyInput",
+    "CorpusMetric",
     "EmptyAnswer",
     "EntityMatch",
     "EvaluateMetric",

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from evalkit import stats
-from evalkit.types import Doc, Response, SampleScore, Summary
+from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 UNIT = (0.0, 1.0)
 # Raised whenever a score of ours could change although model, rows and settings stay the same.
 VERSION = "evalkit:1"
+TOO_FEW = "too few documents for an interval"
 
 
 @runtime_checkable
@@ -131,21 +132,34 @@ def macro_average(summary: Summary) -> Summary:
     """The summary with the unweighted mean over its groups as its value; the mean over documents moves to `weighted`.
 
     stderr: sqrt(sum of the groups' squared stderrs) / k (Student's t with the smallest group's n - 1 for the interval);
-    None, as the interval is, where a group has none. A summary without groups stays as it is.
+    None, as the interval is, where a group has none, and `no_interval` says so. A summary without groups stays as it is.
     """
     groups = list(summary.groups.values())
     if summary.macro is None or any(group.value is None for group in groups):
         return summary
     stderrs = [group.stderr for group in groups if group.stderr is not None]
     stderr = stats.macro_stderr(stderrs) if len(stderrs) == len(groups) else None
-    ci = summary.ci  # where no language varies, a stderr of 0 would claim certainty: the interval over documents does not
+    ci, no_interval = summary.ci, summary.no_interval
     if stderr is None:
         ci = None
+        if any(group.no_interval for group in groups):
+            no_interval = few_in(sum(group.stderr is None for group in groups), len(groups), "groups")
     elif stderr:
         unit = all(group.ci and group.ci[0] >= 0 and group.ci[1] <= 1 for group in groups)
-        ci = _within(stats.t_interval(summary.macro, stderr, min(g.n for g in groups) - 1), UNIT if unit else None)
+        ci = within(stats.t_interval(summary.macro, stderr, min(g.n for g in groups) - 1), UNIT if unit else None)
+    elif ci is None or not ci[0] <= summary.macro <= ci[1]:
+        # No group varies: a stderr of 0 would claim certainty. The interval over documents does not, where it is about this
+        # value; else the mean of the groups' own bounds, which is on the wide side.
+        bounds = [group.ci for group in groups if group.ci]
+        ci = (stats.mean([low for low, _ in bounds]), stats.mean([high for _, high in bounds])) if len(bounds) == len(groups) else None
     return replace(
-        summary, value=summary.macro, weighted=summary.value, stderr=stderr, ci=ci, signature=f"{summary.signature}|average:macro"
+        summary,
+        value=summary.macro,
+        weighted=summary.value,
+        stderr=stderr,
+        ci=ci,
+        no_interval=no_interval,
+        signature=str(Signature.read(summary.signature).plus("average:macro")),
     )
 
 
@@ -153,10 +167,11 @@ def cluster_labels(scores: Sequence[SampleScore]) -> list[object] | None:
     """One label a score, or None when treating the scores as independent is right.
 
     A document without a cluster is one of its own. Independent: no cluster with two members, or a single cluster that
-    holds everything (one subject of many: the score then speaks about that subject, whose documents are the sample).
+    holds several documents (one subject of many: the score then speaks about that subject, whose documents are the sample).
     """
     labels: list[object] = [(i,) if s.cluster is None else s.cluster for i, s in enumerate(scores)]
-    return labels if 1 < len(set(labels)) < len(labels) else None
+    one_subject = len(set(labels)) == 1 and len({s.doc_id for s in scores}) > 1
+    return None if one_subject or len(set(labels)) == len(labels) else labels
 
 
 def mean_summary(
@@ -195,8 +210,9 @@ def mean_of(
         n=len(values),
         n_not_measured=len(scores) - len(values),
         n_invalid=count_invalid(measured),
-        signature="|".join([name, *signature, f"ci:{method}", VERSION]),
+        signature=str(Signature.of(name, *signature, f"ci:{method}", VERSION)),
         higher_is_better=higher_is_better,
+        no_interval=TOO_FEW if values and ci is None else "",
     )
 
 
@@ -212,24 +228,30 @@ def uncertainty(
 
     0/1 values: Wilson. Other values: Student's t with n-1 degrees of freedom. Clusters: cluster-robust stderr, t with
     G-1; when no cluster differs from another, a stderr of 0 would claim certainty, so for 0/1 values Wilson with the G
-    clusters as sample size (each cluster may be one observation's worth). Fewer than two values: neither.
+    clusters as sample size (each cluster may be one observation's worth). Fewer than two values or clusters: neither.
     """
     n = len(values)
-    if n < 2:
+    if stats.too_few([range(n) if clusters is None else clusters]):
         return None, None, "none"
     centre, binary = stats.mean(values), bounds == UNIT and all(v in (0.0, 1.0) for v in values)
     if clusters is not None:
         stderr, g = stats.clustered_stderr(values, clusters), len(set(clusters))
         if binary and not stderr:
             return stderr, stats.wilson(centre * g, g), "wilson-clusters"
-        return stderr, _within(stats.t_interval(centre, stderr or 0.0, g - 1), bounds), "cluster-t"
+        return stderr, within(stats.t_interval(centre, stderr or 0.0, g - 1), bounds), "cluster-t"
     stderr = stats.stderr_of_mean(values)
     if binary:
         return stderr, stats.wilson(sum(values), n), "wilson"
-    return stderr, _within(stats.t_interval(centre, stderr or 0.0, n - 1), bounds), "t"
+    return stderr, within(stats.t_interval(centre, stderr or 0.0, n - 1), bounds), "t"
 
 
-def _within(interval: stats.Interval, bounds: tuple[float, float] | None) -> stats.Interval:
+def few_in(few: int, of: int, kind: str) -> str:
+    """Why a score over several parts has no interval."""
+    return TOO_FEW if of == 1 else f"{TOO_FEW} (fewer than two in {few} of {of} {kind})"
+
+
+def within(interval: stats.Interval, bounds: tuple[float, float] | None) -> stats.Interval:
+    """The interval, cut at the ends of what a value can be."""
     if bounds is None:
         return interval
     return max(bounds[0], interval[0]), min(bounds[1], interval[1])

@@ -17,9 +17,9 @@ from typing import Any, Literal
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.metrics.accuracy import choose, right_indices
-from evalkit.metrics.base import VERSION, cluster_labels, count_invalid, mean_summary, sample, usable, with_groups
+from evalkit.metrics.base import TOO_FEW, VERSION, cluster_labels, count_invalid, mean_summary, sample, usable, with_groups
 from evalkit.metrics.exact_match import Extract, gold_texts
-from evalkit.types import Doc, Response, SampleScore, Summary
+from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 CASTS: Mapping[str, Callable[[Any], Any]] = {"str": str, "int": int, "float": float}
 
@@ -53,7 +53,8 @@ class EvaluateMetric:
         resamples: bootstrap resamples for stderr and interval of a corpus score. Each runs the module once more.
 
     When the score is a list with one number a document, it is a mean with its own interval; else it is a corpus score
-    over all pairs. Of several samples a document, the first is used.
+    over all pairs. Of several samples a document, the first is used. A module gives no statistics that could be summed, so
+    this is no `CorpusMetric`: the bootstrap runs the module again, and a corpus score cannot be paired by `evalkit compare`.
     """
 
     path: str
@@ -186,7 +187,13 @@ class EvaluateMetric:
     def _corpus(self, scores: Sequence[SampleScore]) -> Summary:
         measured = [s for s in scores if s.value is not None]
         value = self._run(measured) if measured else math.nan
-        stderr, ci = self._bootstrap(measured) if self.resamples and len(measured) > 1 else (None, None)
+        units: dict[object, list[SampleScore]] = {}
+        for label, score in zip(cluster_labels(measured) or range(len(measured)), measured, strict=True):
+            units.setdefault(label, []).append(score)
+        few = stats.too_few([units])
+        stderr, ci = self._bootstrap(list(units.values())) if self.resamples and not few else (None, None)
+        if ci is not None and not isinstance(value, list):
+            ci = stats.holding(ci, value)
         return Summary(
             metric=self.name,
             value=None if isinstance(value, list) or math.isnan(value) else value,
@@ -195,16 +202,16 @@ class EvaluateMetric:
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
             n_invalid=count_invalid(measured),
-            signature="|".join([self.name, *self._signature(), f"ci:bootstrap-{self.resamples}" if self.resamples else "ci:none", VERSION]),
+            signature=str(
+                Signature.of(self.name, *self._signature(), f"ci:bootstrap-{self.resamples}" if self.resamples else "ci:none", VERSION)
+            ),
             higher_is_better=self.higher_is_better,
+            no_interval=TOO_FEW if self.resamples and measured and few else "",
         )
 
-    def _bootstrap(self, measured: Sequence[SampleScore]) -> tuple[float | None, stats.Interval | None]:
-        """Resampled documents, or whole clusters where documents share one; nothing when a resample has no score."""
-        units: dict[object, list[SampleScore]] = {}
-        for label, score in zip(cluster_labels(measured) or range(len(measured)), measured, strict=True):
-            units.setdefault(label, []).append(score)
-        pool, rng = list(units.values()), random.Random(self.seed)
+    def _bootstrap(self, pool: Sequence[Sequence[SampleScore]]) -> tuple[float | None, stats.Interval | None]:
+        """Resampled units: documents, or whole clusters where documents share one; nothing when a resample has no score."""
+        rng = random.Random(self.seed)
         drawn = [self._run([s for unit in rng.choices(pool, k=len(pool)) for s in unit]) for _ in range(self.resamples)]
         numbers = [d for d in drawn if not isinstance(d, list) and not math.isnan(d)]
         if len(numbers) < len(drawn):

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
-from evalkit.metrics.base import VERSION, sample, usable, with_groups
+from evalkit.metrics.base import TOO_FEW, VERSION, sample, usable, with_groups
 from evalkit.sandbox import Executor, Outcome, Program
-from evalkit.types import Doc, Response, SampleScore, Summary
+from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 NEEDED = ("prompt", "test", "entry_point")
 
@@ -94,7 +94,8 @@ class PassAtK:
 
     def _one(self, scores: Sequence[SampleScore]) -> Summary:
         values = [s.value for s in scores if s.value is not None]
-        stderr, ci = self._bootstrap(values) if len(values) > 1 else (None, None)
+        few = stats.too_few([range(len(values))])
+        stderr, ci = (None, None) if few else self._bootstrap(values)
         method = f"bootstrap-{self.resamples}" if ci else "none"
         if ci and set(values) in ({0.0}, {1.0}):
             # Drawn again and again, equal problems stay equal: an interval of no width would claim certainty.
@@ -114,8 +115,9 @@ class PassAtK:
             ci=ci,
             n=len(values),
             n_not_measured=len(scores) - len(values),
-            signature="|".join([self.name, *asked, f"ci:{method}", VERSION]),
+            signature=str(Signature.of(self.name, *asked, f"ci:{method}", VERSION)),
             higher_is_better=self.higher_is_better,
+            no_interval=TOO_FEW if values and few else "",
         )
 
     def _bootstrap(self, values: Sequence[float]) -> tuple[float, stats.Interval]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.errors import ConfigError
 from evalkit.metrics.base import Metric, mean_summary, score_documents
-from evalkit.types import Doc, Response, SampleScore, Summary
+from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 APART = "apart"
 
@@ -71,7 +71,7 @@ class Subset:
     def _renamed(self, inner: Summary, apart: Sequence[SampleScore]) -> Summary:
         groups = {name: self._renamed(part, [s for s in apart if name in (s.language, s.group)]) for name, part in inner.groups.items()}
         of = [f"{key}={value}".lower() for key, value in self.where.items()] + (["valid"] if self.valid_only else [])
-        signature = f"{inner.signature}|only:{','.join(of)}"
+        signature = str(Signature.read(inner.signature).plus(f"only:{','.join(of)}"))
         return replace(inner, metric=self.name, groups=groups, n_apart=len(apart), signature=signature)
 
 

@@ -218,6 +218,6 @@ def remarks(result: TaskResult) -> str:
     if result.score.note:
         parts.append(result.score.note)
     if result.score.value is not None and result.score.ci is None:
-        parts.append("no interval: too few documents")
+        parts.append(result.score.no_interval or "no interval")
     said = f"{'; '.join(parts)}" if parts else ""
     return f"of {numbers.plural(result.n_docs, 'document')}: {said}" if said else ""

@@ -91,6 +91,8 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
     if summary and summary.note:
         remarks.append(summary.note)
+    if summary and summary.no_interval:
+        remarks.append(summary.no_interval)
     return Cell(numbers.measured(summary), notes.mark("; ".join(remarks)))
 
 

@@ -64,7 +64,7 @@ def judge(result: TaskResult | None, table: CardTable, row: CardRow, cell: Publi
     if result.coverage == 1 and abs(difference) <= half:
         return Verdict("reproduced", f"rounds to the printed {cell.score}{ending}", difference)
     if score.ci is None:
-        return Verdict("not comparable", "too few documents for an interval", difference)
+        return Verdict("not comparable", score.no_interval or "the score has no interval", difference)
     low, high = score.ci
     part = "" if result.coverage == 1 else f", of {numbers.coverage(result.coverage)} of the documents,"
     within = low - half <= cell.value <= high + half

@@ -5,17 +5,20 @@
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
 from evalkit.stats.choices import confidence
-from evalkit.stats.corpus import CORPUS, Corpora
+from evalkit.stats.corpus import CORPUS, Corpora, CorpusScore
 from evalkit.stats.intervals import (
+    ENOUGH_UNITS,
     LEVEL,
     Interval,
     Z,
     clustered_stderr,
+    holding,
     macro_stderr,
     mean,
     pooled_stderr,
     stderr_of_mean,
     t_interval,
+    too_few,
     wilson,
 )
 from evalkit.stats.paired import (
@@ -31,8 +34,10 @@ from evalkit.stats.student import t_cdf, t_quantile
 
 __all__ = [
     "CORPUS",
+    "ENOUGH_UNITS",
     "LEVEL",
     "Corpora",
+    "CorpusScore",
     "Interval",
     "Z",
     "bootstrap_clusters",
@@ -44,6 +49,7 @@ __all__ = [
     "confidence",
     "corpus_permutation",
     "detectable",
+    "holding",
     "holm",
     "macro_stderr",
     "matched_difference",
@@ -56,5 +62,6 @@ __all__ = [
     "t_cdf",
     "t_interval",
     "t_quantile",
+    "too_few",
     "wilson",
 ]

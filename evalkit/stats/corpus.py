@@ -1,6 +1,6 @@
 """Corpus scores from summed sufficient statistics, by name: what a metric's `Summary.corpus` refers to.
 
-A corpus score (chrF++, BLEU, micro-averaged F1) is no mean of sample scores, but a function of sums over samples. Whoever
+A corpus score (chrF++, micro-averaged F1) is no mean of sample scores, but a function of sums over samples. Whoever
 has the statistics of each sample can therefore resample and swap samples without touching text again.
 """
 
@@ -41,24 +41,6 @@ def chrf(totals: NDArray[Any]) -> NDArray[Any]:
     return np.asarray((1 + factor) * precision * recall / np.where(denominator > 0, denominator, 1), dtype=np.float32)
 
 
-def bleu(totals: NDArray[Any]) -> NDArray[Any]:
-    """BLEU (Papineni et al. 2002) of totals, shape (r, 10): system and reference length, matches 1-4, n-grams 1-4.
-
-    sacrebleu's default smoothing `exp`: the m-th order without a match counts as 1 / 2^m of a match (Chen & Cherry 2014,
-    method 3).
-    """
-    import numpy as np
-
-    counts = np.asarray(totals, dtype=np.float64)
-    system, reference, matches, grams = counts[:, 0], counts[:, 1], counts[:, 2:6], counts[:, 6:10]
-    missing = (matches == 0) & (grams > 0)
-    smoothed = np.where(missing, 1 / 2.0 ** np.cumsum(missing, axis=1), matches)
-    logs = np.log(np.where(grams > 0, smoothed, 1) / np.maximum(grams, 1))
-    brevity = np.where(system < reference, np.exp(1 - reference / np.maximum(system, 1)), 1.0)
-    usable = (grams > 0).all(axis=1) & (matches.sum(axis=1) > 0)
-    return np.asarray(np.where(usable, brevity * np.exp(logs.mean(axis=1)), 0.0))
-
-
 def ratio(totals: NDArray[Any]) -> NDArray[Any]:
     """Totals (r, 2), numerator and denominator, to their quotient; 0 when the denominator is 0."""
     import numpy as np
@@ -66,15 +48,66 @@ def ratio(totals: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(totals[:, 0] / np.where(totals[:, 1] == 0, 1, totals[:, 1]))
 
 
-def f1(totals: NDArray[Any]) -> NDArray[Any]:
-    """Micro F1 of totals, shape (r, 3): found and right, found, to be found. 2 * right / (found + wanted)."""
-    import numpy as np
+def entities(above: Callable[[NDArray[Any]], NDArray[Any]], below: Callable[[NDArray[Any]], NDArray[Any]]) -> Score:
+    """A quotient of counts of named entities: totals of shape (5, r) to its two parts, each of shape (r,).
 
-    both = totals[:, 1] + totals[:, 2]
-    return np.asarray(2 * totals[:, 0] / np.where(both == 0, 1, both))
+    Totals, shape (r, 5): matched, produced, gold, sentences that are exactly right, sentences. Nothing to find and nothing
+    produced is 1; any other quotient of nothing is 0.
+    """
+
+    def score(totals: NDArray[Any]) -> NDArray[Any]:
+        import numpy as np
+
+        numerator, denominator = above(totals.T), below(totals.T)
+        nothing = np.where(totals[:, 1] + totals[:, 2] > 0, 0.0, 1.0)
+        return np.where(denominator > 0, numerator / np.where(denominator > 0, denominator, 1), nothing)
+
+    return score
 
 
-CORPUS: Mapping[str, Score] = MappingProxyType({"": ratio, "chrf": chrf, "bleu": bleu, "ratio": ratio, "f1": f1})
+def instructions(totals: NDArray[Any]) -> NDArray[Any]:
+    """Share of instructions followed, of totals, shape (r, 4): prompts followed, instructions followed, instructions, prompts."""
+    return ratio(totals[:, 1:3])
+
+
+def prompts_and_instructions(totals: NDArray[Any]) -> NDArray[Any]:
+    """The mean of the share of prompts and the share of instructions followed; totals as `instructions` takes them."""
+    return (ratio(totals[:, [0, 3]]) + ratio(totals[:, 1:3])) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusScore:
+    """What turns summed statistics into a score.
+
+    Attributes:
+        score: totals of shape (r, k) to scores of shape (r,).
+        columns: k, or what k is a multiple of (n-gram orders).
+    """
+
+    score: Score
+    columns: int
+
+    def __call__(self, totals: NDArray[Any]) -> NDArray[Any]:
+        return self.score(totals)
+
+    def fits(self, k: int) -> bool:
+        """Whether statistics of k numbers per document are of this kind."""
+        return k > 0 and k % self.columns == 0
+
+
+# What a `Summary.corpus` may name. A mean has no name: its statistics are (value, 1).
+CORPUS: Mapping[str, CorpusScore] = MappingProxyType(
+    {
+        "": CorpusScore(ratio, 2),
+        "chrf": CorpusScore(chrf, 3),
+        "entity_recall": CorpusScore(entities(lambda n: n[0], lambda n: n[2]), 5),
+        "entity_precision": CorpusScore(entities(lambda n: n[0], lambda n: n[1]), 5),
+        "entity_f1": CorpusScore(entities(lambda n: 2 * n[0], lambda n: n[1] + n[2]), 5),
+        "entity_sentence": CorpusScore(entities(lambda n: n[3], lambda n: n[4]), 5),
+        "instructions": CorpusScore(instructions, 4),
+        "prompts_and_instructions": CorpusScore(prompts_and_instructions, 4),
+    }
+)
 
 
 @dataclass(frozen=True)

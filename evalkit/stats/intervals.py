@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from statistics import NormalDist
 
 from evalkit.stats.student import t_quantile
@@ -11,6 +11,33 @@ from evalkit.stats.student import t_quantile
 Interval = tuple[float, float]
 LEVEL = 0.95
 Z = NormalDist().inv_cdf(0.5 + LEVEL / 2)  # 1.96 standard errors to each side
+ENOUGH_UNITS = 2  # independent observations without which nothing can be said of how far they vary
+
+
+def too_few(strata: Iterable[Collection[Hashable]]) -> int:
+    """How many strata have fewer than two independent units, and so no variance anybody could estimate.
+
+    Args:
+        strata: per stratum (a language whose corpus has a score of its own; a plain mean has one stratum) a label per document;
+            documents of one label are one unit.
+
+    One such stratum takes the interval from a score over all strata: it would count as a stratum without any variance, and
+    the interval would be too narrow.
+    """
+    return sum(len(set(labels)) < ENOUGH_UNITS for labels in strata)
+
+
+def holding(interval: Interval, value: float) -> Interval:
+    """The interval itself where it holds the value; else the smallest one with both it and its width centred on the value.
+
+    An interval centred on the mean of bootstrap scores misses a corpus score whose bootstrap is biased by more than half its
+    width. The documents then say little: neither end is taken back, and the value does not become an end.
+    """
+    low, high = interval
+    if low <= value <= high:
+        return interval
+    half = (high - low) / 2
+    return min(low, value - half), max(high, value + half)
 
 
 def mean(values: Sequence[float]) -> float:

@@ -90,9 +90,9 @@ def test_corpus_scores_are_tested_through_their_statistics(saved_runs: Any) -> N
 
     def run(name: str, share: float, summary: dict[str, Any] | None = None) -> Any:
         right = rng.binomial(wanted, share)
-        table = np.stack([right, wanted], axis=1).astype(float)
+        table = np.stack([right, right, wanted, 0 * wanted, 0 * wanted + 1], axis=1).astype(float)
         value = float(np.mean([right[k::2].sum() / wanted[k::2].sum() for k in (0, 1)]))
-        fields = {"corpus": "ratio", "value": value} | (summary or {})
+        fields = {"corpus": "entity_recall", "value": value} | (summary or {})
         values = {"t": (right / wanted).tolist()}
         return load_run(saved_runs(name, values, stats=table.tolist(), languages=languages, summary=fields))
 
@@ -107,6 +107,10 @@ def test_corpus_scores_are_tested_through_their_statistics(saved_runs: Any) -> N
     old = run("d", 0.5, {"corpus": ""})
     refused = compare(base, old).tasks[0]
     assert refused.verdict == "cannot compare" and "evalkit score" in refused.reason
+    # Statistics that an older version wrote for another formula, and a formula that only a newer version knows.
+    other, newer = run("e", 0.5, {"corpus": "instructions"}), run("f", 0.5, {"corpus": "wer"})
+    assert "its samples hold no sufficient statistics; `evalkit score`" in compare(base, other).tasks[0].reason
+    assert "acc is a corpus score of a kind this evalkit does not know (wer)" in compare(base, newer).tasks[0].reason
 
 
 REFUSED = [
@@ -126,6 +130,18 @@ def test_what_cannot_be_compared_is_refused_with_the_reason(saved_runs: Any, mor
     values = {"t": [1.0, 0.0] * 20}
     found = compared(saved_runs, values, values, **more)
     assert found.exit_code == CANNOT_COMPARE and said in found.tasks[0].reason and found.overall is None
+
+
+def test_how_an_interval_was_made_is_no_part_of_the_protocol(saved_runs: Any) -> None:
+    """One run had enough documents for a bootstrap, the other had not."""
+    values = {"t": [1.0, 0.0] * 20}
+    base = load_run(saved_runs("base", values, summary={"signature": "acc|nw:2|ci:bootstrap-1000|seed:12345|average:macro"}))
+    few, other = (
+        load_run(saved_runs(name, values, summary={"signature": signature}))
+        for name, signature in (("few", "acc|nw:2|ci:none|average:macro"), ("other", "acc|nw:0|ci:none|average:macro"))
+    )
+    assert compare(base, few).exit_code == NO_REGRESSION
+    assert compare(base, other).tasks[0].reason == "the candidate has signature acc|nw:0|average:macro, not acc|nw:2|average:macro"
 
 
 def test_a_missing_task_is_no_success_and_a_new_one_no_failure(saved_runs: Any) -> None:

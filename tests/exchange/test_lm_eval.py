@@ -102,6 +102,18 @@ def write(folder: Path) -> Path:
     return path
 
 
+def test_a_score_without_an_interval_says_why(tmp_path: Path) -> None:
+    raw = results()
+    raw["n-samples"]["mt"]["effective"] = 1
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    run = read_results(path)
+    law = run.tasks["mmlu"].score.groups["law"]
+    assert (law.ci, law.no_interval) == (None, "no interval: the harness gives no standard error")
+    assert (run.tasks["mt"].score.ci, run.tasks["mt"].score.no_interval) == (None, "too few documents for an interval")
+    assert run.tasks["hellaswag"].score.ci and run.tasks["hellaswag"].score.no_interval == ""
+
+
 def test_scores_come_in_under_our_names(tmp_path: Path) -> None:
     run = read_results(write(tmp_path))
     assert run.model == "tiny-model" and list(run.tasks) == ["hellaswag", "gsm8k", "mt", "mmlu"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -158,7 +159,8 @@ def test_whole_numbers_may_come_as_floats() -> None:
 def test_accuracies_of_both_levels() -> None:
     one = doc(("punctuation:no_comma", {}))
     two = doc(("punctuation:no_comma", {}), ("startend:quotation", {}), ("startend:quotation", {}))
-    given = [(one, "fine"), (two, "no quotes"), (two, 'x\n"quoted"')]
+    answered = [(one, "fine"), (two, "no quotes"), (two, 'x\n"quoted"')]
+    given = [(replace(d, id=str(i)), text) for i, (d, text) in enumerate(answered)]
     for loose, prompt, level in ((False, 1 / 3, 3 / 7), (True, 2 / 3, 5 / 7)):
         for name, expected in (("prompt", prompt), ("instruction", level), ("average", (prompt + level) / 2)):
             metric = IFEval(level=name, loose=loose)  # type: ignore[arg-type]
@@ -171,6 +173,14 @@ def test_accuracies_of_both_levels() -> None:
     assert summary.n == 7 and {k: (g.n, g.value) for k, g in summary.groups.items()} == {"punctuation": (3, 1.0), "startend": (4, 0.0)}
     assert summary.groups["startend"].groups["startend:quotation"].n == 4
     assert scores[1].prediction == (("punctuation:no_comma", 1.0), ("startend:quotation", 0.0), ("startend:quotation", 0.0))
+
+
+def test_instructions_of_one_prompt_are_one_observation() -> None:
+    one = doc(("punctuation:no_comma", {}), ("startend:quotation", {}), ("startend:quotation", {}))
+    metric = IFEval(level="instruction")
+    summary = metric.summarize([metric.score(one, [Response("k", "ok", text="fine")])])
+    assert (summary.n, summary.value, summary.stderr, summary.ci) == (3, pytest.approx(1 / 3), None, None)
+    assert summary.no_interval == "too few documents for an interval" and summary.groups["startend"].ci is None
 
 
 def test_failed_is_not_measured_and_empty_is_wrong() -> None:

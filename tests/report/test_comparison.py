@@ -69,6 +69,27 @@ def test_nothing_measured_is_never_zero(make: SimpleNamespace) -> None:
     assert build([], make.card).tables == ()
 
 
+def test_too_few_documents_print_the_score_alone_and_say_so(make: SimpleNamespace) -> None:
+    few = {"ci": None, "stderr": None, "no_interval": "too few documents for an interval (fewer than two in 1 of 2 languages)"}
+    group = make.summary("chrF++", 0.122, 1, ci=None, stderr=None, no_interval="too few documents for an interval")
+    found = make.task(
+        "flores_in_en_xx",
+        make.summary("chrF++", 0.122, 3, groups={"hi": group, "ta": make.summary("chrF++")}, **few),
+        n_docs=3,
+        num_fewshot=1,
+    )
+    report = build([make.run(found)], make.card)
+    assert texts(report.comparison[0])[4] == "0.122" and report.measures is not None
+    assert [text for _, text in report.comparison[0].footnotes] == [f"of 3 documents: {few['no_interval']}"]
+    assert texts(report.measures)[3] == "0.122" and report.measures.footnotes == (("a", few["no_interval"]),)
+    (by_language,) = report.breakdowns
+    assert [texts(by_language, row)[2] for row in (0, 1)] == ["0.122", "0.425 [0.359, 0.494]"]
+    assert by_language.footnotes == (("a", "too few documents for an interval"),)
+    # A score that was to have none.
+    plain = build([make.run(make.task("hellaswag", make.summary("acc", ci=None, stderr=None)))], make.card)
+    assert plain.comparison[0].footnotes[0][1].endswith(": no interval")
+
+
 def test_runs_of_one_protocol_share_a_row(make: SimpleNamespace) -> None:
     other = make.run(make.task(n_docs=100), model="other")
     table = build([make.run(make.task()), other], make.card).comparison[0]

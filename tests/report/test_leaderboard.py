@@ -104,9 +104,10 @@ def test_every_kind_of_score_is_tested_as_it_is_made(saved_runs: Any) -> None:
     wanted = rng.integers(5, 30, 100)
     corpora = []
     for name, share in (("c0", 0.7), ("c1", 0.5)):
-        table = np.stack([rng.binomial(wanted, share), wanted], axis=1).astype(float)
-        more = {"stats": table.tolist(), "summary": {"corpus": "ratio", "value": float(table[:, 0].sum() / table[:, 1].sum())}}
-        corpora.append(load_run(saved_runs(name, {"a": (table[:, 0] / table[:, 1]).tolist()}, **more)))
+        right = rng.binomial(wanted, share)
+        table = np.stack([right, right, wanted, 0 * wanted, 0 * wanted + 1], axis=1).astype(float)
+        more = {"stats": table.tolist(), "summary": {"corpus": "entity_recall", "value": float(right.sum() / wanted.sum())}}
+        corpora.append(load_run(saved_runs(name, {"a": (right / wanted).tolist()}, **more)))
     found = rank_task({i: r.result.tasks["a"] for i, r in enumerate(corpora)}, {i: r.columns["a"] for i, r in enumerate(corpora)})
     assert dict(found.ranks) == {0: 1, 1: 2} and found.differences[0, 1].paired
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from evalkit.cli import compose
+from evalkit.config.compose import compose
 from evalkit.resources import conf_dir
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "composed.json"

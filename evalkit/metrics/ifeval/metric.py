@@ -8,11 +8,11 @@ from typing import Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
-from evalkit.metrics.base import UNIT, VERSION, flags_of, mean_summary, uncertainty, usable
+from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, uncertainty, usable
 from evalkit.metrics.ifeval import language, sentences
 from evalkit.metrics.ifeval.instructions import Instruction, instructions
 from evalkit.stats import mean
-from evalkit.types import Doc, Response, SampleScore, Summary
+from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 Level = Literal["prompt", "instruction", "average"]
 _NAMES: Mapping[Level, str] = {"prompt": "prompt_level", "instruction": "inst_level", "average": "average"}
@@ -36,7 +36,7 @@ class IFEval:
         loose: an instruction is followed when any of eight versions of the answer follows it.
 
     A sample's value is its share of followed instructions (`prompt`: 1 or 0, `average`: the mean of the two); its
-    stats are (prompt followed, instructions followed, instructions asked), of which the sums give every level. An empty
+    stats are (prompt followed, instructions followed, instructions asked, 1), of which the sums give every level. An empty
     answer follows nothing. With several samples a document, verdicts are means over them.
     """
 
@@ -67,7 +67,7 @@ class IFEval:
         return InstructionScore(
             doc_id=doc.id,
             value=value if followed else None,
-            stats=(whole, share * len(asked), float(len(asked))) if followed else (),
+            stats=(whole, share * len(asked), float(len(asked)), 1.0) if followed else (),
             prediction=named if followed else None,
             cluster=doc.cluster,
             flags=flags_of(responses),
@@ -98,7 +98,7 @@ class IFEval:
         categories: dict[str, list[SampleScore]] = {}
         for unit in units:
             categories.setdefault(str(unit.group).partition(":")[0], []).append(unit)
-        return replace(summary(units), groups={name: summary(part) for name, part in sorted(categories.items())})
+        return replace(summary(units), corpus="instructions", groups={name: summary(part) for name, part in sorted(categories.items())})
 
     def _average(self, scores: Sequence[SampleScore]) -> Summary:
         """Mean of both levels. The uncertainty is that of its linear approximation, whose terms have the same mean."""
@@ -108,7 +108,9 @@ class IFEval:
             sums = [stats.mean(column) for column in zip(*(s.stats for s in measured), strict=True)]
             ratio = sums[1] / sums[2]
             value = (sums[0] + ratio) / 2
-            terms = [(whole + ratio + (followed - ratio * asked) / sums[2]) / 2 for whole, followed, asked in (s.stats for s in measured)]
+            terms = [
+                (whole + ratio + (followed - ratio * asked) / sums[2]) / 2 for whole, followed, asked, _ in (s.stats for s in measured)
+            ]
         stderr, ci, method = uncertainty(terms, None, UNIT)
         return Summary(
             metric=self.name,
@@ -117,7 +119,9 @@ class IFEval:
             ci=ci,
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
-            signature="|".join([self.name, *self._signature(), f"ci:{method}", VERSION]),
+            signature=str(Signature.of(self.name, *self._signature(), f"ci:{method}", VERSION)),
+            corpus="prompts_and_instructions",
+            no_interval=TOO_FEW if terms and ci is None else "",
         )
 
     def _signature(self) -> list[str]:
