@@ -12,8 +12,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evalkit.report import load_card, numbers
-from evalkit.report.plots.figure import write_bytes
+from evalkit import numbers
+from evalkit.files import write_atomic
+from evalkit.report import load_card
 from evalkit.report.plots.heatmap import by_language, languages_of
 from evalkit.report.rows import Entry, sections
 from evalkit.results import RunResult, TaskResult
@@ -82,7 +83,7 @@ def section(runs: Sequence[RunResult], pictures: Path) -> str:
     for entry in entries:
         if languages_of(entry):
             plot = by_language(entry, models, f"indic-{entry.first.task}")
-            write_bytes(pictures / f"{plot.name}.png", plot.png)
+            write_atomic(pictures / f"{plot.name}.png", plot.png)
             lines += ["", f"{entry.label}, by language:", "", *language_table(entry, models), "", f"![{plot.about}]({plot.name}.png)"]
     return "\n".join(lines)
 

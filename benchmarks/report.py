@@ -25,8 +25,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from evalkit import numbers
 from evalkit.metrics.base import mean_summary
-from evalkit.report import build, load_card, numbers, write_report
+from evalkit.report import build, load_card, write_report
 from evalkit.report.page import Picture, write_page
 from evalkit.report.plots import draw_all
 from evalkit.results import RunResult, TaskResult

@@ -138,6 +138,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
             for number, text in enumerate(lines, start=1):
                 if text.strip():
                     yield number, _value(path, number, text)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; give a JSON-lines file") from error
     except (OSError, EOFError) as error:
         raise DataError(f"cannot read {path}: {error}; restore the file or give another") from error
 
@@ -169,5 +171,7 @@ def sha256_file(path: Path) -> str:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist; give a file that can be read") from error
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error

@@ -85,8 +85,8 @@ class Task:
             raise ConfigError(f"task {self.name}: chat={self.chat!r} is unknown; use true, false, auto or null")
         if self.average not in ("size", "macro"):
             raise ConfigError(f"task {self.name}: average={self.average!r} is unknown; use size or macro")
-        if not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
-            raise ConfigError(f"task {self.name}: num_fewshot={self.num_fewshot!r} is not a whole number of 0 or more")
+        if isinstance(self.num_fewshot, bool) or not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
+            raise ConfigError(f"tasks.{self.name}.num_fewshot={self.num_fewshot} is not a number of shots; use a whole number from 0")
 
     def identity(self) -> dict[str, Any]:
         """Everything about this task that can change an answer or a score, as plain JSON."""

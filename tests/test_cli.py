@@ -172,7 +172,7 @@ BAD = {
     "chat maybe": (["run", "chat=maybe", *SMALL], 2, "chat=maybe "),
     "n of nothing": (["show", "task=mmlu", "n=0", "data=samples"], 2, "n='0'"),
     "progress": (["run", "progress=loud", *SMALL], 2, "progress=loud"),
-    "negative shots": (["run", "tasks.hellaswag.num_fewshot=-1", *SMALL], 2, "num_fewshot=-1 is not a whole number"),
+    "negative shots": (["run", "tasks.hellaswag.num_fewshot=-1", *SMALL], 2, "num_fewshot=-1 is not a number of shots"),
     "shots in words": (["run", "tasks.hellaswag.num_fewshot=many", *SMALL], 2, "num_fewshot=many"),
     "headline": (["run", "tasks.hellaswag.headline=f1", *SMALL], 2, "headline 'f1' is not one of its metrics: acc, acc_norm"),
     "language": (["run", "task=flores_in_en_xx", "model=fake", "data=samples", "languages=[hi,fr]"], 2, "has no language fr; it has "),
@@ -397,7 +397,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{oops", ":2 is not JSON"),
+        ("{oops", ":2: not valid JSON"),
         ('{"id": 1}', ":2: expected"),
         ('{"response": "a"}', ":2: expected"),
         ("7", ":2: expected"),
@@ -409,7 +409,7 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"id": 1, "response": 5}', ":2: response must be a text or a list of texts"),
         ('{"id": 1, "response": []}', ":2: response must be a text or a list of texts"),
         ('{"id": 1, "response": ["a", null]}', ":2: response must be a text or a list of texts"),
-        ("\xff", ":2 is not JSON"),
+        ("\xff", ":2: not valid JSON"),
     ],
 )
 def test_a_bad_line_of_answers(evalkit: Evalkit, tmp_path: Path, line: str, says: str) -> None:

@@ -92,7 +92,7 @@ def test_a_changed_file_is_read_with_a_note(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_and_a_damaged_manifest(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match="cannot write"):
+    with pytest.raises(DataError, match="cannot be written"):
         pull([Quiz(spec())], Counting(), tmp_path / "file", lambda line: None)
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(DataError, match=r"manifest\.json is damaged"):

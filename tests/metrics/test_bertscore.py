@@ -399,11 +399,11 @@ def test_it_is_a_batch_metric() -> None:
 
 
 def test_a_long_wait_is_announced(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from evalkit.metrics import waiting
+    from evalkit import progress
 
-    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(progress, "PATIENCE_S", 0.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
-    with waiting.waiting("bertscore", 10) as advance:
+    with progress.waiting("bertscore", 10) as advance:
         for _ in range(10):
             advance(1)
     said = capsys.readouterr().err.splitlines()

@@ -181,11 +181,11 @@ def test_the_manifest_names_what_produced_the_run(evalkit: Callable[..., object]
 def test_other_weights_under_the_same_name_never_meet_old_answers(tmp_path: Path) -> None:
     first = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
     changed = FakeModel(seed=1)
-    second = measure(changed, "task=hellaswag", folder=tmp_path)
+    second = measure(changed, "task=hellaswag", "overwrite=true", folder=tmp_path)
     assert second.manifest["counts"] == {"asked": 12, "reused": 0, "measured": 12}
     assert len(read(tmp_path / NAME)[0]) == 24
     assert to_json(second) == to_json(measure(FakeModel(seed=1), "task=hellaswag"))
-    back = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
+    back = measure(FakeModel(), "task=hellaswag", "overwrite=true", folder=tmp_path)
     assert back.manifest["counts"]["reused"] == 12 and to_json(back) == to_json(first)
 
 
@@ -202,13 +202,14 @@ def test_other_weights_in_the_same_folder_never_meet_old_answers(tmp_path: Path,
     assert logliks[0] != logliks[1]
     again = measure(HFModel("same", path=str(checkpoint), dtype="float32"), "task=winogrande", folder=folder)
     assert again.manifest["counts"]["reused"] == 12
-    changed = measure(HFModel("same", path=str(checkpoint), dtype="bfloat16"), "task=winogrande", folder=folder)
+    changed = measure(HFModel("same", path=str(checkpoint), dtype="bfloat16"), "task=winogrande", "overwrite=true", folder=folder)
     assert changed.manifest["counts"]["reused"] == 0
 
 
 def test_another_prompt_is_asked_again(tmp_path: Path) -> None:
     measure(FakeModel(), "task=hellaswag", folder=tmp_path)
-    result = measure(FakeModel(), "task=hellaswag", "tasks.hellaswag.prompt.template='{activity_label} {query}'", folder=tmp_path)
+    other = "tasks.hellaswag.prompt.template='{activity_label} {query}'"
+    result = measure(FakeModel(), "task=hellaswag", other, "overwrite=true", folder=tmp_path)
     assert result.manifest["counts"]["reused"] == 0
 
 
@@ -306,7 +307,7 @@ def test_scores_of_other_answers_do_not_outlive_a_new_plan(tmp_path: Path) -> No
 
     measure(FakeModel(), "task=hellaswag", folder=tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        measure(Stops(seed=2, batch_size=3), "task=hellaswag", folder=tmp_path)
+        measure(Stops(seed=2, batch_size=3), "task=hellaswag", "overwrite=true", folder=tmp_path)
     assert not (tmp_path / "scores.json").exists()
     partial = rescore(tmp_path, list(parts("task=hellaswag").tasks.values()), "fake", save=False)
     assert (partial.complete, partial.tasks["hellaswag"].score.n) == (False, 3)

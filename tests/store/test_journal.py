@@ -214,7 +214,7 @@ def on_a_small_disk(size: str, script: str) -> subprocess.CompletedProcess[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.parametrize(("size", "full"), [("72k", "journal.jsonl"), ("140k", "samples.jsonl")])
+@pytest.mark.parametrize(("size", "full"), [("80k", "journal.jsonl"), ("148k", "samples.jsonl")])
 def test_a_full_disk_ends_in_one_line_and_continues_when_there_is_room(size: str, full: str) -> None:
     if not shutil.which("unshare") or on_a_small_disk("64k", "true").returncode:
         pytest.skip("a tmpfs of our own cannot be mounted here")

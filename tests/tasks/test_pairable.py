@@ -12,9 +12,9 @@ import evalkit
 from evalkit.compare import NO_REGRESSION, compare
 from evalkit.models.base import WorkItem
 from evalkit.models.fake import FakeModel
-from evalkit.resources import conf_dir
+from evalkit.paths import conf_dir
 from evalkit.results import RunResult
-from evalkit.saved import SavedRun, load_run
+from evalkit.store import SavedRun, load_run
 from evalkit.types import Response
 
 # Not in this test: their answers are programs, which only a sandbox scores.
