@@ -168,11 +168,19 @@ def _title(task: str, metric: str, kept: str, keys: Sequence[str]) -> str:
 
 def _headline(name: str, metrics: Sequence[str]) -> str:
     """evalkit's own headline for the task where the harness has it, else the harness's first metric."""
+    ours = _configured(f"{name}.yaml", "headline")
+    return str(ours) if ours in metrics else metrics[0]
+
+
+def _configured(file: str, setting: str) -> Any:
+    """A task's setting, its own or that of a base it stands on (`defaults: [base/cloze@_here_, _self_]`); None without one."""
     import yaml
 
-    file = conf_dir() / "task" / f"{name}.yaml"
-    ours = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("headline") if file.is_file() else None
-    return str(ours) if ours in metrics else metrics[0]
+    path = conf_dir() / "task" / file
+    held = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+    bases = [item.removesuffix("@_here_") for item in held.get("defaults", ()) if isinstance(item, str) and item.endswith("@_here_")]
+    found = (_configured(f"{base}.yaml", setting) for base in reversed(bases))
+    return held.get(setting) or next((value for value in found if value is not None), None)
 
 
 def _model(raw: Mapping[str, Any]) -> str:
