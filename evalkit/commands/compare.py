@@ -116,7 +116,7 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _row(row: TaskComparison, notes: Footnotes) -> tuple[Cell, ...]:
-    from evalkit.report import numbers
+    from evalkit import numbers
     from evalkit.report.table import Cell
 
     def score(value: float | None) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from evalkit.report import numbers
+from evalkit import numbers
 from evalkit.report.card_protocol import load_protocol
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.leaderboard import LEGEND, leaderboard

@@ -4,7 +4,6 @@
 
     run = load_run(Path("results/runs/mine"))     # scores.json and manifest.json; a damaged folder is one DataError
     run.result                                    # RunResult: scores, counts, coverage, notes; run.result.manifest is filled
-    run.card_columns                              # the model card's columns this model fills, as in ("Krutrim-2-12B",)
 
     for sample in run.samples("mmlu"):            # whole lines of samples.jsonl as dicts, read as they are asked for
         sample["prompt" if "prompt" in sample else "pairs"], sample["responses"], sample["scores"], sample["target"]
@@ -20,15 +19,20 @@
 A run that is still measuring has no scores.json: `load_run` raises `Unfinished`, and whoever can build
 tasks (the command line) hands over scores of what has been answered: `load_run(folder, rescore=...)`;
 such a run has no samples to read yet (`has_samples` is False).
+
+Runs of one model on different tasks are read as one: `merge(runs).runs`.
 """
 
 from evalkit.saved.columns import MetricColumn, TaskColumns
+from evalkit.saved.merge import Merged, MergedRun, merge
 from evalkit.saved.pairs import Pairs, contradicted, not_pairable, pairs
 from evalkit.saved.protocol import SAMPLE_ROWS, Protocol
 from evalkit.saved.reading import SavedRun, Unfinished, load_run
 
 __all__ = [
     "SAMPLE_ROWS",
+    "Merged",
+    "MergedRun",
     "MetricColumn",
     "Pairs",
     "Protocol",
@@ -37,6 +41,7 @@ __all__ = [
     "Unfinished",
     "contradicted",
     "load_run",
+    "merge",
     "not_pairable",
     "pairs",
 ]
