@@ -23,7 +23,6 @@ class TaskResult:
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
-        card_row: name of the published row this is another form of; empty when it is the row of its own name, or none.
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
         measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
     """
@@ -42,7 +41,6 @@ class TaskResult:
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
-    card_row: str = ""
     measured_by: str = ""
 
     @property
@@ -73,9 +71,3 @@ class RunResult:
     manifest: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
-    @property
-    def card_columns(self) -> tuple[str, ...]:
-        """The columns of the model card that this model fills (`model.card_name` of its configuration); often none."""
-        model = (self.manifest.get("config") or {}).get("model") or {}
-        name = model.get("card_name") if isinstance(model, Mapping) else None
-        return tuple(name) if isinstance(name, list) else (str(name),) if name else ()

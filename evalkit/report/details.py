@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from evalkit import numbers
-from evalkit.report.rows import Entry
+from evalkit.report.rows import Entry, Key, Section, distinct
 from evalkit.report.table import Cell, Column, Detail, Footnotes, Table, transpose_equal
 from evalkit.results import TaskResult
 from evalkit.types import SAMPLE_ROWS, Summary
@@ -123,20 +123,27 @@ def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
     return Table(title, tuple(columns), tuple(rows), notes.listed(), compact=len(groups) >= _COMPACT_FROM, name="breakdown")
 
 
-def details(entries: Sequence[Entry], titles: Sequence[str]) -> tuple[Detail, ...]:
-    """Source, protocol and notes of every row; what differs between runs is said run by run."""
-    return tuple(Detail(entry.label, _lines(entry, titles)) for entry in entries)
+def details(found: Sequence[Section], titles: Sequence[str]) -> tuple[Detail, ...]:
+    """Source, protocol and notes of every task, with what each card says of its rows; what differs between runs is said run by run."""
+    rows: dict[Key, list[tuple[Section, Entry]]] = {}
+    for section in found:
+        for entry in section.entries:
+            rows.setdefault(entry.measurement, []).append((section, entry))
+    entries = distinct(found, lambda entry: entry.measurement)
+    return tuple(Detail(entry.label, _lines(entry, rows[entry.measurement], titles)) for entry in entries)
 
 
-def _lines(entry: Entry, titles: Sequence[str]) -> tuple[str, ...]:
+def _lines(entry: Entry, rows: Sequence[tuple[Section, Entry]], titles: Sequence[str]) -> tuple[str, ...]:
     first = entry.first
     protocol = f"task {first.task} v{first.version}, {first.headline}"
-    if entry.row and entry.row.metric != first.headline:
-        protocol += f" for the card's {entry.row.metric}"
+    printed = entry.row.about.printed_metric if entry.row else ""
+    if printed and printed != first.headline:
+        protocol += f" for the card's {printed}"
     if first.score.signature:
         protocol += f" ({first.score.signature})"
     sources = _said(entry, titles, lambda result: (result.source,))
-    return (protocol, *(f"rows: {line}" for line in sources), *_said(entry, titles, lambda result: result.notes))
+    cards = [f"{section.card.title}: {note}" for section, place in rows if section.card and place.row for note in place.row.about.notes]
+    return (protocol, *(f"rows: {line}" for line in sources), *_said(entry, titles, lambda result: result.notes), *dict.fromkeys(cards))
 
 
 def _said(entry: Entry, titles: Sequence[str], lines: Callable[[TaskResult], Sequence[str]]) -> list[str]:

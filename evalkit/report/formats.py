@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.cards import Card
 from evalkit.errors import ConfigError
 from evalkit.report.comparison import build
 from evalkit.report.frame import to_frame
 from evalkit.report.json_report import to_json
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
-from evalkit.report.published import Card
 from evalkit.report.table import Report
 from evalkit.report.terminal import print_report
 from evalkit.results import RunResult
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_tables(results: Sequence[RunResult], card: Card, console: Console | None = None) -> None:
+def print_tables(results: Sequence[RunResult], cards: Sequence[Card] = (), console: Console | None = None) -> None:
     """Print the report, to stdout when no console is given."""
     from rich.console import Console
 
-    print_report(build(results, card), console or Console(highlight=False))
+    print_report(build(results, cards), console or Console(highlight=False))
 
 
-def to_csv(results: Sequence[RunResult], card: Card) -> str:
+def to_csv(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> str:
     """The frame of `to_frame` as CSV: full precision, empty fields for what is missing."""
-    text = to_frame(results, card).to_csv(index=False, lineterminator="\n")
+    text = to_frame(results, cards).to_csv(index=False, lineterminator="\n")
     return str(text)
 
 
-def write_tables(results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
+def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Path) -> list[Path]:
     """`write_report` of a report made here.
 
     Raises:
         ConfigError: the folder cannot be made or written.
     """
-    return write_report(build(results, card), results, card, folder)
+    return write_report(build(results, cards), results, cards, folder)
 
 
-def write_report(report: Report, results: Sequence[RunResult], card: Card, folder: Path) -> list[Path]:
+def write_report(report: Report, results: Sequence[RunResult], cards: Sequence[Card], folder: Path) -> list[Path]:
     """Write report.md, report.csv, report.tex and report.json; a reader sees an old file or a whole new one.
 
     Equal results give equal bytes.
@@ -53,8 +53,8 @@ def write_report(report: Report, results: Sequence[RunResult], card: Card, folde
     Raises:
         ConfigError: the folder cannot be made or written.
     """
-    texts = {"report.md": markdown(report), "report.csv": to_csv(results, card), "report.tex": latex(report)}
-    texts["report.json"] = to_json(report, results, card)
+    texts = {"report.md": markdown(report), "report.csv": to_csv(results, cards), "report.tex": latex(report)}
+    texts["report.json"] = to_json(report, results, cards)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from evalkit.report.published import Card, CardRow
+from evalkit.cards import Card, CardRow, CardTable
 from evalkit.report.rows import names
 from evalkit.results import RunResult, TaskResult
 from evalkit.types import Summary
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 COUNTS = ("truncated", "length", "empty", "error")
 COLUMNS = (
-    *("model", "table", "benchmark", "task", "version", "num_fewshot", "metric", "headline", "level", "group"),
+    *("model", "card", "table", "row", "form", "benchmark", "task", "version", "num_fewshot", "metric", "headline", "level", "group"),
     *("value", "stderr", "ci_low", "ci_high", "n", "n_not_measured", "n_invalid", "n_docs", "n_total", "coverage"),
     *COUNTS,
     *("signature", "source", "rows_sha256", "sample_rows", "complete"),
@@ -23,43 +23,66 @@ COLUMNS = (
 )
 
 
-def to_frame(results: Sequence[RunResult], card: Card) -> pandas.DataFrame:
-    """Scores in full precision, one row a model, benchmark, metric and level.
+def to_frame(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> pandas.DataFrame:
+    """Scores in full precision, one row per model, row of a card, metric and level.
+
+    A score that stands in several rows (of several cards) is there once for each: take one `card`, or drop duplicates over
+    model, task, metric, level and group, before you average. `card`, `table`, `row` and `form` are empty where no card has the task.
+    `headline` is true of the metric that the row shows.
 
     `level` is `all` (the score itself), `macro` (unweighted mean over groups), `weighted` (over documents, when the score
     itself is the macro mean), `category`, `baseline` (an answer
     without a model) or `group`; these three are named in `group`, a group being a language or subject. n_docs, n_total,
-    coverage and the answer counts belong to the whole benchmark and are given at level `all`. A `card: MODEL` column
-    holds the published number beside the headline at level `all`; `card_notes` what the card prints beside or instead
-    of a number. Missing is None, never 0.
+    coverage and the answer counts belong to the whole benchmark and are given at level `all`. A `card: COLUMN` column
+    holds the published number, on our scale of 0 to 1, next to the headline at level `all`; `card_notes` what the card prints
+    with or instead of a number. Missing is None, never 0.
 
     Raises:
         nothing; no runs give an empty frame with all columns.
     """
     import pandas
 
-    columns = [*COLUMNS, *(f"card: {model}" for model in card.models)]
-    rows = list(_rows(results, card))
+    printed = dict.fromkeys(column for card in cards for column in card.columns)
+    columns = [*COLUMNS, *(f"card: {column}" for column in printed)]
+    rows = list(_rows(results, cards))
     # Objects, not floats: an integer column with a gap must not become 200.0, nor None become nan.
     return pandas.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
 
 
-def _rows(results: Sequence[RunResult], card: Card) -> Iterator[dict[str, Any]]:
-    order = {row.task: i for i, row in enumerate(row for table in card.tables for row in table.rows)}
+def _rows(results: Sequence[RunResult], cards: Sequence[Card]) -> Iterator[dict[str, Any]]:
     for model, run in zip(names(results), results, strict=True):
-        for task in sorted(run.tasks.values(), key=lambda task: order.get(task.card_row or task.task, len(order))):
+        for place, task in _places(run, cards):
             for metric in dict.fromkeys([task.headline, *task.summaries]):
-                for row in _metric_rows(task, metric, card):
+                for row in _metric_rows(task, metric, place):
                     yield {"model": model, "complete": run.complete, **row}
 
 
-def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str, Any]]:
+Place = tuple[Card, CardTable, CardRow, str]
+
+
+def _places(run: RunResult, cards: Sequence[Card]) -> Iterator[tuple[Place | None, TaskResult]]:
+    """Every row of every card with what stands in it, in the card's order; then the tasks that no card has."""
+    for card in cards:
+        for table in card.tables:
+            for row in table.rows:
+                for task in run.tasks.values():
+                    if (form := row.form_of(task.task)) is not None:
+                        yield (card, table, row, form), row.shown(task)
+    for task in run.tasks.values():
+        if not any(card.rows_of(task) for card in cards):
+            yield None, task
+
+
+def _metric_rows(task: TaskResult, metric: str, place: Place | None) -> Iterator[dict[str, Any]]:
     summary = task.summaries[metric]
-    found = card.row_of(task)
+    card, table, row, form = place or (None, None, None, "")
     headline = metric == task.headline
     common: dict[str, Any] = {
-        "table": found[0].key if found else "",
-        "benchmark": found[1].benchmark if found else task.task,
+        "card": card.name if card else "",
+        "table": table.key if table else "",
+        "row": row.key if row else "",
+        "form": form,
+        "benchmark": row.label if row else task.task,
         "task": task.task,
         "version": task.version,
         "num_fewshot": task.num_fewshot,
@@ -73,7 +96,7 @@ def _metric_rows(task: TaskResult, metric: str, card: Card) -> Iterator[dict[str
     covered = (summary.n + summary.n_apart) / task.n_total if task.n_total else None
     whole = {"n_docs": task.n_docs, "n_total": task.n_total, "coverage": covered}
     counts = {name: task.counts.get(name, 0) for name in COUNTS}
-    yield {**common, **_score(summary), "level": "all", **whole, **counts, **(_published(found[1]) if found and headline else {})}
+    yield {**common, **_score(summary), "level": "all", **whole, **counts, **(_published(row) if row and headline else {})}
     if summary.weighted is not None:
         yield {**common, "level": "weighted", "value": summary.weighted}
     if summary.macro is not None:
@@ -101,6 +124,6 @@ def _score(summary: Summary) -> dict[str, Any]:
 
 
 def _published(row: CardRow) -> dict[str, Any]:
-    notes = "; ".join(f"{cell.model}: {cell.note}" for cell in row.cells if cell.note)
-    numbers = {f"card: {cell.model}": cell.value for cell in row.cells}
-    return {"card_metric": row.metric, "card_num_fewshot": row.num_fewshot, "card_notes": notes, **numbers}
+    notes = "; ".join(f"{cell.column}: {cell.note}" for cell in row.cells if cell.note)
+    numbers = {f"card: {cell.column}": cell.value for cell in row.cells}
+    return {"card_metric": row.about.printed_metric, "card_num_fewshot": row.about.shots, "card_notes": notes, **numbers}

@@ -7,24 +7,24 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from evalkit.cards import Card
 from evalkit.report.frame import to_frame
-from evalkit.report.published import Card
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
 from evalkit.results import RunResult
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
-def to_json(report: Report, results: Sequence[RunResult], card: Card) -> str:
+def to_json(report: Report, results: Sequence[RunResult], cards: Sequence[Card] = ()) -> str:
     """`scores` in full precision, one record a score as in the CSV file; `tables` as people read them. Missing is null, never 0."""
-    scores = to_frame(results, card).to_dict("records")
+    scores = to_frame(results, cards).to_dict("records")
     payload = {
         "schema": SCHEMA_VERSION,
         "title": report.title,
-        "card": card.name,
+        "cards": [{"name": c.name, "title": c.title, "edition": c.about.edition, "source": c.about.source} for c in cards],
         "warnings": report.warnings,
-        "runs": [_run(title, run) for title, run in zip(names(results), results, strict=True)],
+        "runs": [_run(title, run, cards) for title, run in zip(names(results), results, strict=True)],
         "scores": [{name: _plain(value) for name, value in record.items()} for record in scores],
         "tables": [_table(table) for table in report.tables],
         "legend": report.legend,
@@ -32,8 +32,9 @@ def to_json(report: Report, results: Sequence[RunResult], card: Card) -> str:
     return json.dumps(payload, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _run(title: str, run: RunResult) -> dict[str, Any]:
-    return {"title": title, "model": run.model, "complete": run.complete, "tasks": list(run.tasks), "card_columns": run.card_columns}
+def _run(title: str, run: RunResult, cards: Sequence[Card]) -> dict[str, Any]:
+    columns = {card.name: found for card in cards if (found := card.columns_of(run))}
+    return {"title": title, "model": run.model, "complete": run.complete, "tasks": list(run.tasks), "card_columns": columns}
 
 
 def _plain(value: Any) -> Any:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from evalkit import numbers, stats
 from evalkit.compare.ranking import Ranked, rank_means, rank_task, stderr_of
-from evalkit.report.rows import Entry, Section
+from evalkit.report.rows import Entry, Key, Section, distinct
 from evalkit.report.table import Cell, Column, Footnotes, Table
-from evalkit.store import SavedRun
+from evalkit.store import MergedRun, SavedRun
 from evalkit.types import Summary
 
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
     "no test tells apart share a rank.",
-    "Averages are unweighted means over benchmarks with 95% intervals, given only where every benchmark was measured; else how many "
+    "Averages are unweighted means over benchmarks, each score once, with 95% intervals, given only where every benchmark was measured; else how many "
     "were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
 )
 
@@ -41,16 +41,16 @@ class Standing:
 
     Attributes:
         run: its index in the order given.
-        averages: by section title, `all` over everything, `shared` over what every run measured.
-        ranks: by benchmark label; `rank` is the overall one, None without an overall average.
+        averages: by the section's place in the report, `all` over everything, `shared` over what every run measured.
+        ranks: by score (`Entry.score`); `rank` is the overall one, None without an overall average.
     """
 
     run: int
     model: str
-    averages: Mapping[str, Mean | None]
-    measured: Mapping[str, tuple[int, int]]
-    ranks: Mapping[str, int]
-    scores: Mapping[str, Summary]
+    averages: Mapping[object, Mean | None]
+    measured: Mapping[object, tuple[int, int]]
+    ranks: Mapping[Key, int]
+    scores: Mapping[Key, Summary]
     rank: int | None = None
 
 
@@ -58,34 +58,33 @@ ALL, SHARED = "all", "shared"
 _UNPAIRED = "ranked in part without pairing: some runs share no documents or kept no samples"
 
 
-def ranked_rows(found: Sequence[Section], runs: Sequence[SavedRun]) -> dict[str, Ranked]:
-    """Ranks by the label of every measured row."""
+def ranked_rows(found: Sequence[Section], runs: Sequence[SavedRun | MergedRun]) -> dict[Key, Ranked]:
+    """Ranks of every measured score, once whatever rows and cards it stands in."""
     rows = {}
-    for section in found:
-        for entry in section.entries:
-            results = dict(entry.measured)
-            rows[entry.label] = rank_task(results, {i: runs[i].columns.get(entry.first.task) for i in results})
+    for entry in distinct(found):
+        results = dict(entry.measured)
+        rows[entry.score] = rank_task(results, {i: runs[i].columns.get(entry.first.task) for i in results})
     return rows
 
 
-def standings(found: Sequence[Section], ranked: Mapping[str, Ranked], titles: Sequence[str]) -> list[Standing]:
-    """One a run, best first: by overall rank, then mean; models with gaps follow in the order given."""
-    sections = {section.title: [entry.label for entry in section.entries] for section in found}
-    everything = [label for labels in sections.values() for label in labels]
+def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Sequence[str]) -> list[Standing]:
+    """One per run, best first: by overall rank, then mean; models with gaps follow in the order given."""
+    sections = {place: list(dict.fromkeys(entry.score for entry in section.entries)) for place, section in enumerate(found)}
+    everything = list(dict.fromkeys(key for keys in sections.values() for key in keys))
     scores = [_scores(found, i) for i in range(len(titles))]
-    groups = {ALL: everything, SHARED: [label for label in everything if all(label in mine for mine in scores)], **sections}
+    groups = {ALL: everything, SHARED: [key for key in everything if all(key in mine for mine in scores)], **sections}
     whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
     # Where nobody has everything, the rank is that of the mean over what all of them have.
     placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])
-    overall = rank_means(placed, [ranked[label].differences for label in by])
+    overall = rank_means(placed, [ranked[key].differences for key in by])
     board = []
     for i, title in enumerate(titles):
-        measured = {name: (sum(label in scores[i] for label in labels), len(labels)) for name, labels in groups.items()}
+        measured = {name: (sum(key in scores[i] for key in keys), len(keys)) for name, keys in groups.items()}
         averages = {
-            name: Mean.of([scores[i][label] for label in labels]) if labels and measured[name][0] == len(labels) else None
-            for name, labels in groups.items()
+            name: Mean.of([scores[i][key] for key in keys]) if keys and measured[name][0] == len(keys) else None
+            for name, keys in groups.items()
         }
-        ranks = {label: row.ranks[i] for label, row in ranked.items() if i in row.ranks}
+        ranks = {key: row.ranks[i] for key, row in ranked.items() if i in row.ranks}
         board.append(Standing(i, title, averages, measured, ranks, scores[i], overall.get(i)))
     return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -_height(s.averages[ALL]), -_height(s.averages[SHARED])))
 
@@ -94,12 +93,12 @@ def _height(mean: Mean | None) -> float:
     return mean.value if mean else 0.0
 
 
-def _scores(found: Sequence[Section], run: int) -> dict[str, Summary]:
-    measured = ((entry.label, entry.results[run]) for section in found for entry in section.entries)
-    return {label: result.score for label, result in measured if result is not None and result.score.value is not None}
+def _scores(found: Sequence[Section], run: int) -> dict[Key, Summary]:
+    measured = ((entry.score, entry.results[run]) for section in found for entry in section.entries)
+    return {key: result.score for key, result in measured if result is not None and result.score.value is not None}
 
 
-def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun], titles: Sequence[str]) -> tuple[Table, ...]:
+def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> tuple[Table, ...]:
     """The board, every benchmark with its ranks, and averages by language; empty with fewer than two runs."""
     if len(runs) < 2 or not found:
         return ()
@@ -107,18 +106,19 @@ def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun], titles: Sequ
     return tables(found, ranked, standings(found, ranked, titles))
 
 
-def tables(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequence[Standing]) -> tuple[Table, ...]:
+def tables(found: Sequence[Section], ranked: Mapping[Key, Ranked], board: Sequence[Standing]) -> tuple[Table, ...]:
     """What is known as tables."""
-    made = [_board(found, board), _benchmarks(found, ranked, board)]
-    return tuple(table for table in (*made, _languages(found, board)) if table.rows)
+    entries = distinct(found)
+    made = [_board(found, board), _benchmarks(entries, ranked, board)]
+    return tuple(table for table in (*made, _languages(entries, board)) if table.rows)
 
 
 def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
     shared = board[0].measured[SHARED][1]
-    heads = {ALL: "Mean of all"}
+    heads: dict[object, str] = {ALL: "Mean of all"}
     if 0 < shared < board[0].measured[ALL][1]:
         heads[SHARED] = f"Mean of {shared} that all have"
-    heads |= {section.title: section.title for section in found if len(found) > 1}
+    heads |= {place: section.title for place, section in enumerate(found) if len(found) > 1}
     columns = (Column("Rank"), Column("Model", "left", key=True), *(Column(head, ours=True) for head in heads.values()))
     rows = tuple(
         (Cell(str(s.rank or "–")), Cell(s.model), *(Cell(_average(s.averages[name], s.measured[name])) for name in heads)) for s in board
@@ -130,28 +130,25 @@ def _average(mean: Mean | None, measured: tuple[int, int]) -> str:
     return numbers.estimate(mean.value, mean.stderr) if mean else f"{measured[0]} of {measured[1]} measured"
 
 
-def _benchmarks(found: Sequence[Section], ranked: Mapping[str, Ranked], board: Sequence[Standing]) -> Table:
+def _benchmarks(entries: Sequence[Entry], ranked: Mapping[Key, Ranked], board: Sequence[Standing]) -> Table:
     notes = Footnotes()
     columns = (Column("Benchmark", "left", key=True), Column("Metric", "left"), *(Column(s.model, ours=True) for s in board))
     rows = []
-    for section in found:
-        for entry in section.entries:
-            others = dict.fromkeys(result.measured_by for _, result in entry.measured if result.measured_by)
-            imported = f"some scores were made by {', '.join(others)}, whose prompts and rows were not compared" if others else ""
-            mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.label].unpaired else "", imported)
-            cells = [Cell(_placed(s, entry.label)) for s in board]
-            rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *cells))
+    for entry in entries:
+        others = dict.fromkeys(result.measured_by for _, result in entry.measured if result.measured_by)
+        imported = f"some scores were made by {', '.join(others)}, whose prompts and rows were not compared" if others else ""
+        mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.score].unpaired else "", imported)
+        rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *(Cell(_placed(s, entry.score)) for s in board)))
     return Table("Benchmarks, score and rank", columns, tuple(rows), notes.listed(), name="ranks")
 
 
-def _placed(standing: Standing, label: str) -> str:
-    found = standing.scores.get(label)
-    return numbers.NOT_MEASURED if found is None else f"{numbers.score(found.value)} #{standing.ranks[label]}"
+def _placed(standing: Standing, key: Key) -> str:
+    found = standing.scores.get(key)
+    return numbers.NOT_MEASURED if found is None else f"{numbers.score(found.value)} #{standing.ranks[key]}"
 
 
-def _languages(found: Sequence[Section], board: Sequence[Standing]) -> Table:
+def _languages(entries: Sequence[Entry], board: Sequence[Standing]) -> Table:
     """Mean over the benchmarks that have the language; a model that lacks one of them has no mean."""
-    entries = [entry for section in found for entry in section.entries]
     by_language: dict[str, list[Entry]] = {}
     for entry in entries:
         for language in dict.fromkeys(name for _, result in entry.measured for name in result.score.groups if _is_language(name)):

@@ -2,19 +2,22 @@
 
 Scores that another program made (imported ones) stand beside ours where task, metric and shots are the same; versions and
 signatures of two programs cannot be compared, and a footnote says so.
+
+One task may stand in several rows of a card, and in several cards; a row shows its own metric.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from evalkit.cards import Card, CardRow, CardTable
 from evalkit.compare.protocol import Protocol
-from evalkit.report.published import Card, CardRow, CardTable
 from evalkit.results import RunResult, TaskResult
 
-OTHER = "Other tasks"
+OTHER, PLAIN = "Other tasks", "Measured scores"  # of a report with cards, of one without
 LONGEST = 48  # letters of a model's name in a table
+Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,9 @@ class Entry:
     """One row: a benchmark measured under one protocol.
 
     Attributes:
-        label: as printed, the card's name of the benchmark where it has one, unique within a report.
-        results: one a run, in the order of the runs; None where the run has nothing to put here.
+        label: as printed, the card's name of the benchmark where it has one; a card may print one label twice.
+        results: one per run, in the order of the runs; None where the run has nothing to put here. Their headline is the
+            metric that the row shows.
         differs: why this row does not share an earlier row of the same benchmark; empty for the first.
     """
 
@@ -43,14 +47,25 @@ class Entry:
         """(index of the run, result) of the runs that have one."""
         return tuple((i, result) for i, result in enumerate(self.results) if result is not None)
 
+    @property
+    def measurement(self) -> Key:
+        """What was measured: a task by some runs. Equal in every row that it stands in, whatever metric the row shows."""
+        return self.first.task, tuple(i for i, _ in self.measured)
+
+    @property
+    def score(self) -> Key:
+        """What is counted once: one metric of one measurement."""
+        return *self.measurement, self.first.headline
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The measured rows of one of the card's tables; `table` is None for tasks the card does not have."""
+    """The measured rows of one table of a card; card and table are None for tasks that no card has."""
 
     title: str
     table: CardTable | None
     entries: tuple[Entry, ...]
+    card: Card | None = None
 
 
 def names(runs: Sequence[RunResult]) -> tuple[str, ...]:
@@ -69,28 +84,64 @@ def _one_line(name: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST * 2 // 3]}…{text[-(LONGEST // 3 - 1) :]}"
 
 
-def sections(runs: Sequence[RunResult], card: Card) -> tuple[Section, ...]:
-    """The measured rows in the card's order, then the other tasks in the order they were asked for."""
+def sections(runs: Sequence[RunResult], cards: Sequence[Card]) -> tuple[Section, ...]:
+    """The measured rows in each card's order, then the other tasks in the order they were asked for."""
     found: list[Section] = []
     titles = names(runs)
-    for table in card.tables:
-        entries = tuple(entry for row in table.rows for task in _forms(row, runs) for entry in _entries(task, row, runs, titles))
-        if entries:
-            found.append(Section(table.title, table, entries))
-    asked = dict.fromkeys(name for run in runs for name, result in run.tasks.items() if card.row_of(result) is None)
-    others = tuple(entry for task in asked for entry in _entries(task, None, runs, titles))
-    return (*found, Section(OTHER, None, others)) if others else tuple(found)
+    for card in cards:
+        for table in card.tables:
+            entries = tuple(e for row in table.rows for form, task in _forms(row, runs) for e in _entries(task, row, form, runs, titles))
+            if entries:
+                found.append(Section(f"{card.heading}: {table.title}" if len(cards) > 1 else table.title, table, entries, card))
+    results = [(name, result) for run in runs for name, result in run.tasks.items()]
+    asked = dict.fromkeys(name for name, result in results if not any(card.rows_of(result) for card in cards))
+    others = tuple(entry for task in asked for entry in _entries(task, None, "", runs, titles))
+    return (*found, Section(OTHER if cards else PLAIN, None, others)) if others else tuple(found)
 
 
-def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[str]:
-    """Names of the measured tasks that belong in a row: its own first, then other forms of it as they were asked for."""
-    other = (name for run in runs for name, result in run.tasks.items() if result.card_row == row.task)
-    return list(dict.fromkeys([row.task, *other]))
+def distinct(found: Sequence[Section], key: Callable[[Entry], Key] = lambda entry: entry.score) -> list[Entry]:
+    """Every score once, in its first row, whatever number of rows and cards it stands in; labels are made unique.
+
+    Args:
+        key: what counts as one; `Entry.measurement` counts a task once, whatever metrics its rows show.
+    """
+    first: dict[Key, tuple[Section, Entry]] = {}
+    for section in found:
+        for entry in section.entries:
+            first.setdefault(key(entry), (section, entry))
+    alike: dict[str, list[tuple[Section, Entry]]] = {}
+    for place in first.values():
+        alike.setdefault(place[1].label, []).append(place)
+    labels = {id(place[1]): label for same in alike.values() for place, label in zip(same, _unlike(same), strict=True)}
+    return [replace(entry, label=labels[id(entry)]) for _, entry in first.values()]
 
 
-def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
+def _unlike(same: Sequence[tuple[Section, Entry]]) -> list[str]:
+    """Labels for entries of one label: with what tells them from each other, in as few words as will do."""
+    labels = [entry.label for _, entry in same]
+    ways = (
+        [f"{entry.first.num_fewshot}-shot" for _, entry in same],
+        [section.title for section, _ in same],
+        [entry.first.headline for _, entry in same],
+        [entry.first.task for _, entry in same],
+        [f"#{i}" for i in range(1, len(same) + 1)],
+    )
+    for way in ways:
+        if len(set(labels)) < len(labels) and len(set(way)) > 1:
+            labels = [f"{label}, {part}" for label, part in zip(labels, way, strict=True)]
+    return labels
+
+
+def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[tuple[str, str]]:
+    """(form, task) of the measured tasks that belong in a row: its own first, then other forms as they were asked for."""
+    measured = dict.fromkeys(name for run in runs for name in run.tasks)
+    found = [(form, name) for name in measured if (form := row.form_of(name)) is not None]
+    return sorted(found, key=lambda one: bool(one[0]))
+
+
+def _entries(task: str, row: CardRow | None, form: str, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
     by_protocol: dict[Protocol, dict[int, TaskResult]] = {}
-    found = [(i, run.tasks[task]) for i, run in enumerate(runs) if task in run.tasks]
+    found = [(i, row.shown(run.tasks[task]) if row else run.tasks[task]) for i, run in enumerate(runs) if task in run.tasks]
     for i, result in sorted(found, key=lambda one: bool(one[1].measured_by)):  # evalkit's own first, in the runs' order
         protocol = Protocol.of(result)
         if result.measured_by:
@@ -100,8 +151,7 @@ def _entries(task: str, row: CardRow | None, runs: Sequence[RunResult], titles: 
         return []
     base = next(iter(by_protocol))
     lead = titles[min(by_protocol[base])]
-    label = row.benchmark if row else task
-    form = task.removeprefix(row.task).strip("_").replace("_", " ") if row else ""
+    label = row.label if row else task
     return [
         Entry(
             label=label + (f" ({tag})" if (tag := ", ".join(filter(None, (form, _tag(protocol, by_protocol))))) else ""),

@@ -39,7 +39,6 @@ def score_task(
         sample_rows=evidence.sample_rows,
         notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
-        card_row=task.card_row,
     )
     return result, scores
 

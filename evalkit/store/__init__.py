@@ -4,7 +4,6 @@
 
     run = load_run(Path("results/runs/mine"))     # scores.json and manifest.json; a damaged folder is one DataError
     run.result                                    # RunResult: scores, counts, coverage, notes; run.result.manifest is filled
-    run.card_columns                              # the model card's columns this model fills, as in ("Krutrim-2-12B",)
 
     for sample in run.samples("mmlu"):            # whole lines of samples.jsonl as dicts, read as they are asked for
         sample["prompt" if "prompt" in sample else "pairs"], sample["responses"], sample["scores"], sample["target"]
@@ -20,9 +19,12 @@
 A run that is still measuring has no scores.json: `load_run` raises `Unfinished`, and whoever can build
 tasks (the command line) hands over scores of what has been answered: `load_run(folder, rescore=...)`;
 such a run has no samples to read yet (`has_samples` is False).
+
+Runs of one model on different tasks are read as one: `merge(runs).runs`.
 """
 
 from evalkit.store.columns import MetricColumn, TaskColumns
+from evalkit.store.merge import Merged, MergedRun, merge
 from evalkit.store.saved_run import SavedRun, Unfinished, load_run
 
-__all__ = ["MetricColumn", "SavedRun", "TaskColumns", "Unfinished", "load_run"]
+__all__ = ["Merged", "MergedRun", "MetricColumn", "SavedRun", "TaskColumns", "Unfinished", "load_run", "merge"]

@@ -41,9 +41,9 @@ class SavedRun:
     has_samples: bool = True
 
     @property
-    def card_columns(self) -> tuple[str, ...]:
-        """The columns of the model card that this model fills; usually one, often none."""
-        return self.result.card_columns
+    def samples_size(self) -> int:
+        """Bytes of `samples.jsonl`; 0 when there are no samples."""
+        return (self.path / SAMPLES).stat().st_size if self.has_samples else 0
 
     @cached_property
     def columns(self) -> Mapping[str, TaskColumns]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.report.page.blocks import SIZE, Blocks, Columns, labels, one_block
-from evalkit.store import SavedRun, TaskColumns
+from evalkit.store import MergedRun, SavedRun, TaskColumns
 
 ROUND = 20_000  # samples to add to a page before the next ones of the first task are looked at
 LEAST = 20  # samples a block, however many tasks there are
@@ -21,7 +21,7 @@ class Listing:
     """The samples of one task of one run: all that there are, and the columns of those on the page."""
 
     run: int
-    saved: SavedRun
+    saved: SavedRun | MergedRun
     found: TaskColumns
     headline: str
     columns: Columns = field(default_factory=Columns)
@@ -40,7 +40,7 @@ class Listing:
         return one_block(part, self.headline, blocks)
 
 
-def listings(runs: Sequence[SavedRun]) -> list[Listing]:
+def listings(runs: Sequence[SavedRun | MergedRun]) -> list[Listing]:
     """Every task of every run that has samples.
 
     Raises:

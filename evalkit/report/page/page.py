@@ -14,7 +14,7 @@ from evalkit.report.page.blocks import Blocks
 from evalkit.report.page.listing import fill, index, inert, listings
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
-from evalkit.store import SavedRun
+from evalkit.store import MergedRun, SavedRun
 
 MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
 SCRIPTS = ("page.js", "tables.js", "samples.js")
@@ -40,7 +40,7 @@ class Written:
 
 
 def write_page(
-    report: Report, runs: Sequence[SavedRun], path: Path, pictures: Sequence[Picture] = (), max_bytes: int = MAX_BYTES
+    report: Report, runs: Sequence[SavedRun | MergedRun], path: Path, pictures: Sequence[Picture] = (), max_bytes: int = MAX_BYTES
 ) -> Written:
     """Write the page whole or not at all. Equal reports and samples give equal bytes.
 

@@ -2,7 +2,7 @@
 
 from evalkit.report.plots import draw_all
 
-for plot in draw_all(runs, card):     # intervals, bars, calibration, prompt length
+for plot in draw_all(runs, cards):     # intervals, bars, calibration, prompt length
     plot.save(Path("plots"))          # plots/intervals-1.svg and .png
 """
 

@@ -5,35 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from evalkit.cards import Card
 from evalkit.report.plots.figure import Plot
 from evalkit.report.plots.heatmap import by_language, languages_of
 from evalkit.report.plots.samples import by_length, calibration
 from evalkit.report.plots.scores import bars, intervals
-from evalkit.report.published import Card
-from evalkit.report.rows import names, sections
-from evalkit.store import SavedRun
+from evalkit.report.rows import distinct, names, sections
+from evalkit.store import MergedRun, SavedRun
 
 APART = 3  # runs that have pictures of their own
 Curves = dict[str, Any]  # arrays of shape (n, 2)
 
 
-def draw_all(runs: Sequence[SavedRun], card: Card) -> list[Plot]:
-    """Intervals and bars for every table of the card that has a measured row, languages; calibration and prompt length."""
-    return list(_draw(runs, card))
+def draw_all(runs: Sequence[SavedRun | MergedRun], cards: Sequence[Card]) -> list[Plot]:
+    """Intervals and bars for every table of a card that has a measured row, languages; calibration and prompt length."""
+    return list(_draw(runs, cards))
 
 
-def _draw(runs: Sequence[SavedRun], card: Card) -> Iterator[Plot]:
+def _draw(runs: Sequence[SavedRun | MergedRun], cards: Sequence[Card]) -> Iterator[Plot]:
     results = [run.result for run in runs]
     titles = names(results)
-    own = [run.card_columns for run in runs]
-    for place, section in enumerate(sections(results, card), 1):
+    found = sections(results, cards)
+    for place, section in enumerate(found, 1):
+        own = [section.card.columns_of(run) if section.card else () for run in results]
         yield intervals(section, titles, own, f"intervals-{place}")
         if len(runs) > 1:
             scores = [[result.score if (result := entry.results[i]) else None for entry in section.entries] for i in range(len(runs))]
             yield bars(section.title, [entry.label for entry in section.entries], titles, scores, f"bars-{place}")
-        for entry in section.entries:
-            if languages_of(entry):
-                yield by_language(entry, titles, f"languages-{entry.first.task}")
+    used: dict[str, int] = {}
+    for entry in distinct(found):
+        if languages_of(entry):
+            task = entry.first.task
+            used[task] = used.get(task, 0) + 1
+            yield by_language(entry, titles, f"languages-{task}" + (f"-{used[task]}" if used[task] > 1 else ""))
     yield from _of_samples([curves(run) for run in runs], titles)
 
 
@@ -51,7 +55,7 @@ def _of_samples(found: Sequence[tuple[Curves, Curves]], titles: Sequence[str]) -
                 yield plot
 
 
-def curves(run: SavedRun) -> tuple[Curves, Curves]:
+def curves(run: SavedRun | MergedRun) -> tuple[Curves, Curves]:
     """Per task, (confidence, right) of its multiple-choice samples and (prompt tokens, score) of all measured ones."""
     import numpy as np
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
 
+from evalkit.cards import CardTable
 from evalkit.report.plots.figure import COLOURS, Plot, finished, label, legend, mark, series_handles, styled
-from evalkit.report.published import CardTable
 from evalkit.report.rows import Entry, Section
 from evalkit.results import TaskResult
 from evalkit.types import Summary
@@ -108,9 +108,8 @@ def _published(entry: Entry, table: CardTable | None, without: set[str] | None =
     """Printed scores of the entry's row, of some columns."""
     if table is None or entry.row is None:
         return []
-    wanted = [model for model in table.models if model not in (without or ()) and (only is None or model in only)]
-    cells = dict(zip(table.models, entry.row.cells, strict=True))
-    return [value for model in wanted if (value := cells[model].value) is not None]
+    wanted = [cell for cell in entry.row.cells if cell.column not in (without or ()) and (only is None or cell.column in only)]
+    return [cell.value for cell in wanted if cell.value is not None]
 
 
 def _legend(axes: Any, titles: Sequence[str], with_own: bool, with_card: bool) -> None:

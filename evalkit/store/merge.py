@@ -1,0 +1,153 @@
+"""Several runs of one model, as of a suite split over jobs, read as one run."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate, groupby
+from pathlib import Path
+from typing import Any
+
+from evalkit.folder import SCORES, THROUGHPUT
+from evalkit.results import RunResult
+from evalkit.store.columns import TaskColumns
+from evalkit.store.saved_run import SavedRun
+
+_NOT_IDENTITY = THROUGHPUT | {"name", "card_name", "description"}
+
+
+@dataclass(frozen=True)
+class MergedRun:
+    """Runs of one model, no two of which give the same task; has what `SavedRun` has.
+
+    Attributes:
+        parts: (run, the tasks that are taken from it).
+    """
+
+    parts: tuple[tuple[SavedRun, tuple[str, ...]], ...]
+
+    @property
+    def path(self) -> Path:
+        """The first run's folder."""
+        return self.parts[0][0].path
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The first run's configuration, with the tasks of all."""
+        first = self.parts[0][0].config
+        tasks = {name: node for run, names in self.parts for name, node in (run.config.get("tasks") or {}).items() if name in names}
+        card = next((card for run, _ in self.parts if (card := run.config.get("card"))), None)
+        return {**first, "tasks": tasks, **({"card": card} if card else {})}
+
+    @cached_property
+    def result(self) -> RunResult:
+        """The tasks of all runs; complete when every run is."""
+        runs = [run.result for run, _ in self.parts]
+        tasks = {name: run.result.tasks[name] for run, names in self.parts for name in names}
+        manifest = {**runs[0].manifest, "config": self.config}
+        return replace(runs[0], tasks=tasks, complete=all(run.complete for run in runs), manifest=manifest, path=None)
+
+    @property
+    def has_samples(self) -> bool:
+        return any(run.has_samples for run, _ in self.parts)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each run's samples begin when the files are thought of as one behind the other."""
+        sizes = [run.samples_size for run, _ in self.parts]
+        return [0, *accumulate(sizes)][: len(sizes)]
+
+    @cached_property
+    def columns(self) -> Mapping[str, TaskColumns]:
+        """The numbers of every sample by task; offsets are for this object's `samples_at`."""
+        return {
+            name: replace(run.columns[name], offsets=run.columns[name].offsets + start)
+            for (run, names), start in zip(self.parts, self._starts, strict=True)
+            for name in names
+            if name in run.columns
+        }
+
+    def samples(self, task: str | None = None) -> Iterator[dict[str, Any]]:
+        """Whole lines of `samples.jsonl`, one document at a time; of one task when it is named."""
+        for run, names in self.parts:
+            if task is None or task in names:
+                yield from (sample for sample in run.samples(task) if sample.get("task") in names)
+
+    def sample_at(self, offset: int) -> dict[str, Any]:
+        """The whole line of one document (`TaskColumns.offsets`)."""
+        return next(self.samples_at([offset]))
+
+    def samples_at(self, offsets: Iterable[int]) -> Iterator[dict[str, Any]]:
+        """The whole lines of documents, in the order given."""
+        for at, near in groupby(map(int, offsets), lambda offset: bisect_right(self._starts, offset) - 1):
+            yield from self.parts[at][0].samples_at(offset - self._starts[at] for offset in near)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Columns of a report, and what a reader has to be told of how they came to be."""
+
+    runs: tuple[SavedRun | MergedRun, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
+    """One column for each model: runs of the same model (name and settings) are merged where their tasks do not overlap.
+
+    Where two of them measured a task, they stay apart with a warning, or the newer one's scores (by the time of `scores.json`)
+    are used with `newest`. A run without a saved configuration is merged with no other.
+    """
+    groups: dict[object, list[SavedRun]] = {}
+    for i, run in enumerate(runs):
+        known = _identity(run.config.get("model"))
+        groups.setdefault((run.result.model, known) if known else i, []).append(run)
+    made: list[SavedRun | MergedRun] = []
+    warnings: list[str] = []
+    for group in groups.values():
+        twice = _twice(group)
+        if twice and not newest:
+            made += group
+            warnings += [
+                f"{group[0].result.model}: {task} was measured in {_folders(both)}, so the runs stay in columns of their own; "
+                "newest=true makes one column and uses the newer"
+                for task, both in twice.items()
+            ]
+            continue
+        owners = {task: max(both, key=_time) for task, both in twice.items()}
+        warnings += [
+            f"{group[0].result.model}: {task} was measured in {_folders(both)}; the scores shown are from {owners[task].path}, the newer"
+            for task, both in twice.items()
+        ]
+        parts = [(run, tuple(name for name in run.result.tasks if owners.get(name, run) is run)) for run in group]
+        made.append(MergedRun(tuple(parts)) if len(group) > 1 else group[0])
+    order = {id(run): i for i, run in enumerate(runs)}
+    return Merged(tuple(sorted(made, key=lambda run: order[id(run if isinstance(run, SavedRun) else run.parts[0][0])])), tuple(warnings))
+
+
+def _identity(model: Any) -> str:
+    """What a saved configuration says of the model itself, without its name and what only changes the speed; empty when nothing."""
+    import json
+
+    if not isinstance(model, Mapping):
+        return ""
+    known = {key: value for key, value in model.items() if key not in _NOT_IDENTITY}
+    return json.dumps(known, sort_keys=True, default=str) if known else ""
+
+
+def _twice(group: Sequence[SavedRun]) -> dict[str, list[SavedRun]]:
+    by_task: dict[str, list[SavedRun]] = {}
+    for run in group:
+        for task in run.result.tasks:
+            by_task.setdefault(task, []).append(run)
+    return {task: both for task, both in by_task.items() if len(both) > 1}
+
+
+def _time(run: SavedRun) -> float:
+    file = run.path / SCORES
+    return file.stat().st_mtime if file.is_file() else 0.0
+
+
+def _folders(runs: Sequence[SavedRun]) -> str:
+    return " and ".join(str(run.path) for run in runs)
