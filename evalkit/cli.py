@@ -17,11 +17,12 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit run task=hellaswag model=smollm2_135m limit=100   measure; the same command continues an interrupted run
   evalkit run 'task=[hellaswag,mmlu]' -m model=a,b          several tasks; a Hydra sweep over models
   evalkit run suite=krutrim2_english model=hf model.path=DIR
-  evalkit ls tasks|models|suites                            what there is
+  evalkit run card=krutrim2 model=krutrim2_12b              a model card: its rows, in its order, with its shots  [card.tables=[A,B]]
+  evalkit ls tasks|models|suites|cards                      what there is
   evalkit show task=mmlu n=2                                rendered prompts, shots and targets; loads no model
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
-  evalkit report RUN...                                     tables, pictures, one HTML page with every sample  [out=DIR]
+  evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]

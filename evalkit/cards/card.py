@@ -272,13 +272,15 @@ def _check(card: Card, where: str) -> None:
     about, problems = card.about, []
     spoken = {"subject": [about.subject] if about.subject else [], "columns": list(about.columns)}
     for key, names in spoken.items():
-        problems += [f"{key}: {name!r} is no column of {CELLS}{did_you_mean(name, card.columns)}" for name in names if name not in card.columns]
+        odd = [name for name in names if name not in card.columns]
+        problems += [f"{key}: {name!r} is no column of {CELLS}{did_you_mean(name, card.columns)}" for name in odd]
     for table in card.tables:
         others = table.third_party.columns if table.third_party else ()
         problems += [f"tables.{table.key}.third_party: {name!r} is no column of the table" for name in others if name not in table.columns]
     forms = {form for table in card.tables for row in table.rows for form in row.about.forms}
     for name, suite in about.suites.items():
-        problems += [f"suites.{name}: there is no table {t!r}{did_you_mean(t, about.tables)}" for t in suite.tables or () if t not in about.tables]
+        odd = [table for table in suite.tables or () if table not in about.tables]
+        problems += [f"suites.{name}: there is no table {table!r}{did_you_mean(table, about.tables)}" for table in odd]
         if suite.form and suite.form not in forms:
             problems.append(f"suites.{name}: no row has a form {suite.form!r}{did_you_mean(suite.form, forms)}")
     problems += _rows_apart(card)

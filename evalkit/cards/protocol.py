@@ -123,7 +123,7 @@ def _convert(raw: Any, kind: type[T], path: Path, at: str) -> T:
         said, _, below = str(error).partition(" - at `$")
         key = ".".join(part for part in (at, below.rstrip("`").lstrip(".")) if part)
         unknown = said.partition("unknown field `")[2].rstrip("`")
-        near = did_you_mean(unknown, [field.encode_name for field in msgspec.structs.fields(kind)]) if unknown else ""
+        near = did_you_mean(unknown, [field.encode_name for field in msgspec.structs.fields(kind)]) if unknown else ""  # type: ignore[arg-type]
         raise DataError(f"{path}: {key + ': ' if key else ''}{said}{near}") from None
 
 

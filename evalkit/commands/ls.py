@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evalkit.config.explain import GROUPS, choices, load_yaml
+from evalkit.config.explain import GROUPS, choices, described, load_yaml
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.paths import conf_dir
 
 
 def ls(words: list[str]) -> int:
-    """`evalkit ls tasks|models|suites`: names with a line each, read from the YAML files alone."""
+    """`evalkit ls tasks|models|suites|cards`: names with a line each, read from the YAML files alone."""
     from evalkit.config.compose import config_folder
 
     words, own = config_folder(words)
@@ -21,12 +21,13 @@ def ls(words: list[str]) -> int:
     if len(words) > 1:
         raise ConfigError(f"evalkit ls {what} takes no further word ({words[1]})")
     folders = [conf_dir(), *([own] if own else [])]
-    lines = []
-    for file in sorted(file for folder in folders for file in choices(folder / GROUPS[what])):
+    group = GROUPS[what]
+    lines = [(name, about) for (of, name), about in described([own] if own else []).items() if of == group]
+    for file in (file for folder in folders for file in choices(folder / group)):
         text = file.read_text(encoding="utf-8")
         lines.append((file.stem, _about(load_yaml(text), text)))
     width = max((len(name) for name, _ in lines), default=0)
-    for name, about in lines:
+    for name, about in sorted(lines):
         print(f"{name:<{width}}  {about}".rstrip())
     return 0
 

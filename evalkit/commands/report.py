@@ -11,33 +11,47 @@ from evalkit.commands.words import options
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from evalkit.report import Card, Report
+    from evalkit.cards import Card
+    from evalkit.report import Report
     from evalkit.results import RunResult
-    from evalkit.store import SavedRun
+    from evalkit.store import MergedRun, SavedRun
 
 
 def report(words: list[str]) -> int:
-    """`evalkit report RUN... [out=DIR]`: the tables of finished runs, their pictures and one HTML page with every sample."""
-    from evalkit.report import load_card
-    from evalkit.store import load_run
+    """`evalkit report RUN... [card=NAME|DIR] [out=DIR]`: tables of runs, their pictures and one HTML page with every sample."""
+    from evalkit.config.cards import cards_named, cards_of
+    from evalkit.config.compose import config_folder
+    from evalkit.report.formats import tables
+    from evalkit.store import load_run, merge
 
-    words, taken = options(words, "out")
+    words, own = config_folder(words)
+    words, taken = options(words, "out", "card", "newest")
     if not words:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
+    if taken.get("newest", "false") not in ("true", "false"):
+        raise ConfigError(f"newest={taken['newest']} is neither true nor false; newest=true uses the newer of two scores of a task")
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
-    card = load_card()
-    made = tables([run.result for run in runs], out, runs)
+    folders = [own] if own else []
+    if "card" in taken:
+        cards = cards_named(taken["card"], folders)
+    else:
+        cards, missing = cards_of([run.config for run in runs], folders)
+        hint = "no published numbers: card=NAME puts a card's next to the scores (evalkit ls cards)"
+        for line in missing or ([] if cards else [hint]):
+            print(line, file=sys.stderr)
+    merged = merge(runs, taken.get("newest") == "true")
+    made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings)
     if out is not None:
-        _page(made, card, runs, out)
+        _page(made, cards, merged.runs, out)
     return 0
 
 
-def _page(made: Report, card: Card, runs: Sequence[SavedRun], folder: Path) -> None:
+def _page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
     from evalkit.report.page import Picture, write_page
     from evalkit.report.plots import draw_all
 
-    plots = draw_all(runs, card)
+    plots = draw_all(runs, cards)
     for plot in plots:
         plot.save(folder / "plots")
     pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]
@@ -56,19 +70,3 @@ def _unfinished(folder: Path) -> RunResult:
 
     setup = build(read_config(folder))
     return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False)
-
-
-def tables(results: Sequence[RunResult], folder: Path | None, saved: Sequence[SavedRun] = ()) -> Report:
-    """Print the report and write its texts to a folder; with several saved runs it has a leaderboard."""
-    from rich.console import Console
-
-    from evalkit.report import build, load_card, write_report
-    from evalkit.report.terminal import print_report
-
-    card = load_card()
-    made = build(results, card, saved)
-    print_report(made, Console(highlight=False))
-    if folder is not None:
-        for path in write_report(made, results, card, folder):
-            print(f"wrote {path}", file=sys.stderr)
-    return made

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evalkit.commands.report import tables
 from evalkit.results import RunResult
 
 
@@ -24,12 +23,15 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
     Returns:
         The value a sweeper optimises (see `headline`), and the run's folder.
     """
+    from evalkit.config.cards import cards_of
     from evalkit.config.setup import build
     from evalkit.progress import Silent, default_progress
+    from evalkit.report.formats import tables
     from evalkit.run import measure
     from evalkit.run.prepare import run_identity
 
     setup = build(config)
+    cards, _ = cards_of([setup.config])
     settings, model, chosen = setup.settings, setup.model(), list(setup.tasks.values())
     folder = setup.folder(run_identity(model, chosen, setup.source, settings.limit, settings.chat))
     result = measure.run(
@@ -43,7 +45,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         overwrite=settings.overwrite,
         progress=Silent() if settings.progress == "none" else default_progress(),
     )
-    tables([result], folder)
+    tables([result], cards, folder)
     return headline(result, list(setup.tasks)), folder
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalkit.commands.report import tables
 from evalkit.commands.words import options
 from evalkit.errors import ConfigError
 
@@ -17,8 +16,10 @@ def score(words: list[str]) -> int:
     words, taken = options(words, "responses", "name")
     if "responses" not in taken:
         raise ConfigError("evalkit score needs a run directory, or task=NAME responses=FILE.jsonl")
+    from evalkit.config.cards import cards_of
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
+    from evalkit.report.formats import tables
     from evalkit.run.answers_file import answers_identity, score_responses
 
     setup = build(compose(words))
@@ -29,17 +30,19 @@ def score(words: list[str]) -> int:
     limit, chat = settings.limit, settings.chat
     folder = setup.folder(answers_identity(task, setup.source, file, limit, chat), name)
     result = score_responses(task, setup.source, file, name, folder, limit=limit, chat=chat, overwrite=settings.overwrite)
-    tables([result], result.path)
+    tables([result], cards_of([setup.config])[0], result.path)
     return 0
 
 
 def _rescore(folder: Path, overrides: Sequence[str]) -> int:
+    from evalkit.config.cards import cards_of
     from evalkit.config.compose import merged
     from evalkit.config.setup import build
+    from evalkit.report.formats import tables
     from evalkit.run.rescore import rescore
     from evalkit.store.layout import read_config
 
     setup = build(merged(read_config(folder), overrides))
     result = rescore(folder, list(setup.tasks.values()), setup.model_name)
-    tables([result], folder)
+    tables([result], cards_of([setup.config])[0], folder)
     return 0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from evalkit.config.cards import card_nodes, narrowed
 from evalkit.config.explain import explain
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.files import line
@@ -34,6 +35,8 @@ def run(words: Sequence[str], job: Job) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     words = list(words)
     _importable(words)
+    _, own = config_folder(words)
+    _register_cards(own)
     if {"--help", "-h"} & set(words) and not any(word.startswith("model=") for word in words):
         words = [*words, "model=hf"]  # Hydra's help shows a whole configuration, and a model has no default
     main_process, failed, sweeps = os.getpid(), [0], dict[Path, None]()
@@ -41,7 +44,7 @@ def run(words: Sequence[str], job: Job) -> int:
     def one(config: Any) -> float:
         value, folder = math.nan, None
         try:
-            value, folder = job(plain(config))
+            value, folder = job(_narrowed(plain(config), _task_words(), own))
         except Exception as error:
             # Another process (a launcher's worker) must see the job fail; here one line says it all,
             # and a sweep goes on with its next job.
@@ -100,6 +103,8 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
     words = list(words)
     _importable(words)
     words, folder = config_folder(words)
+    _register_cards(folder)
+    asked = list(words)
     if folder:
         words.append(f"hydra.searchpath=[{quoted(f'file://{folder.resolve()}')}]")
     if not any(re.match(r"\+{0,2}model=", word) for word in words):
@@ -109,11 +114,38 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
-            return plain(hydra_compose(config_name="config", overrides=words))
+            config = plain(hydra_compose(config_name="config", overrides=words))
     except Exception as error:
         raise as_ours(error) or error from error
     finally:
         GlobalHydra.instance().hydra = outer
+    return _narrowed(config, asked, folder)
+
+
+def _register_cards(folder: Path | None) -> None:
+    """Make `card=NAME` and the cards' suites known to Hydra, as if each had a file in conf/card or conf/suite."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    for (group, name), node in card_nodes([folder] if folder else []).items():
+        held = {key: value for key, value in node.items() if key != "description"}
+        store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+
+
+def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
+    """Of a card's rows, those of its tables; with `task=` or `suite=` given too, those that these name."""
+    by_hand = [word for word in words if re.match(r"(task|suite)=", word)]
+    chosen = None
+    if by_hand and any(re.match(r"card=(?!null$)", word) for word in words):
+        chosen = compose([*by_hand, *(["--config-dir", str(folder)] if folder else [])])["tasks"].keys()
+    return narrowed(config, chosen)
+
+
+def _task_words() -> list[str]:
+    """The words of the job that Hydra is running."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task)
 
 
 def merged(saved: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from evalkit.cards import card_folders, card_names
+from evalkit.cards.protocol import FILE, read_protocol
 from evalkit.errors import did_you_mean
 from evalkit.paths import conf_dir
 
 # What `evalkit ls` calls a group of the configuration, and its folder.
-GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "data": "data", "sandboxes": "sandbox"}
+GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "cards": "card", "data": "data", "sandboxes": "sandbox"}
 
 
 def explain(error: BaseException) -> str:
@@ -43,7 +46,22 @@ def load_yaml(text: str) -> dict[str, Any]:
 
 
 def _names(group: str) -> list[str]:
-    return [file.stem for file in choices(conf_dir() / group)]
+    of_cards = [name for of, name in described() if of == group]
+    return sorted({*(file.stem for file in choices(conf_dir() / group)), *of_cards})
+
+
+def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
+    """A line about every card and every suite of a card, by (group, name); reads `card.yaml` files alone.
+
+    Raises:
+        DataError: a damaged card.
+    """
+    lines = {}
+    for name, folder in card_names(card_folders(config_dirs)).items():
+        card = read_protocol(folder / FILE)
+        lines["card", name] = f"{card.title}, {card.edition}: {len(card.tables)} tables, {sum(len(t.rows) for t in card.tables.values())} rows"
+        lines |= {("suite", suite): about.description for suite, about in card.suites.items()}
+    return lines
 
 
 def _settings() -> list[str]:

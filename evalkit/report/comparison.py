@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit import numbers
+from evalkit.cards import Card, CardRow, CardTable, PublishedCell, judge
+from evalkit.cards.verdicts import statements
 from evalkit.compare.pairs import contradicted
-from evalkit.report.card_protocol import load_protocol
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.leaderboard import LEGEND, leaderboard
-from evalkit.report.published import Card, CardTable, PublishedCell
-from evalkit.report.rows import Entry, Section, names, sections
+from evalkit.report.rows import Entry, Section, distinct, names, sections
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
-from evalkit.report.verdicts import CardProtocol, judge, statements
 from evalkit.results import RunResult, TaskResult
-from evalkit.store import SavedRun
+from evalkit.store import MergedRun, SavedRun
 from evalkit.types import SAMPLE_ROWS
 
 _NAMED = 3  # runs that a title names
@@ -28,28 +27,32 @@ _REMARKS = {
 }
 
 
-def build(runs: Sequence[RunResult], card: Card, saved: Sequence[SavedRun] = ()) -> Report:
-    """The whole report as data. Deterministic: equal runs and card give an equal report.
+def build(
+    runs: Sequence[RunResult], cards: Sequence[Card] = (), saved: Sequence[SavedRun | MergedRun] = (), told: Sequence[str] = ()
+) -> Report:
+    """The whole report as data. Deterministic: equal runs and cards give an equal report.
 
     Scores of different task versions, shots, metrics, signatures, or sample rows against real rows
     never share a row; the second row's footnote names the difference.
 
     Args:
+        cards: whose published scores stand next to the measured ones; none gives a plain table.
         saved: the same runs with their samples, in the same order, for a leaderboard with paired tests.
+        told: further warnings, as of how runs were put together.
     """
-    found = sections(runs, card)
-    entries = [entry for section in found for entry in section.entries]
+    found = sections(runs, cards)
+    entries = distinct(found, lambda entry: entry.measurement)
     titles = names(runs)
-    protocol = load_protocol(card)
-    legend = (*_legend(entries, card, any(run.card_columns for run in runs)), *_statements(found, runs))
+    legend = (*_legend(found, cards, runs), *_statements(found, runs))
+    beside = f", with the {' and the '.join(card.heading for card in cards)}" if cards else ""
     return Report(
-        title=f"{_all_of(titles)} beside the {card.title}",
-        warnings=(*_warnings(runs, titles), *_contradictions(saved, titles)),
-        comparison=tuple(_comparison(section, runs, titles, protocol) for section in found),
+        title=f"{_all_of(titles)}{beside}",
+        warnings=(*told, *_warnings(runs, titles), *_contradictions(saved, titles)),
+        comparison=tuple(_comparison(section, runs, titles) for section in found),
         leaderboard=leaderboard(found, saved, titles),
         measures=measures(entries, titles) if entries else None,
         breakdowns=breakdowns(entries, titles),
-        details=details(entries, titles),
+        details=details(found, titles),
         legend=(*legend, *(LEGEND if len(saved) > 1 else ())) if entries else (),
     )
 
@@ -74,7 +77,7 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
     return tuple(lines)
 
 
-def _contradictions(saved: Sequence[SavedRun], titles: Sequence[str]) -> Iterator[str]:
+def _contradictions(saved: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> Iterator[str]:
     """Headlines that are not what their own samples say."""
     for title, run in zip(titles, saved, strict=bool(saved)):
         for name, task in run.result.tasks.items():
@@ -86,41 +89,48 @@ def _contradictions(saved: Sequence[SavedRun], titles: Sequence[str]) -> Iterato
                 )
 
 
-def _legend(entries: Sequence[Entry], card: Card, judged: bool) -> tuple[str, ...]:
+def _legend(found: Sequence[Section], cards: Sequence[Card], runs: Sequence[RunResult]) -> tuple[str, ...]:
     lines = ["score [low, high]: 95% interval; it need not be symmetric about the score."]
     lines.append("n: documents measured. Coverage: n / documents in the benchmark's evaluation split.")
-    if judged:
+    if any(card.columns_of(run) for card in cards for run in runs):
         lines.append(
             "Verdict: reproduced (all documents, rounds to the printed digits), within noise (the 95% interval reaches the printed "
-            "number), differs, not comparable (made in another or an unknown way), not measured."
+            "number), differs, not comparable (made in another or an unknown way), not measured. It judges the metric that the row prints."
         )
-    if any(entry.row for entry in entries):
-        lines.append(f"The other models' columns are the {card.title}'s, digits as printed (0-1); '-' and TBD are the card's own.")
+    for card in cards:
+        if any(section.card is card for section in found):
+            scale = "0-1" if card.about.scale == 1 else f"out of {card.about.scale:g}"
+            lines.append(
+                f"Columns of other models: the {card.heading}, {card.about.source}; digits as printed ({scale}). "
+                "'-' and TBD are the card's own."
+            )
     return tuple(lines)
 
 
-def _columns_of(table: CardTable | None, runs: Sequence[RunResult]) -> dict[str, list[int]]:
+def _columns_of(section: Section, runs: Sequence[RunResult]) -> dict[str, list[int]]:
     """The table's columns that runs fill, with those runs."""
-    models = table.models if table else ()
-    return {model: filling for model in models if (filling := [i for i, run in enumerate(runs) if model in run.card_columns])}
+    if section.card is None or section.table is None:
+        return {}
+    fills = [section.card.columns_of(run) for run in runs]
+    return {column: mine for column in section.table.columns if (mine := [i for i, filled in enumerate(fills) if column in filled])}
 
 
-def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str], protocol: CardProtocol) -> Table:
+def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str]) -> Table:
     """Measured scores before the card's columns; a model that has a column stands in it, in the card's whole layout."""
     notes = Footnotes()
-    filled = _columns_of(section.table, runs)
+    filled = _columns_of(section, runs)
     free = [i for i in range(len(runs)) if not any(i in filling for filling in filled.values())]
     heads = [title if run.complete else f"{title} (unfinished)" for title, run in zip(titles, runs, strict=True)]
     columns = [Column("Benchmark", "left", key=True), Column("Shots"), Column("Metric", "left"), Column("n")]
     columns += [Column(heads[i], ours=True) for i in free]
     columns.append(Column("Coverage"))
-    for model in section.table.models if section.table else ():
+    for model in section.table.columns if section.table else ():
         columns.append(Column(f"{model}, printed" if model in filled else model, published=model not in filled))
         for i in filled.get(model, ()):
             measured = "measured" if len(filled[model]) == 1 and runs[i].complete else f"{heads[i]}, measured"
             columns += [Column(measured, ours=True), Column("Difference"), Column("Verdict", "left")]
     entries = _every_row(section, len(runs)) if filled else section.entries
-    lines = [_row(entry, section.table, notes, free, filled, protocol) for entry in entries]
+    lines = [_row(entry, section.table, notes, free, filled) for entry in entries]
     return Table(section.title, tuple(columns), tuple(lines), notes.listed(), name="comparison")
 
 
@@ -128,13 +138,13 @@ def _every_row(section: Section, runs: int) -> list[Entry]:
     """The card's whole table: its rows in order, those that nobody measured too."""
     entries: list[Entry] = []
     for row in section.table.rows if section.table else ():
-        mine = [entry for entry in section.entries if entry.row == row]
-        entries += mine or [Entry(row.benchmark, row, (None,) * runs)]
+        mine = [entry for entry in section.entries if entry.row is row]
+        entries += mine or [Entry(row.label, row, (None,) * runs)]
     return entries
 
 
 def _row(
-    entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]], protocol: CardProtocol
+    entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]]
 ) -> tuple[Cell, ...]:
     cells = [*_about(entry, notes), *(_measured(entry.results[i], notes) for i in free)]
     cells.append(Cell(transpose_equal([numbers.coverage(result.coverage) for _, result in entry.measured] or [""])))
@@ -142,9 +152,9 @@ def _row(
         return tuple(cells)
     for cell in entry.row.cells:
         cells.append(_published(cell, notes))
-        for i in filled.get(cell.model, ()):
+        for i in filled.get(cell.column, ()):
             result = entry.results[i]
-            verdict = judge(result, table, entry.row, cell, protocol)
+            verdict = judge(result, table, entry.row, cell)
             change = "" if verdict.difference is None else f"{verdict.difference:+.3f}"
             cells += [_measured(result, notes), Cell(change), Cell(verdict.word, notes.mark(verdict.reason))]
     return tuple(cells)
@@ -154,10 +164,10 @@ def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
     """Benchmark, shots, metric, n; what the card says where nothing was measured."""
     if not entry.measured:
         row = entry.row
-        shots = "" if row is None or row.num_fewshot is None else str(row.num_fewshot)
-        return [Cell(entry.label), Cell(shots), Cell(row.metric if row else ""), Cell("")]
+        shots = "" if row is None or row.about.shots is None else str(row.about.shots)
+        return [Cell(entry.label), Cell(shots), Cell(row.about.printed_metric if row else ""), Cell("")]
     first, results = entry.first, [result for _, result in entry.measured]
-    shots_said = entry.row.num_fewshot if entry.row else first.num_fewshot
+    shots_said = entry.row.about.shots if entry.row else first.num_fewshot
     stated = "states no shots" if shots_said is None else f"says {numbers.plural(shots_said, 'shot')}"
     return [
         Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), SAMPLE_ROWS if first.sample_rows else ""),
@@ -167,15 +177,22 @@ def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
     ]
 
 
-def _statements(found: Sequence[Section], runs: Sequence[RunResult]) -> tuple[str, ...]:
-    """How often a measured model is among the best of a table, as printed and as measured."""
-    measured: dict[str, dict[str, float]] = {}
-    for run in runs:
-        for model in run.card_columns:
-            real = [task for task in run.tasks.values() if task.score.value is not None and not task.sample_rows]
-            scores = {task.card_row or task.task: task.score.value for task in real if task.score.value is not None}
-            measured.setdefault(model, {}).update(scores)
-    return statements([section.table for section in found if section.table], measured)
+def _statements(found: Sequence[Section], runs: Sequence[RunResult]) -> Iterator[str]:
+    """How often a measured column is among the best of its table, as printed and as measured."""
+    for section in found:
+        if section.table is None:
+            continue
+        measured: dict[str, dict[str, float]] = {}
+        for column, filling in _columns_of(section, runs).items():
+            for entry, result in ((entry, entry.results[i]) for entry in section.entries for i in filling):
+                if entry.row and result and result.score.value is not None and _counts(entry.row, result):
+                    measured.setdefault(column, {})[entry.row.key] = result.score.value
+        yield from statements(section.table, measured)
+
+
+def _counts(row: CardRow, result: TaskResult) -> bool:
+    """A score of the benchmark, in the metric that the row prints."""
+    return not result.sample_rows and row.about.metric in ("", result.headline)
 
 
 def _other_rows(results: Sequence[TaskResult]) -> str:

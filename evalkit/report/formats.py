@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.cards import Card
-from evalkit.errors import ConfigError
+from evalkit.files import write_atomic
 from evalkit.report.comparison import build
 from evalkit.report.frame import to_frame
 from evalkit.report.json_report import to_json
@@ -18,6 +17,7 @@ from evalkit.report.markdown import markdown
 from evalkit.report.table import Report
 from evalkit.report.terminal import print_report
 from evalkit.results import RunResult
+from evalkit.store import MergedRun, SavedRun
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +30,31 @@ def print_tables(results: Sequence[RunResult], cards: Sequence[Card] = (), conso
     print_report(build(results, cards), console or Console(highlight=False))
 
 
+def tables(
+    results: Sequence[RunResult],
+    cards: Sequence[Card],
+    folder: Path | None,
+    saved: Sequence[SavedRun | MergedRun] = (),
+    told: Sequence[str] = (),
+) -> Report:
+    """Print the report and write its texts to a folder; with several saved runs it has a leaderboard.
+
+    Args:
+        told: further warnings of the report.
+
+    Raises:
+        FileError: the folder cannot be made or written.
+    """
+    from rich.console import Console
+
+    made = build(results, cards, saved, told)
+    print_report(made, Console(highlight=False))
+    if folder is not None:
+        for path in write_report(made, results, cards, folder):
+            print(f"wrote {path}", file=sys.stderr)
+    return made
+
+
 def to_csv(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> str:
     """The frame of `to_frame` as CSV: full precision, empty fields for what is missing."""
     text = to_frame(results, cards).to_csv(index=False, lineterminator="\n")
@@ -40,7 +65,7 @@ def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Pa
     """`write_report` of a report made here.
 
     Raises:
-        ConfigError: the folder cannot be made or written.
+        FileError: the folder cannot be made or written.
     """
     return write_report(build(results, cards), results, cards, folder)
 
@@ -51,32 +76,10 @@ def write_report(report: Report, results: Sequence[RunResult], cards: Sequence[C
     Equal results give equal bytes.
 
     Raises:
-        ConfigError: the folder cannot be made or written.
+        FileError: the folder cannot be made or written.
     """
     texts = {"report.md": markdown(report), "report.csv": to_csv(results, cards), "report.tex": latex(report)}
     texts["report.json"] = to_json(report, results, cards)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            _replace(folder / name, text)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(f"cannot write the report to {folder}: {reason}; free space there or choose a writable folder") from error
+    for name, text in texts.items():
+        write_atomic(folder / name, text, "out=DIR")
     return [folder / name for name in texts]
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files private; a report is as readable as any file its author makes.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -15,8 +15,8 @@ from evalkit.types import Summary
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
     "no test tells apart share a rank.",
-    "Averages are unweighted means over benchmarks, each score once, with 95% intervals, given only where every benchmark was measured; else how many "
-    "were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
+    "Averages are unweighted means over benchmarks, each score once, with 95% intervals, given only where every benchmark was measured; "
+    "else how many were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
 )
 
 
@@ -72,7 +72,9 @@ def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Se
     sections = {place: list(dict.fromkeys(entry.score for entry in section.entries)) for place, section in enumerate(found)}
     everything = list(dict.fromkeys(key for keys in sections.values() for key in keys))
     scores = [_scores(found, i) for i in range(len(titles))]
-    groups = {ALL: everything, SHARED: [key for key in everything if all(key in mine for mine in scores)], **sections}
+    shared = [key for key in everything if all(key in mine for mine in scores)]
+    groups: dict[object, list[Key]] = {ALL: everything, SHARED: shared}
+    groups |= {place: keys for place, keys in sections.items()}
     whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
     # Where nobody has everything, the rank is that of the mean over what all of them have.
     placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +11,16 @@ from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
-from evalkit.folder import SCORES, THROUGHPUT
+from evalkit.files import read_object
 from evalkit.results import RunResult
 from evalkit.store.columns import TaskColumns
+from evalkit.store.layout import IDENTITY, REBUILD, SCORES
 from evalkit.store.saved_run import SavedRun
 
-_NOT_IDENTITY = THROUGHPUT | {"name", "card_name", "description"}
+# Settings of a model in the configuration of a run of earlier versions, which has no identity.json: names and speed.
+_NOT_IDENTITY = frozenset(
+    {"name", "card_name", "description", "device", "batch_tokens", "traffic", "api_key_env", "price", "max_cost", "batch_size", "delay"}
+)
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
     """
     groups: dict[object, list[SavedRun]] = {}
     for i, run in enumerate(runs):
-        known = _identity(run.config.get("model"))
+        known = _identity(run)
         groups.setdefault((run.result.model, known) if known else i, []).append(run)
     made: list[SavedRun | MergedRun] = []
     warnings: list[str] = []
@@ -126,13 +131,12 @@ def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
     return Merged(tuple(sorted(made, key=lambda run: order[id(run if isinstance(run, SavedRun) else run.parts[0][0])])), tuple(warnings))
 
 
-def _identity(model: Any) -> str:
-    """What a saved configuration says of the model itself, without its name and what only changes the speed; empty when nothing."""
-    import json
-
-    if not isinstance(model, Mapping):
+def _identity(run: SavedRun) -> str:
+    """What a run says of the model itself; empty for a run without a configuration, which may be of any model."""
+    held = read_object(run.path / IDENTITY, REBUILD).get("model") or run.config.get("model")
+    if not isinstance(held, Mapping):
         return ""
-    known = {key: value for key, value in model.items() if key not in _NOT_IDENTITY}
+    known = {key: value for key, value in held.items() if key not in _NOT_IDENTITY}
     return json.dumps(known, sort_keys=True, default=str) if known else ""
 
 
