@@ -23,7 +23,8 @@ def ls(words: list[str]) -> int:
     folders = [conf_dir(), *([own] if own else [])]
     group = GROUPS[what]
     lines = [(name, about) for (of, name), about in described([own] if own else []).items() if of == group]
-    for file in (file for folder in folders for file in choices(folder / group)):
+    files = [] if group == "card" else [file for folder in folders for file in choices(folder / group)]
+    for file in files:
         text = file.read_text(encoding="utf-8")
         lines.append((file.stem, _about(load_yaml(text), text)))
     width = max((len(name) for name, _ in lines), default=0)

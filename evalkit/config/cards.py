@@ -41,6 +41,9 @@ def narrowed(config: Mapping[str, Any], chosen: Collection[str] | None = None) -
         ConfigError: the card has no such table, or no such task.
     """
     card = config.get("card") or {}
+    if not isinstance(card, Mapping):
+        names = card_names(card_folders())
+        raise ConfigError(f"unknown card {card!r}{did_you_mean(str(card), names)} (see: evalkit ls cards)")
     rows: Mapping[str, Sequence[str]] = card.get("rows") or {}
     tables, only = _listed(card, "tables"), _listed(card, "only")
     known = list(dict.fromkeys(table for where in rows.values() for table in where))

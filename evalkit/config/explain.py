@@ -59,7 +59,8 @@ def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
     lines = {}
     for name, folder in card_names(card_folders(config_dirs)).items():
         card = read_protocol(folder / FILE)
-        lines["card", name] = f"{card.title}, {card.edition}: {len(card.tables)} tables, {sum(len(t.rows) for t in card.tables.values())} rows"
+        rows = sum(len(table.rows) for table in card.tables.values())
+        lines["card", name] = f"{card.title}, {card.edition}: {len(card.tables)} tables, {rows} rows"
         lines |= {("suite", suite): about.description for suite, about in card.suites.items()}
     return lines
 
