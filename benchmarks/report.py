@@ -26,8 +26,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evalkit import numbers
+from evalkit.cards import find_card
 from evalkit.metrics.base import mean_summary
-from evalkit.report import build, load_card, write_report
+from evalkit.report import build, write_report
 from evalkit.report.page import Picture, write_page
 from evalkit.report.plots import draw_all
 from evalkit.results import RunResult, TaskResult
@@ -160,7 +161,7 @@ def main() -> None:
     words.add_argument("--browser", action="store_true", help="open the page in Chromium (needs selenium and chromedriver)")
     words.add_argument("--markdown", type=Path, help="a page with this table's markers, to write the row into")
     asked = words.parse_args()
-    card = load_card()
+    card = [find_card("krutrim2")]
     known = [row.task for table in card.tables for row in table.rows]
     tasks = [*known, *(f"task_{i}" for i in range(asked.tasks))][: asked.tasks]
     seconds: dict[str, float] = {}

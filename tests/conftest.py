@@ -8,9 +8,16 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
+
+from evalkit.cards import Card, CardProtocol, RowProtocol, TableProtocol
+from evalkit.cards.card import make_card
+from evalkit.results import RunResult, TaskResult
+from evalkit.types import Summary
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # passed on by a shell to background jobs: Ctrl-C would be tried on the deaf
@@ -123,7 +130,7 @@ class SavedRuns:
         self.folder = folder
 
     def __call__(
-        self, name: str, tasks: Mapping[str, Sequence[float | None]], *, model: str = "", card_name: str | None = None, **more: Any
+        self, name: str, tasks: Mapping[str, Sequence[float | None]], *, model: str = "", column: str | None = None, **more: Any
     ) -> Path:
         """`tasks`: value a document. `more`: prompt, clusters, languages, stats, metric, and fields of the result and summary."""
         from evalkit.metrics.base import mean_summary
@@ -151,10 +158,62 @@ class SavedRuns:
         folder.mkdir()
         (folder / "scores.json").write_text(to_json(RunResult(model or name, results, more.get("complete", True))), encoding="utf-8")
         (folder / "samples.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        (folder / "config.json").write_text(json.dumps({"model": {"name": name, "card_name": card_name}}), encoding="utf-8")
+        config = {"model": {"name": name}, "card": {"name": "krutrim2", "column": column}}
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
         return folder
 
 
 @pytest.fixture
 def saved_runs(tmp_path: Path) -> SavedRuns:
     return SavedRuns(tmp_path)
+
+
+CELLS = """table,row,column,score,note
+english_code_math,hellaswag,Alpha-7B,0.70,
+english_code_math,hellaswag,Beta-12B-Instruct,0.95,10-shot
+english_code_math,gsm8k,Alpha-7B,,-
+english_code_math,gsm8k,Beta-12B-Instruct,,TBD
+indic,flores_in_en_xx,Alpha-7B,0.41,
+"""
+TABLES = {
+    "english_code_math": TableProtocol(
+        "English / Code / Math",
+        {
+            "hellaswag": RowProtocol("Hellaswag", printed_metric="Accuracy", shots=0),
+            "gsm8k": RowProtocol("GSM8K", printed_metric="EM", shots=0),
+        },
+    ),
+    "indic": TableProtocol("Indic", {"flores_in_en_xx": RowProtocol("Flores en-xx", printed_metric="chrF++", shots=1)}),
+}
+
+
+def card(**more: Any) -> Card:
+    """An invented card: two tables, three rows."""
+    about = CardProtocol("tiny card", "first edition", "printed nowhere", TABLES, columns={"Alpha-7B": ("alpha",)})
+    return make_card(msgspec.structs.replace(about, **more), CELLS, name="tiny", where="cells.csv")
+
+
+def summary(metric: str = "acc", value: float | None = 0.425, n: int = 200, **more: Any) -> Summary:
+    fields: dict[str, Any] = {"stderr": 0.035, "ci": (0.3587, 0.4943), "signature": f"{metric}|mean"}
+    return Summary(metric=metric, value=value, n=n, **{**fields, **more})
+
+
+def task(name: str = "hellaswag", *summaries: Summary, **more: Any) -> TaskResult:
+    found = summaries or (summary("acc_norm"), summary("acc", 0.38))
+    fields: dict[str, Any] = {"num_fewshot": 0, "version": 1, "n_docs": 200, "n_total": 10042, "source": "invented rows"}
+    return TaskResult(task=name, headline=found[0].metric, summaries={s.metric: s for s in found}, **{**fields, **more})
+
+
+def run(*tasks: TaskResult, model: str = "tiny-model", complete: bool = True) -> RunResult:
+    return RunResult(model=model, tasks={t.task: t for t in tasks}, complete=complete)
+
+
+def languages() -> TaskResult:
+    groups = {"hi": summary("chrF++", 0.3, 10), "ta": summary("chrF++", 0.2, 10)}
+    return task("flores_in_en_xx", summary("chrF++", 0.26, 20, groups=groups, macro=0.25), num_fewshot=1, n_docs=20, n_total=24)
+
+
+@pytest.fixture
+def make() -> SimpleNamespace:
+    """The builders above, by name."""
+    return SimpleNamespace(card=card(), card_of=card, summary=summary, task=task, run=run, languages=languages)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
-from evalkit.errors import DataError
-from evalkit.report import build, load_card
-from evalkit.report.card_protocol import load_protocol
-from evalkit.report.verdicts import CardProtocol, RowProtocol, judge, standings
+from evalkit.cards import CardRow, ThirdParty, find_card, judge
+from evalkit.cards.verdicts import standings
+from evalkit.report import build
 
 ROW = {"n_docs": 200, "n_total": 200}
 
 
-def verdict(make: SimpleNamespace, result: Any, model: str = "Alpha-7B", **known: Any) -> tuple[str, str]:
-    table, row = make.card.find("hellaswag")
-    cell = next(cell for cell in row.cells if cell.model == model)
-    third_party = {"english_code_math": (("Beta-12B-Instruct",), "somebody else's number")} if known.pop("third", False) else {}
-    found = judge(result, table, row, cell, CardProtocol("", third_party, {"hellaswag": RowProtocol(**known)}))
+def verdict(make: SimpleNamespace, result: Any, column: str = "Alpha-7B", **known: Any) -> tuple[str, str]:
+    table, row = make.card.find("english_code_math", "hellaswag")
+    third = ThirdParty(("Beta-12B-Instruct",), "somebody else's number") if known.pop("third", False) else None
+    row = CardRow(row.key, msgspec.structs.replace(row.about, **known), row.cells)
+    found = judge(result, replace(table, third_party=third), row, next(cell for cell in row.cells if cell.column == column))
     return found.word, found.reason
 
 
@@ -41,24 +40,39 @@ def test_words(make: SimpleNamespace) -> None:
     assert verdict(make, measured(0.6, None))[0] == "not comparable"
 
 
+def test_the_rows_metric_is_judged_not_the_headline(make: SimpleNamespace) -> None:
+    both = make.task("hellaswag", make.summary("acc_norm", 0.60, ci=(0.58, 0.62)), make.summary("acc", 0.7, ci=(0.68, 0.72)), **ROW)
+    assert verdict(make, both)[0] == "differs"
+    assert verdict(make, both, metric="acc") == ("reproduced", "rounds to the printed 0.70")
+    shown = build([make.run(both, model="alpha")], [make.card_of(tables=_with_metric(make, "acc"))]).comparison[0].rows[0]
+    assert [shown[2].text, shown[6].text, shown[8].text] == ["acc", "0.700 [0.680, 0.720]", "reproduced"]
+
+
+def _with_metric(make: SimpleNamespace, metric: str) -> dict[str, Any]:
+    tables = dict(make.card.about.tables)
+    english = tables["english_code_math"]
+    rows = {**english.rows, "hellaswag": msgspec.structs.replace(english.rows["hellaswag"], metric=metric)}
+    return {**tables, "english_code_math": msgspec.structs.replace(english, rows=rows)}
+
+
 @pytest.mark.parametrize(
-    ("known", "change", "model", "said"),
+    ("known", "change", "column", "said"),
     [
         ({"not_comparable": "nobody knows the encoder"}, {}, "Alpha-7B", "nobody knows the encoder"),
         ({"third": True}, {}, "Beta-12B-Instruct", "somebody else's number; the card's number was made otherwise: 10-shot"),
         ({}, {}, "Beta-12B-Instruct", "the card's number was made otherwise: 10-shot"),
         ({}, {"num_fewshot": 5}, "Alpha-7B", "measured 5-shot, the card says 0-shot"),
-        ({"metrics": ("acc",)}, {}, "Alpha-7B", "measured acc_norm, the card's number is acc"),
+        ({"metric": "mc2"}, {}, "Alpha-7B", "measured acc_norm; the card's number is mc2, which hellaswag does not have"),
         ({}, {"sample_rows": True}, "Alpha-7B", "measured on sample rows, not the benchmark"),
     ],
 )
-def test_what_makes_numbers_incomparable(make: SimpleNamespace, known: Any, change: Any, model: str, said: str) -> None:
-    assert verdict(make, make.task(**ROW, **change), model, **known) == ("not comparable", said)
+def test_what_makes_numbers_incomparable(make: SimpleNamespace, known: Any, change: Any, column: str, said: str) -> None:
+    assert verdict(make, make.task(**ROW, **change), column, **known) == ("not comparable", said)
 
 
 def test_a_dash_stays_a_dash(make: SimpleNamespace) -> None:
-    run = replace(make.run(make.task("gsm8k", make.summary("exact_match", 0.2))), manifest={"config": {"model": {"card_name": "Alpha-7B"}}})
-    table = build([run], make.card).comparison[0]
+    run = make.run(make.task("gsm8k", make.summary("exact_match", 0.2)), model="alpha")
+    table = build([run], [make.card]).comparison[0]
     assert [row[0].text for row in table.rows] == ["Hellaswag", "GSM8K"]  # the card's whole table, in its order
     assert [c.title for c in table.columns][4:] == [
         *("Coverage", "Alpha-7B, printed", "measured", "Difference", "Verdict", "Beta-12B-Instruct"),
@@ -69,23 +83,19 @@ def test_a_dash_stays_a_dash(make: SimpleNamespace) -> None:
     assert notes[table.rows[1][8].marks[0]] == "the card prints no number here (-)"
 
 
+def test_percentages_are_held_against_fractions(make: SimpleNamespace) -> None:
+    card = find_card("smollm2")
+    table, row = next((t, r) for t in card.tables for r in t.rows if r.task and r.about.metric == "acc_norm")
+    cell = row.cells[0]
+    assert cell.value is not None and cell.score is not None and abs(cell.value - float(cell.score) / 100) < 1e-12
+    near = make.task(row.instance, make.summary("acc_norm", cell.value + 0.0004, ci=(0.1, 0.9)), **ROW, num_fewshot=row.about.shots or 0)
+    assert judge(near, table, row, cell).word in ("reproduced", "not comparable")
+
+
 def test_top_three_is_counted() -> None:
-    card = load_card()
-    bharat = next(table for table in card.tables if table.key == "bharatbench")
+    bharat = next(table for table in find_card("krutrim2").tables if table.key == "bharatbench")
     assert standings(bharat, "Krutrim-2-12B") == "BharatBench, as printed: Krutrim-2-12B is among the top 3 on 5 of 7 rows."
     low = {"bharatbench_ner": 0.1, "bharatbench_multi_turn": 0.9949}
     assert standings(bharat, "Krutrim-2-12B", low).endswith(
         "with the measured scores in its column: Krutrim-2-12B is among the top 3 on 1 of 2 rows."
     )
-
-
-def test_the_shipped_protocol_fits_the_card(tmp_path: Path) -> None:
-    card = load_card()
-    protocol = load_protocol(card)
-    assert set(protocol.rows) == {row.task for table in card.tables for row in table.rows}
-    assert protocol.subject in card.models and protocol.rows["indic_qa"].not_comparable
-    assert all("BERTScore" in protocol.rows[row.task].not_comparable for t in card.tables for row in t.rows if row.metric == "Bert Score")
-    for text, said in (("rows: {nope: {}}", "nope"), ("rows: {mmlu: {metric: acc}}", "unknown field metric"), ("a: [", "malformed")):
-        (tmp_path / "x.yaml").write_text(text)
-        with pytest.raises(DataError, match=said):
-            load_protocol(card, path=tmp_path / "x.yaml")

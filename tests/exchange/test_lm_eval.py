@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from evalkit import stats
+from evalkit.cards import find_card
 from evalkit.cli import main
 from evalkit.errors import DataError
 from evalkit.exchange.lm_eval import import_run, read_results, to_results
-from evalkit.report import build, load_card
+from evalkit.report import build
 from evalkit.store import SavedRun, load_run
 
 STAMP = "2026-01-02T03-04-05.678901"
@@ -177,7 +178,7 @@ def test_imported_scores_stand_beside_ours_in_one_row(imported: SavedRun, saved_
     right = [1.0, 0.0] * 20
     ours = load_run(saved_runs("ours", {"hellaswag": right}, metric="acc_norm", result={"version": 4}))
     runs = [imported, ours] if imported_first else [ours, imported]
-    report = build([run.result for run in runs], load_card(), runs)
+    report = build([run.result for run in runs], [find_card("krutrim2")], runs)
     table = report.comparison[0]
     titles = [column.title for column in table.columns]
     [row] = [row for row in table.rows if row[0].text == "Hellaswag"]
@@ -195,7 +196,7 @@ def test_imported_scores_stand_beside_ours_in_one_row(imported: SavedRun, saved_
 
 def test_imported_scores_of_other_shots_keep_a_row_of_their_own(imported: SavedRun, saved_runs: Any) -> None:
     ours = load_run(saved_runs("ours", {"gsm8k": [1.0, 0.0]}, metric="flexible_extract"))
-    table = build([ours.result, imported.result], load_card()).comparison[0]
+    table = build([ours.result, imported.result], [find_card("krutrim2")]).comparison[0]
     labels = [row[0].text for row in table.rows if row[0].text.startswith("GSM8K")]
     assert len(labels) == 2 and labels[0].startswith("GSM8K (") and "0-shot" in labels[0] and "5-shot" in labels[1]
     assert labels[1] == "GSM8K (5-shot, imported)"
@@ -212,7 +213,7 @@ def test_an_imported_run_stands_in_our_tables(tmp_path: Path) -> None:
     sample = next(iter(run.samples("hellaswag")))
     assert sample["pairs"] == [["किला 0", " a"], ["किला 0", " b"]] and sample["responses"][0]["loglikelihoods"] == [-1.5, -2.0]
     assert next(iter(run.samples("gsm8k")))["responses"] == [{"status": "ok", "text": "so 7"}]
-    report = build([run.result], load_card(), [run])
+    report = build([run.result], [find_card("krutrim2")], [run])
     assert [row[0].text for row in report.comparison[0].rows] == ["Hellaswag", "MMLU", "GSM8K"]
     assert main(["compare", str(run.path), str(run.path), "tasks=hellaswag,gsm8k"]) == 0
 

@@ -18,7 +18,7 @@ def texts(table: Table, row: int = 0) -> list[str]:
 
 
 def test_one_run_beside_the_card(make: SimpleNamespace) -> None:
-    table = build([make.run(make.task())], make.card).comparison[0]
+    table = build([make.run(make.task())], [make.card]).comparison[0]
     assert [c.title for c in table.columns] == [
         *("Benchmark", "Shots", "Metric", "n", "tiny-model", "Coverage"),
         *("Alpha-7B", "Beta-12B-Instruct"),
@@ -29,7 +29,7 @@ def test_one_run_beside_the_card(make: SimpleNamespace) -> None:
 
 def test_only_measured_rows_in_the_cards_order_then_other_tasks(make: SimpleNamespace) -> None:
     gsm = make.task("gsm8k", make.summary("exact_match", 0.0, 40, ci=(0.0, 0.0876)), n_docs=40, n_total=1319)
-    report = build([make.run(make.task("mine"), gsm, make.languages(), make.task())], make.card)
+    report = build([make.run(make.task("mine"), gsm, make.languages(), make.task())], [make.card])
     assert [(t.title, [row[0].text for row in t.rows]) for t in report.comparison] == [
         ("English / Code / Math", ["Hellaswag", "GSM8K"]),
         ("Indic", ["Flores en-xx"]),
@@ -41,7 +41,7 @@ def test_only_measured_rows_in_the_cards_order_then_other_tasks(make: SimpleName
 def test_remarks_and_other_shots_are_marked(make: SimpleNamespace) -> None:
     scored = make.summary("acc_norm", 0.4, 198, n_not_measured=2, n_invalid=3)
     result = make.task("hellaswag", scored, num_fewshot=5, counts={"truncated": 7, "length": 1, "empty": 4, "error": 2, "invalid": 3})
-    table = build([make.run(result)], make.card).comparison[0]
+    table = build([make.run(result)], [make.card]).comparison[0]
     notes = dict(table.footnotes)
     assert notes[table.rows[0][1].marks[0]] == "the card says 0 shots"
     said = notes[table.rows[0][4].marks[0]]
@@ -50,23 +50,23 @@ def test_remarks_and_other_shots_are_marked(make: SimpleNamespace) -> None:
 
 
 def test_sample_rows_are_said_in_the_row_and_above(make: SimpleNamespace) -> None:
-    report = build([make.run(make.task(sample_rows=True))], make.card)
+    report = build([make.run(make.task(sample_rows=True))], [make.card])
     assert report.comparison[0].rows[0][0].below == "sample rows, not the benchmark"
     assert report.measures is not None and report.measures.rows[0][0].below == "sample rows, not the benchmark"
     assert report.warnings == ("tiny-model: sample rows, not the benchmark: hellaswag",)
 
 
 def test_an_unfinished_run_says_what_is_missing(make: SimpleNamespace) -> None:
-    report = build([make.run(make.task(n_docs=300), complete=False)], make.card)
+    report = build([make.run(make.task(n_docs=300), complete=False)], [make.card])
     assert "unfinished" in report.warnings[0] and "hellaswag 200 of 300" in report.warnings[0]
     assert report.comparison[0].columns[4].title == "tiny-model (unfinished)"
 
 
 def test_nothing_measured_is_never_zero(make: SimpleNamespace) -> None:
-    report = build([make.run(make.task("hellaswag", make.summary("acc", None, 0, ci=None, stderr=None)))], make.card)
+    report = build([make.run(make.task("hellaswag", make.summary("acc", None, 0, ci=None, stderr=None)))], [make.card])
     assert texts(report.comparison[0])[3:6] == ["0", "not measured", "0%"]
-    assert build([make.run()], make.card).warnings == ("tiny-model: no benchmark was measured",)
-    assert build([], make.card).tables == ()
+    assert build([make.run()], [make.card]).warnings == ("tiny-model: no benchmark was measured",)
+    assert build([], [make.card]).tables == ()
 
 
 def test_too_few_documents_print_the_score_alone_and_say_so(make: SimpleNamespace) -> None:
@@ -78,7 +78,7 @@ def test_too_few_documents_print_the_score_alone_and_say_so(make: SimpleNamespac
         n_docs=3,
         num_fewshot=1,
     )
-    report = build([make.run(found)], make.card)
+    report = build([make.run(found)], [make.card])
     assert texts(report.comparison[0])[4] == "0.122" and report.measures is not None
     assert [text for _, text in report.comparison[0].footnotes] == [f"of 3 documents: {few['no_interval']}"]
     assert texts(report.measures)[3] == "0.122" and report.measures.footnotes == (("a", few["no_interval"]),)
@@ -86,13 +86,13 @@ def test_too_few_documents_print_the_score_alone_and_say_so(make: SimpleNamespac
     assert [texts(by_language, row)[2] for row in (0, 1)] == ["0.122", "0.425 [0.359, 0.494]"]
     assert by_language.footnotes == (("a", "too few documents for an interval"),)
     # A score that was to have none.
-    plain = build([make.run(make.task("hellaswag", make.summary("acc", ci=None, stderr=None)))], make.card)
+    plain = build([make.run(make.task("hellaswag", make.summary("acc", ci=None, stderr=None)))], [make.card])
     assert plain.comparison[0].footnotes[0][1].endswith(": no interval")
 
 
 def test_runs_of_one_protocol_share_a_row(make: SimpleNamespace) -> None:
     other = make.run(make.task(n_docs=100), model="other")
-    table = build([make.run(make.task()), other], make.card).comparison[0]
+    table = build([make.run(make.task()), other], [make.card]).comparison[0]
     assert len(table.rows) == 1
     assert [c.title for c in table.columns if c.ours] == ["tiny-model", "other"]
 
@@ -108,7 +108,7 @@ def test_runs_of_one_protocol_share_a_row(make: SimpleNamespace) -> None:
 )
 def test_other_protocols_get_their_own_row_and_say_why(make: SimpleNamespace, change: dict[str, Any], said: str, label: str) -> None:
     runs = [make.run(make.task()), make.run(replace(make.task(), **change), model="other")]
-    table = build(runs, make.card).comparison[0]
+    table = build(runs, [make.card]).comparison[0]
     assert len(table.rows) == 2 and table.rows[1][0].text == label
     assert texts(table)[5] == "not run" and texts(table, 1)[4] == "not run"
     note = dict(table.footnotes)[table.rows[1][0].marks[0]]
@@ -117,25 +117,25 @@ def test_other_protocols_get_their_own_row_and_say_why(make: SimpleNamespace, ch
 
 def test_different_signatures_do_not_share_a_row(make: SimpleNamespace) -> None:
     runs = [make.run(make.task("x", make.summary("acc", signature=s)), model=s) for s in ("one", "two")]
-    table = build(runs, make.card).comparison[0]
+    table = build(runs, [make.card]).comparison[0]
     assert [row[0].text for row in table.rows] == ["x (signature 1)", "x (signature 2)"]
     assert table.footnotes[0][1] == "not in one row with one: signature two, not one"
 
 
 def test_different_rows_are_named(make: SimpleNamespace) -> None:
     runs = [make.run(make.task(rows_sha256=s * 64), model=s) for s in ("a", "b")]
-    assert "read different rows (sha256 aaaaaaaaaaaa, bbbbbbbbbbbb)" in build(runs, make.card).comparison[0].footnotes[0][1]
+    assert "read different rows (sha256 aaaaaaaaaaaa, bbbbbbbbbbbb)" in build(runs, [make.card]).comparison[0].footnotes[0][1]
 
 
 def test_one_model_twice_is_told_apart(make: SimpleNamespace) -> None:
-    table = build([make.run(make.task()), make.run(make.task())], make.card).comparison[0]
+    table = build([make.run(make.task()), make.run(make.task())], [make.card]).comparison[0]
     assert [c.title for c in table.columns if c.ours] == ["tiny-model #1", "tiny-model #2"]
 
 
 def test_measures_hold_macro_categories_and_secondary_metrics(make: SimpleNamespace) -> None:
     groups = {"algebra": make.summary(n=3), "law": make.summary(n=4)}
     result = make.task("m", make.summary("acc", groups=groups, macro=0.5), categories={"acc": {"stem": make.summary(n=3)}})
-    report = build([make.run(result, make.task(), make.languages())], make.card)
+    report = build([make.run(result, make.task(), make.languages())], [make.card])
     assert report.measures is not None
     assert [(row[0].text, row[1].text) for row in report.measures.rows] == [
         *(("Hellaswag", "acc_norm"), ("", "acc")),

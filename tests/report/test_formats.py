@@ -13,7 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from evalkit.errors import ConfigError
+from evalkit.errors import FileError
 from evalkit.report import build, latex, markdown, print_tables, to_csv, to_frame, write_tables
 from evalkit.report.latex import escape as tex
 from evalkit.report.markdown import escape as md
@@ -30,7 +30,7 @@ def runs(make: SimpleNamespace) -> list[object]:
 
 @pytest.mark.parametrize("name", ["report.md", "report.csv", "report.tex"])
 def test_golden(make: SimpleNamespace, runs: list[object], tmp_path: Path, name: str) -> None:
-    write_tables(runs, make.card, tmp_path)  # type: ignore[arg-type]
+    write_tables(runs, [make.card], tmp_path)  # type: ignore[arg-type]
     written = (tmp_path / name).read_bytes()
     if os.environ.get("EVALKIT_UPDATE_GOLDEN"):
         GOLDEN.mkdir(exist_ok=True)
@@ -39,32 +39,32 @@ def test_golden(make: SimpleNamespace, runs: list[object], tmp_path: Path, name:
 
 
 def test_the_same_results_give_the_same_bytes_and_no_leftovers(make: SimpleNamespace, runs: list[object], tmp_path: Path) -> None:
-    paths = write_tables(runs, make.card, tmp_path / "new" / "folder")  # type: ignore[arg-type]
+    paths = write_tables(runs, [make.card], tmp_path / "new" / "folder")  # type: ignore[arg-type]
     before = [path.read_bytes() for path in paths]
-    assert [p.read_bytes() for p in write_tables(runs, make.card, tmp_path / "new" / "folder")] == before  # type: ignore[arg-type]
+    assert [p.read_bytes() for p in write_tables(runs, [make.card], tmp_path / "new" / "folder")] == before  # type: ignore[arg-type]
     assert sorted(p.name for p in paths[0].parent.iterdir()) == ["report.csv", "report.json", "report.md", "report.tex"]
 
 
 def test_a_folder_that_cannot_be_written(make: SimpleNamespace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ConfigError, match="cannot write the report to"):
-        write_tables([], make.card, tmp_path / "file")
+    with pytest.raises(FileError, match=r"cannot be written.*out=DIR"):
+        write_tables([], [make.card], tmp_path / "file")
 
 
 def test_csv_keeps_full_precision_and_gaps(make: SimpleNamespace) -> None:
     value = 0.1 + 0.2
-    rows = list(csv.DictReader(io.StringIO(to_csv([make.run(make.task("hellaswag", make.summary(value=value, ci=None)))], make.card))))
+    rows = list(csv.DictReader(io.StringIO(to_csv([make.run(make.task("hellaswag", make.summary(value=value, ci=None)))], [make.card]))))
     assert float(rows[0]["value"]) == value and rows[0]["n"] == "200" and rows[0]["ci_low"] == ""
     assert (rows[0]["card: Alpha-7B"], rows[0]["card_notes"]) == ("0.7", "Beta-12B-Instruct: 10-shot")
 
 
 def test_frame_has_a_row_a_metric_and_level(make: SimpleNamespace) -> None:
-    frame = to_frame([make.run(make.languages(), make.task())], make.card)
+    frame = to_frame([make.run(make.languages(), make.task())], [make.card])
     found = list(zip(frame["task"], frame["metric"], frame["level"], frame["group"], strict=True))
     assert found[:2] == [("hellaswag", "acc_norm", "all", None), ("hellaswag", "acc", "all", None)]
     levels = (("all", None), ("macro", None), ("group", "hi"), ("group", "ta"))
     assert found[2:] == [("flores_in_en_xx", "chrF++", level, group) for level, group in levels]
-    assert list(to_frame([], make.card).columns) == list(frame.columns)
+    assert list(to_frame([], [make.card]).columns) == list(frame.columns)
 
 
 def test_escaping() -> None:
@@ -82,7 +82,7 @@ def nasty(make: SimpleNamespace) -> object:
 
 
 def test_latex_rows_are_square_and_environments_close(make: SimpleNamespace) -> None:
-    text = latex(build([nasty(make), make.run(make.task())], make.card))  # type: ignore[list-item]
+    text = latex(build([nasty(make), make.run(make.task())], [make.card]))  # type: ignore[list-item]
     for spec, body in re.findall(r"\\begin\{tabular\}\{([lr]+)\}(.*?)\\end\{tabular\}", text, re.DOTALL):
         rows = [line for line in body.splitlines() if line.endswith(r" \\")]
         assert len(rows) > 1
@@ -95,7 +95,7 @@ def test_latex_rows_are_square_and_environments_close(make: SimpleNamespace) -> 
 
 
 def test_markdown_rows_are_square(make: SimpleNamespace) -> None:
-    text = markdown(build([nasty(make)], make.card))  # type: ignore[list-item]
+    text = markdown(build([nasty(make)], [make.card]))  # type: ignore[list-item]
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
     assert "**sample rows, not the benchmark**" in text and "unfinished" in text
@@ -104,7 +104,7 @@ def test_markdown_rows_are_square(make: SimpleNamespace) -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
 def test_terminal_never_breaks_a_number(make: SimpleNamespace, runs: list[object], width: int) -> None:
     out = io.StringIO()
-    print_tables(runs, make.card, Console(file=out, width=width))  # type: ignore[arg-type]
+    print_tables(runs, [make.card], Console(file=out, width=width))  # type: ignore[arg-type]
     text = out.getvalue()
     assert "0.425 [0.359, 0.494]" in text and "\x1b" not in text
     assert re.search(r"0\.70", text) and re.search(r"TBD", text)
@@ -114,7 +114,7 @@ def test_terminal_never_breaks_a_number(make: SimpleNamespace, runs: list[object
 def test_terminal_without_unicode_prints_ascii(make: SimpleNamespace) -> None:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding="ascii")
-    print_tables([nasty(make)], make.card, Console(file=file, width=80))  # type: ignore[list-item]
+    print_tables([nasty(make)], [make.card], Console(file=file, width=80))  # type: ignore[list-item]
     file.flush()
     assert b"[a]" in raw.getvalue()
 
@@ -122,7 +122,7 @@ def test_terminal_without_unicode_prints_ascii(make: SimpleNamespace) -> None:
 def test_long_breakdowns_stand_in_panels(make: SimpleNamespace) -> None:
     groups = {f"subject_{i:02}": make.summary(n=10) for i in range(57)}
     out = io.StringIO()
-    print_tables([make.run(make.task("m", make.summary(groups=groups, macro=0.4)))], make.card, Console(file=out, width=120))
+    print_tables([make.run(make.task("m", make.summary(groups=groups, macro=0.4)))], [make.card], Console(file=out, width=120))
     lines = out.getvalue().splitlines()
     assert next(line for line in lines if "subject_00" in line).count("subject_") == 3
     assert sum(line.count("subject_") for line in lines) == 57

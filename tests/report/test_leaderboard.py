@@ -16,7 +16,7 @@ from evalkit.store import SavedRun, load_run
 
 
 def board(runs: list[SavedRun], make: SimpleNamespace) -> Report:
-    return build([run.result for run in runs], make.card, runs)
+    return build([run.result for run in runs], [make.card], runs)
 
 
 def right(rng: np.random.Generator, n: int, p: float) -> list[float]:

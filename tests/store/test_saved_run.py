@@ -40,8 +40,8 @@ def test_columns_hold_every_number(tmp_path: Path) -> None:
         sample("a/2", 0.0, flags=["invalid"], stats=[1.0, 2.0]),
         sample("b/0", 0.25, task="other"),
     ]
-    run = load_run(write(tmp_path / "r", lines, model={"card_name": "Alpha-7B"}))
-    assert run.card_columns == ("Alpha-7B",) and run.result.manifest["python"] == "3.11"
+    run = load_run(write(tmp_path / "r", lines, model={"name": "alpha"}))
+    assert run.result.manifest["python"] == "3.11"
     qa = run.columns["qa"]
     assert (qa.docs, qa.languages) == (("a/0", "a/1", "a/2"), ("hi", None, None))
     assert (qa.groups, qa.clusters) == (("g", None, None), ("c", None, None))
@@ -71,7 +71,7 @@ def test_a_run_without_samples_or_configuration(tmp_path: Path) -> None:
     for name in ("samples.jsonl", "config.json", "manifest.json"):
         (folder / name).unlink()
     run = load_run(folder)
-    assert run.columns == {} and list(run.samples()) == [] and run.card_columns == () and not run.has_samples
+    assert run.columns == {} and list(run.samples()) == [] and not run.has_samples
     assert load_run(folder / "scores.json").path == folder
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from evalkit.report import build, load_card
+from evalkit.cards import find_card
+from evalkit.report import build
 from evalkit.report.page import Picture, write_page
 from evalkit.results import RunResult
 from evalkit.store import load_run
@@ -22,7 +23,7 @@ def page(browser: Any, make_run: Callable[..., RunResult], tmp_path: Path) -> An
     runs = [make_run("base", [True, True, False, False]), make_run("tuned", [True, False, True, False])]
     path = tmp_path / "report.html"
     write_page(
-        build(runs, load_card()),
+        build(runs, [find_card("krutrim2")]),
         [load_run(run.path) for run in runs if run.path],
         path,
         [Picture("Dot", '<svg viewBox="0 0 9 9"><circle r="3"/></svg>')],
@@ -166,7 +167,7 @@ def test_programs_show_with_outcome_and_message(browser: Any, make_run: Callable
         "code", [True], [{"task": "sky", "doc": "test/0", "prompt": "p", "target": "t", "responses": [], "scores": {"acc": score}}]
     )
     assert run.path
-    write_page(build([run], load_card()), [load_run(run.path)], tmp_path / "code.html")
+    write_page(build([run], [find_card("krutrim2")]), [load_run(run.path)], tmp_path / "code.html")
     open_page(browser, tmp_path / "code.html", "#sample/0/sky/test%2F0")
     until(browser, "return document.getElementById('sample').innerText.includes('Program 2: failed, no')")
     assert "def f(): 1/0" in sample(browser) and "1 of 2 passed" in sample(browser) and "passed, failed" in rows(browser)[0]
@@ -220,7 +221,7 @@ def test_twenty_thousand_samples_stay_small_and_draw_few_rows(browser: Any, make
     run = make_run("many", [True], many)
     assert run.path
     path = tmp_path / "many.html"
-    written = write_page(build([run], load_card()), [load_run(run.path)], path)
+    written = write_page(build([run], [find_card("krutrim2")]), [load_run(run.path)], path)
     assert (written.samples, written.left_out) == (20_000, 0)
     assert path.stat().st_size == written.bytes < 20_000_000
     open_page(browser, path, "#sample/0/sky/test%2F19999")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import load_card
+from evalkit.cards import find_card
 from evalkit.report.plots import draw_all
 from evalkit.report.plots.figure import styled
 from evalkit.report.plots.fonts import families
@@ -71,7 +71,7 @@ def run_of(folder: Path, languages: list[str]) -> Path:
 
 def test_a_report_has_one_for_a_benchmark_of_languages(tmp_path: Path) -> None:
     drawn_for = {
-        name: [plot.name for plot in draw_all([load_run(run_of(tmp_path / name, codes))], load_card("krutrim2"))]
+        name: [plot.name for plot in draw_all([load_run(run_of(tmp_path / name, codes))], [find_card("krutrim2")])]
         for name, codes in {"languages": ["hi", "ur"], "subjects": ["anatomy", "law"], "one": ["hi"]}.items()
     }
     assert "languages-flores_in_en_xx" in drawn_for["languages"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalkit.report import load_card
+from evalkit.cards import find_card
 from evalkit.report.plots import Plot, draw_all
 from evalkit.report.plots.draw import curves
 from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error
@@ -68,7 +68,7 @@ def test_too_few_samples_draw_no_curve() -> None:
 
 def test_every_picture_is_whole_and_the_same_again(tmp_path: Path) -> None:
     runs = [saved(tmp_path / "a", "a", 60), saved(tmp_path / "b", "b", 60)]
-    first, second = draw_all(runs, load_card()), draw_all(runs, load_card())
+    first, second = draw_all(runs, [find_card("krutrim2")]), draw_all(runs, [find_card("krutrim2")])
     assert [plot.name for plot in first] == ["intervals-1", "bars-1", "calibration-1", "length-1", "calibration-2", "length-2"]
     assert first == second
     for plot in first:
@@ -79,7 +79,7 @@ def test_every_picture_is_whole_and_the_same_again(tmp_path: Path) -> None:
 
 def test_many_runs_share_the_panels_of_their_samples(tmp_path: Path) -> None:
     runs = [saved(tmp_path / name, name, 60) for name in "abcd"]
-    plots = draw_all(runs, load_card())
+    plots = draw_all(runs, [find_card("krutrim2")])
     assert [plot.name for plot in plots] == ["intervals-1", "bars-1", "calibration-1", "length-1"]
     assert plots[2].title == "4 runs: calibration" and "with 95% intervals" not in plots[3].about
 
@@ -107,7 +107,7 @@ def test_curves_are_the_measured_samples_alone(tmp_path: Path) -> None:
 
 def test_what_was_not_measured_is_not_drawn(tmp_path: Path) -> None:
     runs = [saved(tmp_path / "a", "a", 3, None), saved(tmp_path / "b", "b", 3)]
-    assert [plot.name for plot in draw_all(runs, load_card())] == ["intervals-1", "bars-1"]
+    assert [plot.name for plot in draw_all(runs, [find_card("krutrim2")])] == ["intervals-1", "bars-1"]
 
 
 def test_saved_as_both_kinds(tmp_path: Path) -> None:
