@@ -47,7 +47,6 @@ class Task:
         notes: lines for under the table: why this protocol, what is assumed.
         average: over languages (or subjects): `size` is the mean over documents, `macro` the unweighted mean of the
             languages' scores. The other one is printed beside it.
-        card_row: the published row this task measures, when it is not the one of its own name: another form of it.
         baselines: answers without a model, scored by every metric and printed beside the score.
     """
 
@@ -55,7 +54,6 @@ class Task:
         "name": "what people call it; a run keeps its tasks by name anyway",
         "notes": "read by people alone",
         "description": "read by people alone",
-        "card_row": "where a score is printed",
     }
 
     name: str
@@ -73,7 +71,6 @@ class Task:
     description: str = ""
     baselines: Sequence[Baseline] = ()
     average: Literal["size", "macro"] = "size"
-    card_row: str = ""
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]

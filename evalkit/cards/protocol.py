@@ -147,7 +147,10 @@ def _merged(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise DataError(f"{path}: like: {like} is no other card; name a folder of {path.parent.parent} or of {published_dir()}")
     under = _merged(base, (*seen, path.resolve()))
     under.pop("suites", None)
-    return _over(under, raw)
+    made = _over(under, raw)
+    if isinstance(columns := made.get("columns"), Mapping):  # `NAME: null` takes a column away
+        made["columns"] = {name: models for name, models in columns.items() if models is not None}
+    return made
 
 
 def _over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:

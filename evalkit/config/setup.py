@@ -33,6 +33,10 @@ _FITS = {
 }
 
 
+# `evalkit ls` shows a description; runs of earlier versions also named a card's column here, and its row in their tasks.
+_NOT_FOR_CLASSES = ("description", "card_name")
+
+
 class Settings(msgspec.Struct, frozen=True):
     """The settings of a run that are no objects; msgspec checks them against these types."""
 
@@ -108,7 +112,9 @@ def build(config: Mapping[str, Any], *, allow_no_task: bool = False) -> Setup:
     held = {**config, "tasks": {name: dict(task) for name, task in (config.get("tasks") or {}).items()}}
     for group in ("model", "data"):
         if held.get(group):
-            held[group] = {name: value for name, value in held[group].items() if name != "description"}  # for `evalkit ls`
+            held[group] = {name: value for name, value in held[group].items() if name not in _NOT_FOR_CLASSES}
+    for task in held["tasks"].values():
+        task.pop("card_row", None)
     held.pop("sandbox", None)  # by now part of every metric that runs programs
     settings = Settings.of(held)
     if not held["tasks"] and not allow_no_task:

@@ -15,12 +15,11 @@ from evalkit.types import LoglikelihoodRequest, Request, Response
 class FakeModel:
     """Answers from a hash of the prompt; `delay` seconds a batch make room for a kill in tests."""
 
-    def __init__(self, name: str = "fake", seed: int = 0, batch_size: int = 8, delay: float = 0.0, card_name: str | None = None) -> None:
+    def __init__(self, name: str = "fake", seed: int = 0, batch_size: int = 8, delay: float = 0.0) -> None:
         self.name = name
         self.seed = seed
         self.batch_size = batch_size
         self.delay = delay
-        self.card_name = card_name
         self.capabilities = Capabilities(loglikelihood=True, generate=True, chat=True)
         self.batches_run = 0
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from evalkit.config.compose import compose
+from evalkit.config.explain import described
 from evalkit.paths import conf_dir
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "composed.json"
@@ -40,10 +41,10 @@ def tasks() -> dict[str, Any]:
 def suites(alone: dict[str, Any]) -> dict[str, Any]:
     """Per suite the whole configuration; a task that is what it is without the suite only says so."""
     made = {}
-    for name in names("suite"):
+    for name in [*names("suite"), *(name for group, name in described() if group == "suite")]:
         whole = plain([f"suite={name}", "model=fake"])
         # A list, because the order of the tasks is the order of the table.
-        listed = [[task, SAME if alone[task] == value else value] for task, value in whole["tasks"].items()]
+        listed = [[task, SAME if alone.get(task) == value else value] for task, value in whole["tasks"].items()]
         made[name] = {**whole, "tasks": listed}
     return made
 

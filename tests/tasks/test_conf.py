@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import inspect
 import re
@@ -102,14 +101,6 @@ def test_commonsense_qa_cloze_scores_the_text_after_the_bare_question() -> None:
     assert (made.headline, len(request.pairs)) == ("acc_norm", 5)
 
 
-@pytest.mark.parametrize("suite", ["krutrim2_english", "krutrim2"])
-def test_the_suite_has_the_cards_english_rows_in_the_cards_order(suite: str) -> None:
-    named = raw("suite", suite)["defaults"][0]["override /task"]
-    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
-        rows = dict.fromkeys(row["task_name"] for row in csv.DictReader(file) if row["table"] == "english_code_math")
-    assert [name for name in named if name in rows] == [name for name in rows if name in TASKS], "every row that has a task"
-
-
 def test_flores_released_names_the_code_of_the_wrong_side() -> None:
     for name, code in (("flores_in_en_xx_released", "en"), ("flores_in_xx_en_released", "hi")):
         made = task(name)
@@ -125,20 +116,6 @@ def test_suite_names_tasks_that_exist(name: str) -> None:
     assert set(suite["defaults"][0]["override /task"]) <= set(TASKS)
 
 
-def test_the_cards_suites_are_its_rows_in_its_order() -> None:
-    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(dict.fromkeys((line["table"], line["task_name"]) for line in csv.DictReader(file)))
-    for suite, tables in (
-        ("krutrim2_indic", {"indic"}),
-        ("krutrim2_indic_base", {"indic"}),
-        ("bharatbench", {"bharatbench"}),
-        ("krutrim2", {"english_code_math", "indic", "bharatbench"}),
-        ("krutrim2_base", {"english_code_math", "indic", "bharatbench"}),
-    ):
-        named = [task(name).card_row or name for name in raw("suite", suite)["defaults"][0]["override /task"]]
-        assert named == [name for table, name in rows if table in tables and name in TASKS]
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_model_file(name: str) -> None:
     assert "\n" not in raw("model", name)["description"]
@@ -148,16 +125,6 @@ def test_model_file(name: str) -> None:
     given = {k: v for k, v in made.items() if k not in ("_target_", "_convert_", "description")}
     inspect.signature(getattr(importlib.import_module(module), cls).__init__).bind(None, **given)
     assert made.get("path") or made.get("wheel") or made.get("base_url") or name in ("hf", "fake")
-
-
-def test_every_column_of_the_card_has_a_model() -> None:
-    with (CONF.parent / "results" / "published" / "krutrim2.csv").open(encoding="utf-8", newline="") as file:
-        columns = {row["model"] for row in csv.DictReader(file)}
-    named: list[str] = []
-    for name in MODELS:
-        card = model(name)["card_name"]
-        named += card if isinstance(card, list) else [card] if card else []
-    assert sorted(named) == sorted(columns)
 
 
 def test_every_switch_the_indic_page_names_is_a_setting() -> None:

@@ -49,7 +49,6 @@ class HFModel:
         max_length: tokens the model reads at most; None asks its configuration.
         batch_tokens: tokens a scoring pass may read; None fits the device; halved on out-of-memory. Throughput only.
         add_bos: False never adds BOS; None follows the tokenizer.
-        card_name: the column of the published card that is this model.
     """
 
     def __init__(
@@ -66,12 +65,10 @@ class HFModel:
         max_length: int | None = None,
         batch_tokens: int | None = None,
         add_bos: bool | None = None,
-        card_name: str | Sequence[str] | None = None,
     ) -> None:
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
         self.name = name
-        self.card_name = card_name
         self.dtype = dtype
         self.device = device
         self.peft = peft

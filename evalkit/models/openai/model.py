@@ -45,7 +45,6 @@ class OpenAIModel:
         revision: a word of yours for what the server runs (weights, quantisation); part of every answer's key.
         dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`.
         max_cost: US dollars one command may spend; needs `price`.
-        card_name: the column of the published card that is this model.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class OpenAIModel:
         traffic: Mapping[str, Any] | None = None,
         price: Mapping[str, Any] | None = None,
         max_cost: float | None = None,
-        card_name: str | Sequence[str] | None = None,
     ) -> None:
         if not name:
             raise ConfigError("model.name is not set; give the model as the server calls it (GET base_url/models lists them)")
@@ -75,7 +73,6 @@ class OpenAIModel:
         if max_cost is not None and not price:
             raise ConfigError("model.max_cost needs model.price={input: …, output: …}, US dollars a million tokens")
         self.name = name
-        self.card_name = card_name
         self.model_id = model_id or name
         self.api: Route = "chat" if api == "chat" else "completions"
         self.base_url = checked_url(base_url)
