@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -32,6 +33,7 @@ RANKS = {
     "models": 2,
     "metrics": 2,
     "task": 3,
+    "cards": 3,
     "store": 4,
     "run": 5,
     "compare": 5,
@@ -60,7 +62,7 @@ def imported_by(statement: str, *argv: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("argv", [("--help",), ("ls", "tasks"), ("ls", "models"), ("ls", "suites")], ids=" ".join)
+@pytest.mark.parametrize("argv", [("--help",), ("ls", "tasks"), ("ls", "models"), ("ls", "suites"), ("ls", "cards")], ids=" ".join)
 def test_quick_commands_load_nothing_heavy(argv: tuple[str, ...]) -> None:
     assert not imported_by("from evalkit.cli import main; sys.exit(main())", *argv) & set(HEAVY)
 
@@ -110,6 +112,15 @@ def test_imports_run_one_way(path: Path) -> None:
         if top == "evalkit" and other not in ("", own, "__version__"):
             assert other in RANKS, f"{path}:{line} imports {name}, which has no rank; tasks and conf are reached by name, not by import"
             assert RANKS[other] < RANKS[own], f"{path}:{line}: {own} must not import {other}"
+
+
+def test_the_picture_of_the_rooms_is_the_source_s() -> None:
+    """`python docs/draw_architecture.py` draws it again."""
+    spec = importlib.util.spec_from_file_location("draw_architecture", REPO / "docs" / "draw_architecture.py")
+    assert spec and spec.loader
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert (REPO / "docs" / "architecture.svg").read_text(encoding="utf-8") == drawing.picture()
 
 
 def test_only_compose_imports_hydra() -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.config.explain import described
+
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
-ELSEWHERE = {"task": {"capitals"}}  # the task that docs/add-a-task.md makes outside the repository
-BRACKETED = re.compile(r"\b(task|model|suite|data)=\[?([a-z0-9_,]+)\b")
+ELSEWHERE = {"task": {"capitals"}, "card": {"tiny", "conf", "null"}}  # what docs/add-a-task.md and docs/add-a-card.md make outside the repository
+BRACKETED = re.compile(r"\b(task|model|suite|data|card)=\[?([a-z0-9_,]+)\b")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
 def known(group: str) -> set[str]:
-    return {path.stem for path in (REPO / "conf" / group).glob("*.yaml")} | ELSEWHERE.get(group, set())
+    of_cards = {name for of, name in described() if of == group}
+    return {path.stem for path in (REPO / "conf" / group).glob("*.yaml")} | of_cards | ELSEWHERE.get(group, set())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPO)))

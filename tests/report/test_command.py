@@ -31,7 +31,7 @@ def test_no_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 
 def test_one_run_is_written_beside_its_scores(saved_runs: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = saved_runs("x", {"hellaswag": [1.0, 0.0]}, column="Krutrim-2-12B")
+    folder = saved_runs("x", {"hellaswag": [1.0, 0.0]}, column="Krutrim-2-12B", metric="acc_norm")
     code, out, _ = report(capsys, folder)
     assert code == 0 and "Leaderboard" not in out and "Krutrim-2-12B is among the top 3 on" in out
     assert {"report.md", "report.csv", "report.tex", "report.json"} <= {path.name for path in folder.iterdir()}

@@ -89,7 +89,7 @@ def test_any_name_of_a_model(saved_runs: Any, tmp_path: Path) -> None:
     values = [1.0, 0.0] * 15
     runs = [load_run(saved_runs(f"r{i}", {"hellaswag": values, "</script>|$_": values}, model=name)) for i, name in enumerate(NAMES)]
     report = texts(runs)
-    assert report.title.startswith("9 runs beside")
+    assert report.title.startswith("9 runs, with")
     titles = [row[1].text for row in report.leaderboard[0].rows]
     assert "unnamed" in titles and "two lines [31m" in titles and all(len(title) <= 48 and title.isprintable() for title in titles)
     plots = draw_all(runs, [find_card("krutrim2")])

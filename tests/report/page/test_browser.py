@@ -70,7 +70,7 @@ def sample(browser: Any) -> str:
 
 
 def test_it_shows_tables_pictures_and_samples(page: Any) -> None:
-    assert "beside the Krutrim-2 card" in page.title
+    assert "with the Krutrim-2 card" in page.title
     assert page.execute_script("return document.querySelectorAll('#scores table').length") >= 1
     assert page.execute_script("return document.querySelectorAll('figure svg').length") == 1
     assert page.execute_script("return document.getElementById('count').textContent") == "10 samples"
