@@ -36,7 +36,6 @@ Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupte
 """
 
 
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code. An error that a user can do something about is one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)

@@ -70,4 +70,3 @@ class RunResult:
     complete: bool = True
     manifest: Mapping[str, Any] = field(default_factory=dict)
     path: Path | None = None
-

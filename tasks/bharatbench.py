@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from evalkit.languages import LANGUAGES
 from evalkit.text import nfc, normal_label
 from evalkit.types import Doc
 
 from .digest import digest
-from .languages import LANGUAGES
 
 Row = Mapping[str, Any]
 ROLES = ("user", "assistant")
@@ -96,7 +96,7 @@ def _doc(
     code = _text(row, "language")
     if code not in LANGUAGES:
         raise _wrong("language", code, f"is not a known language code; write one of {', '.join(LANGUAGES)}")
-    every = {**row, **fields, "language_name": LANGUAGES[code]}
+    every = {**row, **fields, "language_name": LANGUAGES[code].name}
     return Doc(id="", fields=every, choices=choices, target=target, language=code, group=group, cluster=cluster)
 
 

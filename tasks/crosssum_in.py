@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.languages import name_of
 from evalkit.types import Doc
 
 from .cells import missing, texts
-from .languages import LANGUAGES
 
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
@@ -16,5 +16,5 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     if missing(row["summary"]):
         return None
     texts(row, "text")
-    fields = {**row, "target_language": LANGUAGES.get(row["lang"], row["lang"])}
+    fields = {**row, "target_language": name_of(row["lang"])}
     return Doc(id="", fields=fields, target=row["summary"], cluster=row.get("source_url"))

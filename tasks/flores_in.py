@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.languages import name_of
 from evalkit.types import Doc
 
 from .cells import texts
 from .digest import digest
-from .languages import LANGUAGES
 
 
 def to_doc_en_xx(row: Mapping[str, Any]) -> Doc:
@@ -41,7 +41,7 @@ def _doc(row: Mapping[str, Any], direction: str) -> Doc:
         "translation_direction": direction,
         "source_code": codes[0],
         "target_code": codes[1],
-        "source_language": LANGUAGES.get(codes[0], codes[0]),
-        "target_language": LANGUAGES.get(codes[1], codes[1]),
+        "source_language": name_of(codes[0]),
+        "target_language": name_of(codes[1]),
     }
     return Doc(id="", fields=fields, target=target, cluster=digest(english), language=row["lang"])

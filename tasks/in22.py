@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from evalkit.languages import LANGUAGES
 from evalkit.types import Doc
 
 from .digest import digest
-from .languages import LANGUAGES, SCRIPT_CODES
 
 
 def to_doc_en_xx(row: Mapping[str, Any]) -> Doc:
@@ -35,8 +35,8 @@ def _doc(row: Mapping[str, Any], source: str, target: str) -> Doc:
         "target": sentence(row, target),
         "source_code": source,
         "target_code": target,
-        "source_language": LANGUAGES[source],
-        "target_language": LANGUAGES[target],
+        "source_language": LANGUAGES[source].name,
+        "target_language": LANGUAGES[target].name,
     }
     language = target if source == "en" else source
     return Doc(id="", fields=fields, target=fields["target"], cluster=digest(sentence(row, "en")), language=language)
@@ -48,7 +48,7 @@ def sentence(row: Mapping[str, Any], code: str) -> str:
     Raises:
         ValueError: the row has no such column, or nothing in it.
     """
-    names = (SCRIPT_CODES[code], f"sentence_{SCRIPT_CODES[code]}")
+    names = (LANGUAGES[code].code, f"sentence_{LANGUAGES[code].code}")
     text = next((row[name] for name in names if name in row), None)
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"no sentence in {names[0]} (or {names[1]}); the row has: {', '.join(row)}; languages=[…] asks for some languages")

@@ -21,6 +21,7 @@ RANKS = {
     "errors": 0,
     "identity": 0,
     "progress": 0,
+    "languages": 0,
     "text": 1,
     "files": 1,
     "paths": 1,
@@ -134,10 +135,12 @@ def test_only_compose_imports_hydra() -> None:
 
 
 @pytest.mark.parametrize("path", sources("tasks"), ids=lambda path: str(path.relative_to(REPO)))
-def test_tasks_import_only_types_and_text(path: Path) -> None:
+def test_tasks_import_only_types_text_and_languages(path: Path) -> None:
     # A wheel has them at evalkit/tasks, so this is the package that relative imports start from.
     package = ".".join(("evalkit", *path.relative_to(REPO).parent.parts))
     for line, name in imports(path, package):
         if name.partition(".")[0] in ("evalkit", "tasks", "conf"):
-            allowed = name in ("evalkit.types", "evalkit.text") or name.startswith("evalkit.tasks.")
-            assert allowed, f"{path}:{line} imports {name}; a task may import evalkit.types, evalkit.text and its neighbours"
+            allowed = name in ("evalkit.types", "evalkit.text", "evalkit.languages") or name.startswith("evalkit.tasks.")
+            assert allowed, (
+                f"{path}:{line} imports {name}; a task may import evalkit.types, evalkit.text, evalkit.languages and its neighbours"
+            )

@@ -110,9 +110,6 @@ def test_installed_command_runs_a_task(installed: Path, elsewhere: Path) -> None
 
 
 def test_checkout_finds_its_folders() -> None:
-    program = (
-        "from evalkit.paths import conf_dir, published_dir, tasks_dir\n"
-        "print(conf_dir(), tasks_dir(), published_dir(), sep='\\n')\n"
-    )
+    program = "from evalkit.paths import conf_dir, published_dir, tasks_dir\nprint(conf_dir(), tasks_dir(), published_dir(), sep='\\n')\n"
     found = call([sys.executable, "-c", program], cwd=REPO).split()
     assert found == [str(REPO / "conf"), str(REPO / "tasks"), str(REPO / "results" / "published")]

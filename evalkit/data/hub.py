@@ -120,9 +120,7 @@ def _from_cache(folder: Path, spec: DataSpec, split: str) -> list[Row]:
 
     config, version, sha = folder.parts[-3:]
     name = spec.path.rpartition("/")[2]
-    builder = Cache(
-        cache_dir=str(folder.parents[3]), dataset_name=name, repo_id=spec.path, config_name=config, version=version, hash=sha
-    )
+    builder = Cache(cache_dir=str(folder.parents[3]), dataset_name=name, repo_id=spec.path, config_name=config, version=version, hash=sha)
     return list(builder.as_dataset(split=split).to_list())
 
 

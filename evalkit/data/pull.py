@@ -73,9 +73,7 @@ def _one(
         return None
     write_atomic(path, to_jsonl(read.rows), mirror.SETTING, DataError)
     manifest.absent.pop(relative, None)
-    manifest.files[relative] = mirror.Entry(
-        identity, read.where, read.revision, read.sample_rows, len(read.rows), sha256_file(path)
-    )
+    manifest.files[relative] = mirror.Entry(identity, read.where, read.revision, read.sample_rows, len(read.rows), sha256_file(path))
     mirror.write(base, manifest)
     say(f"{path}: {len(read.rows):,} rows from {read.where}")
     return path

@@ -218,9 +218,7 @@ def _samples(file: Path, name: str, owner: str, raw: Mapping[str, Any]) -> Itera
 def _sample(told: Mapping[str, Any]) -> Sample:
     """A typed sample of the fields gathered over a document's lines."""
     asked = {name: told[name] for name in ("prompt", "pairs") if name in told}
-    return Sample(
-        told["task"], told["doc"], told["row"], asked, told["target"], told["responses"], told["scores"], group=told.get("group")
-    )
+    return Sample(told["task"], told["doc"], told["row"], asked, told["target"], told["responses"], told["scores"], group=told.get("group"))
 
 
 def _asked(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
+from evalkit.languages import LANGUAGES
 from evalkit.metrics.base import mean_summary, sample, usable
-from evalkit.metrics.languages import RIVALS, SCRIPTS, expected_language, identify, letters_by_script
+from evalkit.metrics.languages import expected_language, identify, letters_by_script
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 # With fewer letters than this, Hindi and Marathi are told apart wrongly in more than one text of twenty.
@@ -53,9 +54,9 @@ class LanguageConsistency:
         try:
             re.compile(self.ignore)
         except re.error as error:
-            raise ConfigError(f"metric {self.name}: ignore={self.ignore!r} is no regular expression ({error}); mend it") from error
-        if self.language is not None and self.language not in SCRIPTS:
-            raise ConfigError(f"metric {self.name}: language={self.language!r} has no known script; known: {', '.join(sorted(SCRIPTS))}")
+            raise ConfigError(f"metric {self.name}: ignore={self.ignore!r} is no regular expression ({error}); correct it") from error
+        if self.language is not None and self.language not in LANGUAGES:
+            raise ConfigError(f"metric {self.name}: language={self.language!r} has no known script; known: {', '.join(sorted(LANGUAGES))}")
 
     def check(self, doc: Doc) -> None:
         """Raises DataError when the document's language has no known script."""
@@ -88,7 +89,7 @@ class LanguageConsistency:
 
     def _expected(self, doc: Doc) -> str:
         language = expected_language(doc, self.language, self.language_field)
-        if language is None or language not in SCRIPTS:
+        if language is None or language not in LANGUAGES:
             raise DataError(f"metric {self.name}: document {doc.id} has language {language!r}, whose script is not known; set language:")
         return language
 
@@ -96,19 +97,20 @@ class LanguageConsistency:
         """(value, what the answer was taken for, whether it was too short to ask the identifier)."""
         if self.ignore:
             text = re.sub(self.ignore, " ", text)
-        inside, letters = letters_by_script(text, SCRIPTS[expected])
+        inside, letters = letters_by_script(text, LANGUAGES[expected].scripts)
         if not letters:
             return None, None, False
         share = inside / letters
         if self.measure == "script":
-            return share, f"{share:.0%} {' or '.join(SCRIPTS[expected])}", False
+            return share, f"{share:.0%} {' or '.join(LANGUAGES[expected].scripts)}", False
         if share <= 0.5:
-            return 0.0, f"not {' or '.join(SCRIPTS[expected])}", False
-        if expected not in RIVALS:
+            return 0.0, f"not {' or '.join(LANGUAGES[expected].scripts)}", False
+        rivals = LANGUAGES[expected].rivals
+        if rivals is None:
             return 1.0, expected, False
         if letters < ENOUGH_LETTERS:
-            return 1.0, "/".join(RIVALS[expected]) or expected, True
-        found = identify(text, RIVALS[expected])
+            return 1.0, "/".join(rivals) or expected, True
+        found = identify(text, rivals)
         return float(found == expected), found, False
 
     def _signature(self) -> list[str]:

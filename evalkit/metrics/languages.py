@@ -1,39 +1,12 @@
-"""Scripts of languages, which language an answer should be in, and telling languages of one script apart."""
+"""Which language an answer should be in, letters by script, and telling languages of one script apart."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from evalkit.errors import ConfigError
 from evalkit.types import Doc
-
-# Unicode scripts (Script property) each language is written in, by ISO 639 code.
-SCRIPTS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("hi", "mr", "ne", "sa", "mai", "bho", "brx", "doi", "gom"), ("Devanagari",)),
-    **dict.fromkeys(("as", "bn"), ("Bengali",)),
-    **dict.fromkeys(("ur", "ar", "fa"), ("Arabic",)),
-    "en": ("Latin",),
-    "gu": ("Gujarati",),
-    "kn": ("Kannada",),
-    "ks": ("Arabic", "Devanagari"),
-    "ml": ("Malayalam",),
-    "mni": ("Meetei_Mayek", "Bengali"),
-    "or": ("Oriya",),
-    "pa": ("Gurmukhi",),
-    "sat": ("Ol_Chiki",),
-    "sd": ("Arabic", "Devanagari"),
-    "si": ("Sinhala",),
-    "ta": ("Tamil",),
-    "te": ("Telugu",),
-}
-# Among which languages the identifier has to decide; none named means all it knows (romanised Hindi is then not English).
-RIVALS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("hi", "mr", "ne", "sa"), ("hi", "mr", "ne", "sa")),
-    **dict.fromkeys(("as", "bn"), ("as", "bn")),
-    **dict.fromkeys(("ur", "ar", "fa"), ("ur", "ar", "fa")),
-    "en": (),
-}
 
 
 def expected_language(doc: Doc, language: str | None, field: str | None) -> str | None:

@@ -143,9 +143,7 @@ def _every_row(section: Section, runs: int) -> list[Entry]:
     return entries
 
 
-def _row(
-    entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]]
-) -> tuple[Cell, ...]:
+def _row(entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]]) -> tuple[Cell, ...]:
     cells = [*_about(entry, notes), *(_measured(entry.results[i], notes) for i in free)]
     cells.append(Cell(transpose_equal([numbers.coverage(result.coverage) for _, result in entry.measured] or [""])))
     if not table or not entry.row:

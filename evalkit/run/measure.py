@@ -114,9 +114,7 @@ def _checked(response: Response) -> Response:
     return response
 
 
-def _samples(
-    p: Prepared, scores: Mapping[str, Sequence[SampleScore]], plan: Plan, answers: Mapping[str, Response]
-) -> Iterator[Sample]:
+def _samples(p: Prepared, scores: Mapping[str, Sequence[SampleScore]], plan: Plan, answers: Mapping[str, Response]) -> Iterator[Sample]:
     place = {doc.id: row for row, doc in enumerate(p.loaded.docs)}
     for index, (doc, request) in enumerate(zip(p.evidence.docs, p.requests, strict=True)):
         given = plan.given(p.task.name, doc.id, answers)

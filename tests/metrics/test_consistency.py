@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evalkit.errors import ConfigError, DataError
+from evalkit.languages import LANGUAGES
 from evalkit.metrics import LanguageConsistency
-from evalkit.metrics.languages import SCRIPTS, letters_by_script
+from evalkit.metrics.languages import letters_by_script
 from evalkit.types import Doc, Response, SampleScore
 
 HINDI = "कल शाम को बाज़ार में बहुत भीड़ थी, इसलिए हम लोग जल्दी घर लौट आए और खाना बनाने लगे।"
@@ -33,7 +34,7 @@ def test_every_sentence_is_its_own_language_and_no_other(text: str, language: st
     for other in ("hi", "mr", "bn", "as", "ur", "en", "ta", "or", "te", "pa"):
         assert score(text, other).value == float(other == language), other
     assert score(text, language, SCRIPT).value == 1.0
-    assert letters_by_script(text, SCRIPTS[language])[1] >= 20
+    assert letters_by_script(text, LANGUAGES[language].scripts)[1] >= 20
 
 
 def test_languages_of_one_script_share_the_script_and_not_the_language() -> None:

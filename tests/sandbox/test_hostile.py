@@ -77,7 +77,8 @@ FORGERIES = {
     "a thread that exits": "import threading, os, time\nthreading.Thread(target=lambda: (time.sleep(0.02), os._exit(0))).start()" + WRONG,
     "a signal handler that exits": "import signal, os\nsignal.signal(signal.SIGALRM, lambda *a: os._exit(0))\nsignal.setitimer(signal.ITIMER_REAL, 0.01)"
     "\ndef f(x):\n    import time; time.sleep(0.5)",
-    "shadows modules": "import sys, types\nfor n in ('json', 'os', 'struct', 'wire', 'tester'): sys.modules[n] = types.ModuleType(n)" + WRONG,
+    "shadows modules": "import sys, types\nfor n in ('json', 'os', 'struct', 'wire', 'tester'): sys.modules[n] = types.ModuleType(n)"
+    + WRONG,
     "writes modules": "for n in ('json', 'wire', 'math'):\n    for d in ('.', '/tmp', '/sandbox'):\n        try: open(f'{d}/{n}.py', 'w').write('x')\n"
     "        except OSError: pass" + WRONG,
     "pokes memory": "import ctypes\nfor n in range(-5, 257): ctypes.memmove(id(n) + 24, id(6) + 24, 4)" + WRONG,
@@ -89,7 +90,8 @@ FORGERIES = {
     "a cycle": "def f(x):\n    a = []\n    a.append(a)\n    return a",
     "invalid UTF-8, NUL, escapes": "import sys\nsys.stdout.buffer.write(b'\\xff\\x00\\x1b[2J')\nraise ValueError('\\x00\\x1b[31m\\udcff')",
     "closes every descriptor": "import os\nos.closerange(0, 256)" + WRONG,
-    "looks for its test": "import os, glob\nfor p in glob.glob('/tmp/*') + glob.glob('/sandbox/*'):\n    try: os.unlink(p)\n    except OSError: pass" + WRONG,
+    "looks for its test": "import os, glob\nfor p in glob.glob('/tmp/*') + glob.glob('/sandbox/*'):\n    try: os.unlink(p)\n    except OSError: pass"
+    + WRONG,
 }
 
 
@@ -151,7 +153,14 @@ def test_out_of_reach(sandbox: Pool, source: str) -> None:
     assert outcome.status in ("failed", "out of memory"), outcome
 
 
-SYSCALLS = {"ptrace": (101, 117), "mount": (165, 40), "unshare": (272, 97), "bpf": (321, 280), "keyctl": (250, 219), "process_vm_writev": (311, 271)}
+SYSCALLS = {
+    "ptrace": (101, 117),
+    "mount": (165, 40),
+    "unshare": (272, 97),
+    "bpf": (321, 280),
+    "keyctl": (250, 219),
+    "process_vm_writev": (311, 271),
+}
 
 
 @pytest.mark.parametrize("numbers", SYSCALLS.values(), ids=SYSCALLS.keys())

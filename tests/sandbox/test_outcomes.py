@@ -24,13 +24,17 @@ def test_humaneval_canonical_solutions_pass_and_return_none_fails(sandbox: Pool)
 
     def programs(body: str | None) -> list[Program]:
         return [
-            Program(r["prompt"] + (body or r["canonical_solution"]), f"{r['test']}\ncheck({r['entry_point']})", r["entry_point"], r["prompt"])
+            Program(
+                r["prompt"] + (body or r["canonical_solution"]), f"{r['test']}\ncheck({r['entry_point']})", r["entry_point"], r["prompt"]
+            )
             for r in rows
         ]
 
     assert len(rows) == 164
     assert [r["task_id"] for r, o in zip(rows, sandbox.run(programs(None), limits), strict=True) if not o.passed] == []
-    assert [r["task_id"] for r, o in zip(rows, sandbox.run(programs("    return None\n"), limits), strict=True) if o.status != "failed"] == []
+    assert [
+        r["task_id"] for r, o in zip(rows, sandbox.run(programs("    return None\n"), limits), strict=True) if o.status != "failed"
+    ] == []
 
 
 VALUES = [
@@ -91,7 +95,14 @@ def test_a_failure_says_what_and_where(sandbox: Pool, source: str, message: str)
 
 
 def test_whole_programs_pass_at_their_end_alone(sandbox: Pool) -> None:
-    sources = ["x = 1", "assert 1 == 2", "if __name__ == '__main__': raise KeyError('k')", "import sys; sys.exit(0)", "import os; os._exit(0)", ""]
+    sources = [
+        "x = 1",
+        "assert 1 == 2",
+        "if __name__ == '__main__': raise KeyError('k')",
+        "import sys; sys.exit(0)",
+        "import os; os._exit(0)",
+        "",
+    ]
     assert [o.status for o in sandbox.run([Program(s) for s in sources])] == ["passed", "failed", "failed", "failed", "failed", "passed"]
 
 
@@ -123,7 +134,10 @@ def test_containers_need_their_engine_and_image_named() -> None:
 def test_unsafe_still_tells_right_from_wrong() -> None:
     pool = unsafe_pool(1)
     test = "assert f(1) == 1"
-    assert [o.status for o in pool.run([Program("def f(x): return x", test, "f"), Program("def f(x): return 0", test, "f")])] == ["passed", "failed"]
+    assert [o.status for o in pool.run([Program("def f(x): return x", test, "f"), Program("def f(x): return 0", test, "f")])] == [
+        "passed",
+        "failed",
+    ]
 
 
 def test_limits_are_checked() -> None:

@@ -15,8 +15,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from evalkit.data import SamplesSource, load
+from evalkit.languages import LANGUAGES
 from evalkit.task import Task
-from evalkit.tasks.languages import LANGUAGES
 from evalkit.types import GenerateRequest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
