@@ -1,6 +1,6 @@
 """Folders: those that travel with the package (configuration, tasks, published scores), and the user's cache.
 
-An installed wheel has them inside the package, a checkout beside it.
+An installed wheel has them inside the package, a checkout next to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def tasks_dir() -> Path:
 
 
 def published_dir() -> Path:
-    """The folder of published score tables, one CSV a model card."""
+    """The folder of published scores: a folder per model card, which holds `card.yaml` and `cells.csv`."""
     return _find(_PACKAGE / "results_published", _PACKAGE.parent / "results" / "published")
 
 

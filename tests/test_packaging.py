@@ -72,7 +72,8 @@ def test_wheel_puts_nothing_beside_the_package(names: set[str]) -> None:
         ("tasks", "evalkit/tasks", "**/*.py"),
         ("tasks/samples", "evalkit/tasks/samples", "**/*.jsonl"),
         ("conf", "evalkit/conf", "**/*.yaml"),
-        ("results/published", "evalkit/results_published", "*.csv"),
+        ("results/published", "evalkit/results_published", "*/card.yaml"),
+        ("results/published", "evalkit/results_published", "*/cells.csv"),
     ],
 )
 def test_wheel_carries(names: set[str], folder: str, packed: str, pattern: str) -> None:
@@ -97,10 +98,12 @@ def test_installed_package_finds_its_own_folders(installed: Path, elsewhere: Pat
     assert str(REPO / "evalkit") not in text
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["ls", "tasks"], ["ls", "models"], ["ls", "suites"]], ids=" ".join)
+@pytest.mark.parametrize("argv", [["--help"], ["ls", "tasks"], ["ls", "models"], ["ls", "suites"], ["ls", "cards"]], ids=" ".join)
 def test_installed_command_answers(installed: Path, elsewhere: Path, argv: list[str]) -> None:
     text = call([str(installed / "evalkit"), *argv], cwd=elsewhere)
-    assert {"--help": "run", "ls tasks": "hellaswag", "ls models": "smollm2_135m", "ls suites": "demo"}[" ".join(argv)] in text
+    assert {"--help": "run", "ls tasks": "hellaswag", "ls models": "smollm2_135m", "ls suites": "demo", "ls cards": "krutrim2_hf"}[
+        " ".join(argv)
+    ] in text
 
 
 def test_installed_command_runs_a_task(installed: Path, elsewhere: Path) -> None:
