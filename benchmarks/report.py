@@ -162,7 +162,7 @@ def main() -> None:
     words.add_argument("--markdown", type=Path, help="a page with this table's markers, to write the row into")
     asked = words.parse_args()
     card = [find_card("krutrim2")]
-    known = [row.task for table in card.tables for row in table.rows]
+    known = [row.task for table in card[0].tables for row in table.rows]
     tasks = [*known, *(f"task_{i}" for i in range(asked.tasks))][: asked.tasks]
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
