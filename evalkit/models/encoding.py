@@ -8,11 +8,13 @@ which already starts with BOS gets no second one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
+from evalkit.models.thinking import THOUGHT_TOKENS, Marks, Thinking
 from evalkit.models.tokenizing import Ids, LineTokenizer, Pair
 from evalkit.types import GenerateRequest, LoglikelihoodRequest, Message, Prompt, Request
 
@@ -28,6 +30,8 @@ class Encoder:
         self.fingerprint = fingerprint
         self.add_bos = add_bos
         self.system_merged = False
+        self.marks: Marks | None = None
+        self.thinking_tokens: int | None = None
         self.lines = LineTokenizer(tokenizer)
         prefix = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         if prefix is None:
@@ -53,7 +57,7 @@ class Encoder:
             if isinstance(request, LoglikelihoodRequest):
                 yield self._scored(request, [self._split(*pair, flag) for pair, (_, flag) in zip(found, read, strict=True)])
             else:
-                yield from self._generated(request, found[0][0])
+                yield from self._generated(request, found[0][0], texts[id(request.prompt)])
 
     def _reads(self, request: Request, texts: dict[int, str]) -> list[tuple[Pair, bool | None]]:
         """Context and continuation as they are tokenised, and whether special tokens come with them; None: there is no context."""
@@ -111,7 +115,7 @@ class Encoder:
             return context[:1], context[1:]
         return (self.prefix_id,), context
 
-    def _generated(self, request: GenerateRequest, found: TokenIds) -> list[WorkItem]:
+    def _generated(self, request: GenerateRequest, found: TokenIds, text: str) -> list[WorkItem]:
         prompt = found or (self.prefix_id,)
         room = self.max_length - request.params.max_new_tokens
         if room < 1:
@@ -120,9 +124,11 @@ class Encoder:
                 f"set tasks.{request.task}.prompt.params.max_new_tokens below {self.max_length}"
             )
         kept = prompt[-room:]
+        thinking = self._thinking(text, room - len(kept))
+        key = [] if thinking is None else [json.dumps(["thinking", *thinking.marks, thinking.tokens, thinking.opened])]
         return [
             WorkItem(
-                content_key("gen", self.fingerprint, kept, params_key(request.params, sample)),
+                content_key("gen", self.fingerprint, kept, params_key(request.params, sample), *key),
                 request.task,
                 request.doc_id,
                 sample,
@@ -130,9 +136,17 @@ class Encoder:
                 prompt_ids=kept,
                 params=request.params,
                 truncated_tokens=len(prompt) - len(kept),
+                thinking=thinking,
             )
             for sample in range(request.num_samples)
         ]
+
+    def _thinking(self, text: str, room: int) -> Thinking | None:
+        """How the model may think behind this prompt; None when it is not known to. The prompt is never cut for a thought."""
+        if self.marks is None:
+            return None
+        wanted = THOUGHT_TOKENS if self.thinking_tokens is None else self.thinking_tokens
+        return Thinking(self.marks, min(wanted, room), text.rstrip().endswith(self.marks[0]))
 
 
 def move_spaces(context: str, continuation: str) -> tuple[str, str]:
