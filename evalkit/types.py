@@ -80,7 +80,8 @@ class GenerateRequest:
 Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
-# thinking: the thought did not end, so there is no answer. empty: nothing but white space came back. error: no answer; never stored, never scored.
+# thinking: the thought did not end, so there is no answer. empty: nothing but white space came back.
+# error: no answer; never stored, never scored.
 # refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
 Status = Literal["ok", "length", "thinking", "empty", "refused", "filtered", "error"]
 

@@ -68,7 +68,8 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
         thoughts.append(thought.strip())
         inside = False
     before, mark, thought = rest.partition(opening)
-    if mark or inside:
+    # Behind a thought an opening mark inside a sentence is spoken of; before any, everything points to a thought cut short.
+    if inside or (mark and not (thoughts and before.strip())):
         return Said("\n\n".join([*thoughts, (rest.removeprefix(opening) if inside else thought).strip()]), None)
     return Said("\n\n".join(thoughts), (kept + rest).lstrip())
 
@@ -83,9 +84,8 @@ def checked_thinking(value: Any) -> str | Marks:
         return "off"
     if value == "auto":
         return "auto"
-    if isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(mark, str) and mark.strip() for mark in value):
-        if value[0] != value[1]:
-            return (value[0], value[1])
+    if isinstance(value, (list, tuple)) and len(set(value)) == 2 == len(value) and all(isinstance(m, str) and m.strip() for m in value):
+        return (value[0], value[1])
     raise ConfigError(f"model.thinking={value!r} is unknown; use auto, off, or two different marks such as ['<think>','</think>']")
 
 

@@ -27,17 +27,21 @@ class Row:
     generator: torch.Generator | None
     ids: list[int] = field(default_factory=list)
     drafter: Drafter | None = None
-    answer_at: int | None = 0
+    answer_at: int | None = 0  # tokens before the answer; None while that is not known
+    thinks: bool = False
 
     @classmethod
     def of(cls, item: WorkItem) -> Row:
-        return cls(item, item.params or GenerationParams(), _generator(item), answer_at=None if item.thinking else 0)
+        thinking = item.thinking
+        row = cls(item, item.params or GenerationParams(), _generator(item), answer_at=None if thinking else 0)
+        row.thinks = thinking is not None and thinking.opened
+        return row
 
     @property
     def left(self) -> int:
-        """Tokens it may write yet: of the thought and the answer, until the thought is over."""
+        """Tokens it may write yet: of the thought while there is one, else of the answer."""
         if self.answer_at is None:
-            return self.item.limit - len(self.ids)
+            return (self.item.thinking.tokens if self.thinks and self.item.thinking else self.item.limit) - len(self.ids)
         return self.params.max_new_tokens - (len(self.ids) - self.answer_at)
 
     @property
@@ -107,10 +111,11 @@ class Row:
             tail = tokenizer.decode(self.ids[-(4 * len(closing) + 8) :])
             if closing in tail:
                 self.answer_at = len(self.ids)
-            elif not self.item.thinking.opened and len(self.ids) <= self.params.max_new_tokens:
+            elif not self.thinks:
                 # No thought has begun: what stands here is the answer, as soon as it cannot become the opening mark.
                 begun = tokenizer.decode(self.ids).lstrip()
-                if not begun.startswith(opening) and not opening.startswith(begun):
+                self.thinks = begun.startswith(opening)
+                if not self.thinks and (len(self.ids) > 4 * len(opening) or not opening.startswith(begun)):
                     self.answer_at = 0
         return self.left <= 0
 
@@ -131,7 +136,8 @@ class Row:
         """Whether a stop stands in the text of the answer's last tokens; a character takes four tokens at most."""
         if not self.params.stop or self.answer_at is None:
             return False
-        tail = tokenizer.decode(self.ids[max(self.answer_at - 1, 0) :][-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
+        answer = self.ids[max(self.answer_at - 1, 0) :]
+        tail = tokenizer.decode(answer[-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
         return any(stop and stop in tail for stop in self.params.stop)
 
 

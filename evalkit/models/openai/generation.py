@@ -107,13 +107,17 @@ async def generate(session: Session, dialect: Dialect, route: Route, items: Sequ
 
     A thought that ends at one of our stops was cut by it: the request is sent once more, without stops.
     """
-    stopped = not thought.known
+
+    async def ask(then: Thought) -> list[Response]:
+        return await session.ask(_ask(dialect, route, items, then), lambda body: _answers(body, route, items, then))
+
+    # As it is known now: another answer may tell while this one is on its way.
+    then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
     try:
-        responses = await session.ask(_ask(dialect, route, items, thought), lambda body: _answers(body, route, items, thought))
-        thinks = any(response.thinking is not None for response in responses)
-        thought.known = thought.known or thinks
-        if stopped and any(r.status == "thinking" and (r.finish or "") not in CUT for r in responses):
-            responses = await session.ask(_ask(dialect, route, items, thought), lambda body: _answers(body, route, items, thought))
+        responses = await ask(then)
+        thought.known = thought.known or any(response.thinking is not None for response in responses)
+        if not then.known and any(r.status == "thinking" and (r.finish or "") not in CUT for r in responses):
+            responses = await ask(replace(then, known=True))
     except Failure as failure:
         if not failure.filtered:
             raise
@@ -155,9 +159,7 @@ def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], t
     for place, (item, choice) in enumerate(zip(items, choices, strict=False)):
         said = _said(choice, route, (item.params or GenerationParams()).stop, thought)
         context, tokens = used.prompt or len(item.prompt_ids), whole + (place < rest)
-        responses.append(
-            replace(said, key=item.key, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens)
-        )
+        responses.append(replace(said, key=item.key, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens))
     return responses
 
 
