@@ -14,9 +14,10 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
+from evalkit.models.template import ChatTemplate, TemplateSettings
 from evalkit.models.thinking import THOUGHT_TOKENS, Marks, Thinking
 from evalkit.models.tokenizing import Ids, LineTokenizer, Pair
-from evalkit.types import GenerateRequest, LoglikelihoodRequest, Message, Prompt, Request
+from evalkit.types import GenerateRequest, LoglikelihoodRequest, Prompt, Request
 
 AT_ONCE = 2048  # requests whose texts are in work together: many enough to share what they repeat
 
@@ -24,12 +25,14 @@ AT_ONCE = 2048  # requests whose texts are in work together: many enough to shar
 class Encoder:
     """Turns requests into work items; knows the tokenizer and the model's length, not its weights."""
 
-    def __init__(self, tokenizer: Any, max_length: int, fingerprint: str, add_bos: bool | None) -> None:
+    def __init__(
+        self, tokenizer: Any, max_length: int, fingerprint: str, add_bos: bool | None, template: TemplateSettings | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.fingerprint = fingerprint
         self.add_bos = add_bos
-        self.system_merged = False
+        self.template = ChatTemplate(tokenizer, template)
         self.marks: Marks | None = None
         self.thinking_tokens: int | None = None
         self.lines = LineTokenizer(tokenizer)
@@ -48,7 +51,7 @@ class Encoder:
         return items if self.lines.shares == shared else self.encode(requests)
 
     def _encode(self, requests: Sequence[Request]) -> Iterator[WorkItem]:
-        texts = {id(p): self.text_of(p) for request in requests for p in _prompts(request)}
+        texts = {id(p): self.text_of(p, f"task {r.task}, document {r.doc_id}") for r in requests for p in _prompts(r)}
         reads = [self._reads(request, texts) for request in requests]
         flags = {flag for read in reads for _, flag in read}
         ids = {flag: self.lines((pair for read in reads for pair, own in read if own is flag), bool(flag)) for flag in flags}
@@ -67,26 +70,18 @@ class Encoder:
         pairs = [move_spaces(texts[id(prompt)], continuation) for prompt, continuation in request.pairs]
         return [((context, more), self._special(context)) if context else ((more, ""), None) for context, more in pairs]
 
-    def text_of(self, prompt: Prompt) -> str:
-        """The text a model reads; messages go through the tokenizer's own chat template."""
-        if isinstance(prompt, str):
-            return prompt
-        from jinja2 import TemplateError
+    def text_of(self, prompt: Prompt, where: str = "a prompt") -> str:
+        """The text a model reads; messages go through the tokenizer's own chat template.
 
-        try:
-            return self._template(prompt)
-        except TemplateError:
-            # Some templates refuse a system turn: its text then opens the first user turn, and the manifest says so.
-            if prompt[0].role != "system" or len(prompt) < 2:
-                raise
-            self.system_merged = True
-            return self._template((Message(prompt[1].role, f"{prompt[0].content}\n\n{prompt[1].content}"), *prompt[2:]))
+        Args:
+            where: task and document, for errors.
+        """
+        return prompt if isinstance(prompt, str) else self.template.render(prompt, where)
 
-    def _template(self, messages: Sequence[Message]) -> str:
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        # A final turn of the assistant is the start of its answer: the model goes on from there, in the same turn.
-        begun = messages[-1].role == "assistant"
-        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun))
+    @property
+    def system_merged(self) -> bool:
+        """Whether a template refused a system turn, whose text then opened the first user turn."""
+        return self.template.system_merged
 
     def _special(self, text: str) -> bool:
         return self.add_bos is not False and not text.startswith(self.prefix_text)

@@ -12,6 +12,7 @@ from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Failure, Malformed, message_of, shortened
 from evalkit.models.openai.session import Ask, Session
+from evalkit.models.template import TemplateSettings
 from evalkit.models.thinking import Marks, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response
 
@@ -83,10 +84,10 @@ class Dialect:
         return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
 
 
-def as_messages(prompt: Prompt) -> list[dict[str, str]]:
-    """A conversation as it is; a text as one user message."""
+def as_messages(prompt: Prompt, template: TemplateSettings) -> list[dict[str, str]]:
+    """A conversation as it is, behind `model.system` if it has no system turn; a text as one user message."""
     turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
-    return [{"role": turn.role, "content": turn.content} for turn in turns]
+    return [{"role": turn.role, "content": turn.content} for turn in template.with_system(turns)]
 
 
 def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
@@ -102,14 +103,16 @@ def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
     return groups
 
 
-async def generate(session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought) -> list[Response]:
+async def generate(
+    session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings
+) -> list[Response]:
     """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
 
     A thought that ends at one of our stops was cut by it: the request is sent once more, without stops.
     """
 
     async def ask(then: Thought) -> list[Response]:
-        return await session.ask(_ask(dialect, route, items, then), lambda body: _answers(body, route, items, then))
+        return await session.ask(_ask(dialect, route, items, then, template), lambda body: _answers(body, route, items, then))
 
     # As it is known now: another answer may tell while this one is on its way.
     then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
@@ -124,14 +127,14 @@ async def generate(session: Session, dialect: Dialect, route: Route, items: Sequ
         return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
     for item in items[len(responses) :]:
         try:
-            responses += await generate(session, dialect, route, [item], thought)
+            responses += await generate(session, dialect, route, [item], thought, template)
         except Failure as failure:  # the samples that were given stay
             session.given_up(failure)
             responses.append(Response(item.key, "error", error=str(failure)))
     return responses
 
 
-def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought) -> Ask:
+def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings) -> Ask:
     first = items[0]
     params = first.params or GenerationParams()
     decoding = dialect.decoding(params, first.sample, len(items), thought)
@@ -140,7 +143,9 @@ def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Tho
         payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
         size = len(first.prompt_ids)
     elif route == "chat":
-        payload = {"messages": as_messages(prompt)}
+        payload = {"messages": as_messages(prompt, template)}
+        if template.args:
+            payload["chat_template_kwargs"] = dict(template.args)
         size = sum(A_TURN + len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
     else:
         payload = {"prompt": prompt}
