@@ -145,7 +145,7 @@ class ChatTemplate:
     def _given(self) -> dict[str, Any]:
         """The names a template may use: the day, in the two forms templates ask for, and its own."""
         day = datetime.datetime.combine(self.settings.day, datetime.time())
-        given: dict[str, Any] = {"strftime_now": day.strftime}
+        given: dict[str, Any] = {"strftime_now": lambda form: day.strftime(form)}
         if self.settings.date != DAY:
             given["date_string"] = day.strftime("%d %b %Y")
         return given | dict(self.settings.args)
