@@ -13,6 +13,7 @@ from evalkit.models.checkpoint import first_line
 from evalkit.types import Message
 
 DAY = "2024-07-26"  # what Llama 3.1's template takes for today when nobody says
+DIRECTIVES = "aAbBcdHIjmMpSyYxXFDTe"  # of strftime
 LAST = "\x00evalkit\x00"
 log = logging.getLogger("evalkit")
 
@@ -144,10 +145,12 @@ class ChatTemplate:
 
     def _given(self) -> dict[str, Any]:
         """The names a template may use: the day, in the two forms templates ask for, and its own."""
-        day = datetime.datetime.combine(self.settings.day, datetime.time())
-        given: dict[str, Any] = {"strftime_now": lambda form: day.strftime(form)}
+        given: dict[str, Any] = {}
+        template = self.tokenizer.chat_template
+        if isinstance(template, str) and "strftime_now" in template:
+            given["chat_template"] = _clock(self.settings.day) + template
         if self.settings.date != DAY:
-            given["date_string"] = day.strftime("%d %b %Y")
+            given["date_string"] = self.settings.day.strftime("%d %b %Y")
         return given | dict(self.settings.args)
 
     def _warn(self, messages: Sequence[Message], parts: bool, text: str) -> None:
@@ -162,3 +165,10 @@ class ChatTemplate:
         if isinstance(error, ModelError):
             return error
         return ModelError(f"{where}: the chat template refuses the conversation: {first_line(error)}; use tasks.TASK.chat=false")
+
+
+def _clock(day: datetime.date) -> str:
+    """A macro in front of a template: the function it asks for the time, on that day at midnight."""
+    midnight = datetime.datetime.combine(day, datetime.time())
+    steps = "".join(f" | replace('%{letter}', {midnight.strftime('%' + letter)!r})" for letter in DIRECTIVES)
+    return "{%- macro strftime_now(form) -%}{{ form" + steps + " }}{%- endmacro -%}"
