@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import gzip
 import hashlib
@@ -128,7 +129,7 @@ def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    """(line number from 1, value) of a JSON-lines file, `.gz` too; blank lines are skipped.
+    """(line number from 1, value) of a JSON-lines file, `.gz` too; blank lines and a byte order mark are skipped.
 
     Raises:
         DataError: the file cannot be read, or a line is not JSON; names `file:line`.
@@ -136,6 +137,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     try:
         with _open(path) as lines:
             for number, text in enumerate(lines, start=1):
+                if number == 1:
+                    text = text.removeprefix(codecs.BOM_UTF8)
                 if text.strip():
                     yield number, _value(path, number, text)
     except FileNotFoundError as error:

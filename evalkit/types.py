@@ -80,9 +80,10 @@ class GenerateRequest:
 Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
-# empty: nothing but white space came back. error: no answer; never stored, never scored.
+# thinking: the thought did not end, so there is no answer. empty: nothing but white space came back.
+# error: no answer; never stored, never scored.
 # refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
-Status = Literal["ok", "length", "empty", "refused", "filtered", "error"]
+Status = Literal["ok", "length", "thinking", "empty", "refused", "filtered", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,13 @@ class Response:
         key: the content hash the journal files it under.
         loglikelihoods: natural-log probabilities, one a pair; None for generation.
         greedy: per pair, whether greedy decoding would have produced the continuation.
-        text: generated text, cut at the first stop; None for log-likelihoods.
+        text: the answer: behind the thought, cut at the first stop; None for log-likelihoods.
         context_tokens: tokens the model read (the longest pair, for log-likelihoods).
         output_tokens: tokens scored, summed over pairs, or generated before the stop.
         truncated_tokens: context tokens dropped on the left because the model is too short.
+        raw: everything that was said, uncut, thought and marks included; None where it is `text`.
+        thinking: the thought alone, without its marks; None where there was none.
+        finish: why the text ended, in the server's own word; `stop` or `length` for a local model.
     """
 
     key: str
@@ -108,6 +112,14 @@ class Response:
     output_tokens: int = 0
     truncated_tokens: int = 0
     error: str | None = None
+    raw: str | None = None
+    thinking: str | None = None
+    finish: str | None = None
+
+    @property
+    def said(self) -> str | None:
+        """Everything the model said, as far as it was kept."""
+        return self.text if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ class SampleScore:
         stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
         prediction: what was extracted, for people and for the sample page; None when unparsable.
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
-            `empty`, `length`, `refused`, `filtered`, `truncated`, `error`.
+            `empty`, `length`, `thinking`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
     """
 

@@ -76,6 +76,7 @@ def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[s
         "invalid": invalid,
         "empty": any(r.status == "empty" for r in responses),
         "length": any(r.status == "length" for r in responses),
+        "thinking": any(r.status == "thinking" for r in responses),
         "refused": any(r.status == "refused" for r in responses),
         "filtered": any(r.status == "filtered" for r in responses),
         "truncated": any(r.truncated_tokens > 0 for r in responses),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from evalkit.errors import ModelError
+from evalkit.models.thinking import Thinking
 from evalkit.paths import conf_dir
 from evalkit.types import GenerationParams, LoglikelihoodRequest, Message, Prompt, Request, Response
 
@@ -40,6 +41,7 @@ class WorkItem:
         pairs: (context ids, continuation ids), for log-likelihoods; every context has at least one token.
         prompt_ids: for generation.
         truncated_tokens: context tokens dropped on the left to fit the model.
+        thinking: how it may think before it answers, for a model known to think.
         request: what was rendered, for a back end whose server turns text into tokens; ids are then empty.
     """
 
@@ -53,6 +55,12 @@ class WorkItem:
     params: GenerationParams | None = None
     truncated_tokens: int = 0
     request: Request | None = None
+    thinking: Thinking | None = None
+
+    @property
+    def limit(self) -> int:
+        """Tokens it may write, thought and answer together."""
+        return (self.params.max_new_tokens if self.params else 0) + (self.thinking.tokens if self.thinking else 0)
 
     @property
     def cost(self) -> int:
@@ -60,7 +68,7 @@ class WorkItem:
         if self.request is not None:
             return _characters(self.request) // 4 + (self.params.max_new_tokens if self.params else 1)
         if self.kind == "generate":
-            return len(self.prompt_ids) + (self.params.max_new_tokens if self.params else 0)
+            return len(self.prompt_ids) + self.limit
         # The pairs of an item mostly share their context, which is then read once.
         return max(len(context) for context, _ in self.pairs) + sum(len(target) for _, target in self.pairs)
 

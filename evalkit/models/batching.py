@@ -280,7 +280,7 @@ def cohorts(items: Sequence[WorkItem], budget: int, size: int = COHORT) -> list[
 
 def equal_batches(items: Sequence[WorkItem], budget: int) -> list[list[int]]:
     """Generation items whose prompts are equally long, in batches: rows × (prompt + tokens it may write) ≤ budget."""
-    sizes = [len(item.prompt_ids) + (item.params.max_new_tokens if item.params else 0) for item in items]
+    sizes = [len(item.prompt_ids) + item.limit for item in items]
     order = sorted(range(len(items)), key=lambda i: (-len(items[i].prompt_ids), -sizes[i], items[i].prompt_ids, i))
     batches: list[list[int]] = []
     for index in order:

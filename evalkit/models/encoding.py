@@ -8,13 +8,16 @@ which already starts with BOS gets no second one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
+from evalkit.models.template import ChatTemplate, TemplateSettings
+from evalkit.models.thinking import THOUGHT_TOKENS, Marks, Thinking
 from evalkit.models.tokenizing import Ids, LineTokenizer, Pair
-from evalkit.types import GenerateRequest, LoglikelihoodRequest, Message, Prompt, Request
+from evalkit.types import GenerateRequest, LoglikelihoodRequest, Prompt, Request
 
 AT_ONCE = 2048  # requests whose texts are in work together: many enough to share what they repeat
 
@@ -22,12 +25,16 @@ AT_ONCE = 2048  # requests whose texts are in work together: many enough to shar
 class Encoder:
     """Turns requests into work items; knows the tokenizer and the model's length, not its weights."""
 
-    def __init__(self, tokenizer: Any, max_length: int, fingerprint: str, add_bos: bool | None) -> None:
+    def __init__(
+        self, tokenizer: Any, max_length: int, fingerprint: str, add_bos: bool | None, template: TemplateSettings | None = None
+    ) -> None:
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.fingerprint = fingerprint
         self.add_bos = add_bos
-        self.system_merged = False
+        self.template = ChatTemplate(tokenizer, template)
+        self.marks: Marks | None = None
+        self.thinking_tokens: int | None = None
         self.lines = LineTokenizer(tokenizer)
         prefix = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         if prefix is None:
@@ -44,7 +51,7 @@ class Encoder:
         return items if self.lines.shares == shared else self.encode(requests)
 
     def _encode(self, requests: Sequence[Request]) -> Iterator[WorkItem]:
-        texts = {id(p): self.text_of(p) for request in requests for p in _prompts(request)}
+        texts = {id(p): self.text_of(p, f"task {r.task}, document {r.doc_id}") for r in requests for p in _prompts(r)}
         reads = [self._reads(request, texts) for request in requests]
         flags = {flag for read in reads for _, flag in read}
         ids = {flag: self.lines((pair for read in reads for pair, own in read if own is flag), bool(flag)) for flag in flags}
@@ -53,7 +60,7 @@ class Encoder:
             if isinstance(request, LoglikelihoodRequest):
                 yield self._scored(request, [self._split(*pair, flag) for pair, (_, flag) in zip(found, read, strict=True)])
             else:
-                yield from self._generated(request, found[0][0])
+                yield from self._generated(request, found[0][0], texts[id(request.prompt)])
 
     def _reads(self, request: Request, texts: dict[int, str]) -> list[tuple[Pair, bool | None]]:
         """Context and continuation as they are tokenised, and whether special tokens come with them; None: there is no context."""
@@ -63,26 +70,18 @@ class Encoder:
         pairs = [move_spaces(texts[id(prompt)], continuation) for prompt, continuation in request.pairs]
         return [((context, more), self._special(context)) if context else ((more, ""), None) for context, more in pairs]
 
-    def text_of(self, prompt: Prompt) -> str:
-        """The text a model reads; messages go through the tokenizer's own chat template."""
-        if isinstance(prompt, str):
-            return prompt
-        from jinja2 import TemplateError
+    def text_of(self, prompt: Prompt, where: str = "a prompt") -> str:
+        """The text a model reads; messages go through the tokenizer's own chat template.
 
-        try:
-            return self._template(prompt)
-        except TemplateError:
-            # Some templates refuse a system turn: its text then opens the first user turn, and the manifest says so.
-            if prompt[0].role != "system" or len(prompt) < 2:
-                raise
-            self.system_merged = True
-            return self._template((Message(prompt[1].role, f"{prompt[0].content}\n\n{prompt[1].content}"), *prompt[2:]))
+        Args:
+            where: task and document, for errors.
+        """
+        return prompt if isinstance(prompt, str) else self.template.render(prompt, where)
 
-    def _template(self, messages: Sequence[Message]) -> str:
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        # A final turn of the assistant is the start of its answer: the model goes on from there, in the same turn.
-        begun = messages[-1].role == "assistant"
-        return str(self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=not begun, continue_final_message=begun))
+    @property
+    def system_merged(self) -> bool:
+        """Whether a template refused a system turn, whose text then opened the first user turn."""
+        return self.template.system_merged
 
     def _special(self, text: str) -> bool:
         return self.add_bos is not False and not text.startswith(self.prefix_text)
@@ -111,7 +110,7 @@ class Encoder:
             return context[:1], context[1:]
         return (self.prefix_id,), context
 
-    def _generated(self, request: GenerateRequest, found: TokenIds) -> list[WorkItem]:
+    def _generated(self, request: GenerateRequest, found: TokenIds, text: str) -> list[WorkItem]:
         prompt = found or (self.prefix_id,)
         room = self.max_length - request.params.max_new_tokens
         if room < 1:
@@ -120,9 +119,11 @@ class Encoder:
                 f"set tasks.{request.task}.prompt.params.max_new_tokens below {self.max_length}"
             )
         kept = prompt[-room:]
+        thinking = self._thinking(text, room - len(kept))
+        key = [] if thinking is None else [json.dumps(["thinking", *thinking.marks, thinking.tokens, thinking.opened])]
         return [
             WorkItem(
-                content_key("gen", self.fingerprint, kept, params_key(request.params, sample)),
+                content_key("gen", self.fingerprint, kept, params_key(request.params, sample), *key),
                 request.task,
                 request.doc_id,
                 sample,
@@ -130,9 +131,17 @@ class Encoder:
                 prompt_ids=kept,
                 params=request.params,
                 truncated_tokens=len(prompt) - len(kept),
+                thinking=thinking,
             )
             for sample in range(request.num_samples)
         ]
+
+    def _thinking(self, text: str, room: int) -> Thinking | None:
+        """How the model may think behind this prompt; None when it is not known to. The prompt is never cut for a thought."""
+        if self.marks is None:
+            return None
+        wanted = THOUGHT_TOKENS if self.thinking_tokens is None else self.thinking_tokens
+        return Thinking(self.marks, min(wanted, room), text.rstrip().endswith(self.marks[0]))
 
 
 def move_spaces(context: str, continuation: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ _REMARKS = {
     "invalid": "{} invalid (nothing could be extracted; counted as wrong)",
     "truncated": "{} cut on the left (longer than the model reads)",
     "length": "{} stopped at the token limit",
+    "thinking": "{} never ended the thought, so there is no answer (model.thinking_tokens gives it more room)",
     "empty": "{} empty",
     "refused": "{} refused by the model",
     "filtered": "{} stopped by a content filter",

@@ -11,7 +11,18 @@ from evalkit.errors import DataError
 from evalkit.files import line
 from evalkit.types import Doc, GenerateRequest, Message, Prompt, Request, Response, SampleScore
 
-_OF_RESPONSE = ("status", "text", "loglikelihoods", "greedy", "context_tokens", "output_tokens", "truncated_tokens")
+_OF_RESPONSE = (
+    "status",
+    "text",
+    "raw",
+    "thinking",
+    "finish",
+    "loglikelihoods",
+    "greedy",
+    "context_tokens",
+    "output_tokens",
+    "truncated_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
+from evalkit.models.template import DAY, TemplateSettings
+from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
@@ -49,6 +51,10 @@ class HFModel:
         max_length: tokens the model reads at most; None asks its configuration.
         batch_tokens: tokens a scoring pass may read; None fits the device; halved on out-of-memory. Throughput only.
         add_bos: False never adds BOS; None follows the tokenizer.
+        thinking: `auto` (by template and added tokens), `off`, or a pair of marks around a thought.
+        thinking_tokens: tokens a thought may take, on top of an answer's; None is 4096, or what the model holds.
+        date: the day that chat templates see, `2024-07-26` unless set; `today` is the day of the run.
+        template_args: names given to the chat template. system: a system turn before conversations without one.
     """
 
     def __init__(
@@ -65,6 +71,11 @@ class HFModel:
         max_length: int | None = None,
         batch_tokens: int | None = None,
         add_bos: bool | None = None,
+        thinking: str | bool | Sequence[str] = "auto",
+        thinking_tokens: int | None = None,
+        date: str = DAY,
+        template_args: Mapping[str, Any] | None = None,
+        system: str | None = None,
     ) -> None:
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
@@ -76,6 +87,9 @@ class HFModel:
         self.batch_tokens = batch_tokens
         self._max_length = max_length
         self._add_bos = add_bos
+        self.thinking = checked_thinking(thinking)
+        self.thinking_tokens = checked_tokens(thinking_tokens)
+        self.template = TemplateSettings(date, template_args or {}, system)
         self._where = (path, revision, gguf_file, wheel)
         self.warnings: list[str] = []
 
@@ -92,6 +106,9 @@ class HFModel:
             "trust_remote_code": self.trust_remote_code or None,
             "max_length": self._max_length,
             "add_bos": self._add_bos,
+            "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
+            "thinking_tokens": self.thinking_tokens,
+            **self.template.told(),
         }
         return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
 
@@ -134,7 +151,15 @@ class HFModel:
 
     @cached_property
     def encoder(self) -> Encoder:
-        return Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos)
+        encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
+        encoder.marks, encoder.thinking_tokens = self.marks, self.thinking_tokens
+        return encoder
+
+    @cached_property
+    def marks(self) -> Marks | None:
+        """The marks around a thought; None when the model is not known to think."""
+        added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
+        return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
 
     @cached_property
     def _runtime(self) -> Runtime:
@@ -240,6 +265,8 @@ class HFModel:
             "device": self.device,
             "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
             "max_length": self.max_length,
+            "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
+            "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,
             "warnings": list(self.warnings),

@@ -48,7 +48,7 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
             attention_mask=torch.ones_like(ids),
             do_sample=False,
             num_beams=1,
-            max_new_tokens=max(row.params.max_new_tokens for row in writer.rows),
+            max_new_tokens=max(row.item.limit for row in writer.rows),
             pad_token_id=pad,
             eos_token_id=None,
             logits_processor=LogitsProcessorList([writer.process]),

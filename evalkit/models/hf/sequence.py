@@ -12,6 +12,7 @@ import torch
 
 from evalkit.models.base import TokenIds, WorkItem, cut_at_stops
 from evalkit.models.hf.prompt_lookup import Drafter
+from evalkit.models.thinking import split
 from evalkit.types import GenerationParams, Response
 
 FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
@@ -26,10 +27,22 @@ class Row:
     generator: torch.Generator | None
     ids: list[int] = field(default_factory=list)
     drafter: Drafter | None = None
+    answer_at: int | None = 0  # tokens before the answer; None while that is not known
+    thinks: bool = False
 
     @classmethod
     def of(cls, item: WorkItem) -> Row:
-        return cls(item, item.params or GenerationParams(), _generator(item))
+        thinking = item.thinking
+        row = cls(item, item.params or GenerationParams(), _generator(item), answer_at=None if thinking else 0)
+        row.thinks = thinking is not None and thinking.opened
+        return row
+
+    @property
+    def left(self) -> int:
+        """Tokens it may write yet: of the thought while there is one, else of the answer."""
+        if self.answer_at is None:
+            return (self.item.thinking.tokens if self.thinks and self.item.thinking else self.item.limit) - len(self.ids)
+        return self.params.max_new_tokens - (len(self.ids) - self.answer_at)
 
     @property
     def read(self) -> TokenIds:
@@ -47,7 +60,7 @@ class Row:
             return []
         if self.drafter is None:
             self.drafter = Drafter(self.read)
-        return self.drafter.draft()[: self.params.max_new_tokens - len(self.ids) - 1]
+        return self.drafter.draft()[: max(0, self.left - 1)]
 
     def take(self, tokens: Sequence[int], draft: Sequence[int], tokenizer: Any, eos: frozenset[int]) -> tuple[Response | None, int]:
         """Add what was chosen after the last token and after each token of a draft, as far as the draft is what was chosen.
@@ -71,28 +84,60 @@ class Row:
         self.ids.append(token)
         if self.drafter is not None:
             self.drafter.add(token)
-        full = len(self.ids) >= self.params.max_new_tokens
+        full = self._full(tokenizer)
         if not (ended or full or self._may_stop(tokenizer)):
             return None
-        text = tokenizer.decode(self.ids, skip_special_tokens=True)
-        cut = cut_at_stops(text, self.params.stop)
-        complete = ended or len(cut) < len(text)
+        whole, thought, text = self._said(tokenizer, ended)
+        cut = cut_at_stops(text or "", self.params.stop)
+        complete = ended or len(cut) < len(text or "")
         if not (complete or full):
             return None
         return Response(
             self.item.key,
-            "empty" if not cut.strip() else "ok" if complete else "length",
+            "thinking" if text is None else "empty" if not cut.strip() else "ok" if complete else "length",
             text=cut,
+            raw=whole if whole != cut else None,
+            thinking=thought,
+            finish="stop" if complete else "length",
             context_tokens=len(self.item.prompt_ids),
             output_tokens=len(self.ids),
             truncated_tokens=self.item.truncated_tokens,
         )
 
+    def _full(self, tokenizer: Any) -> bool:
+        """Whether no token is left; finds the end of the thought on the way."""
+        if self.answer_at is None and self.item.thinking:
+            opening, closing = self.item.thinking.marks
+            tail = tokenizer.decode(self.ids[-(4 * len(closing) + 8) :])
+            if closing in tail:
+                self.answer_at = len(self.ids)
+            elif not self.thinks:
+                # No thought has begun: what stands here is the answer, as soon as it cannot become the opening mark.
+                begun = tokenizer.decode(self.ids).lstrip()
+                self.thinks = begun.startswith(opening)
+                if not self.thinks and (len(self.ids) > 4 * len(opening) or not opening.startswith(begun)):
+                    self.answer_at = 0
+        return self.left <= 0
+
+    def _said(self, tokenizer: Any, ended: bool) -> tuple[str, str | None, str | None]:
+        """Everything written; the thought, None without one; the answer, None while the thought has no end."""
+        text = tokenizer.decode(self.ids, skip_special_tokens=True)
+        if self.item.thinking is None or self.answer_at == 0:
+            return text, None, text
+        # Marks may be special tokens, which a plain decode would drop.
+        whole = tokenizer.decode(self.ids[:-1] if ended else self.ids)
+        said = split(whole, [self.item.thinking.marks], self.item.thinking.opened)
+        if said.answer is None or self.answer_at is None:
+            return whole, said.thought, said.answer
+        shared = split(tokenizer.decode(self.ids[: self.answer_at]), [self.item.thinking.marks], self.item.thinking.opened).answer or ""
+        return whole, said.thought, (shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True)).lstrip()
+
     def _may_stop(self, tokenizer: Any) -> bool:
-        """Whether a stop stands in the text of the last tokens; a character takes four tokens at most."""
-        if not self.params.stop:
+        """Whether a stop stands in the text of the answer's last tokens; a character takes four tokens at most."""
+        if not self.params.stop or self.answer_at is None:
             return False
-        tail = tokenizer.decode(self.ids[-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
+        answer = self.ids[max(self.answer_at - 1, 0) :]
+        tail = tokenizer.decode(answer[-(4 * max(map(len, self.params.stop)) + 8) :], skip_special_tokens=True)
         return any(stop and stop in tail for stop in self.params.stop)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import ConfigError
@@ -12,7 +12,9 @@ from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Failure, Malformed, message_of, shortened
 from evalkit.models.openai.session import Ask, Session
-from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response, Status
+from evalkit.models.template import TemplateSettings
+from evalkit.models.thinking import Marks, split
+from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response
 
 OMITTABLE = ("temperature", "top_p", "seed", "stop", "n")
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
@@ -21,6 +23,21 @@ A_TURN = 16  # tokens a template adds around one message, generously
 FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 CUT = frozenset({"length", "max_tokens", "model_length"})
 BROKEN = frozenset({"error", "abort", "aborted", "cancelled"})
+
+
+@dataclass
+class Thought:
+    """What is known of the thoughts of a hosted model.
+
+    Attributes:
+        pairs: marks to look for in the content; none when `model.thinking` is off.
+        tokens: asked for on top of the answer's.
+        known: the model thinks, so that stops are applied here alone; found out from the first answer that shows it.
+    """
+
+    pairs: Sequence[Marks] = ()
+    tokens: int = 0
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,20 +73,21 @@ class Dialect:
         if not isinstance(self.extra_body, Mapping):
             raise ConfigError(f"model.dialect.extra_body={self.extra_body!r} is no mapping of parameters")
 
-    def decoding(self, params: GenerationParams, first_sample: int, n: int) -> dict[str, Any]:
+    def decoding(self, params: GenerationParams, first_sample: int, n: int, thought: Thought) -> dict[str, Any]:
         """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal."""
         stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
-        sent: dict[str, Any] = {self.limit_name: params.max_new_tokens, "temperature": params.temperature}
+        stops = [] if thought.known else stops  # a server looks for them in the thought as well
+        sent: dict[str, Any] = {self.limit_name: params.max_new_tokens + thought.tokens, "temperature": params.temperature}
         if params.temperature > 0:  # top_p also when it is 1, because not every server's default is
             sent |= {"seed": params.seed + first_sample, "top_p": params.top_p}
         sent |= ({"stop": stops} if stops else {}) | ({"n": n} if n > 1 else {})
         return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
 
 
-def as_messages(prompt: Prompt) -> list[dict[str, str]]:
-    """A conversation as it is; a text as one user message."""
+def as_messages(prompt: Prompt, template: TemplateSettings) -> list[dict[str, str]]:
+    """A conversation as it is, behind `model.system` if it has no system turn; a text as one user message."""
     turns = (Message("user", prompt),) if isinstance(prompt, str) else prompt
-    return [{"role": turn.role, "content": turn.content} for turn in turns]
+    return [{"role": turn.role, "content": turn.content} for turn in template.with_system(turns)]
 
 
 def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
@@ -85,41 +103,57 @@ def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
     return groups
 
 
-async def generate(session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem]) -> list[Response]:
-    """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one."""
+async def generate(
+    session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings
+) -> list[Response]:
+    """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
+
+    A thought that ends at one of our stops was cut by it: the request is sent once more, without stops.
+    """
+
+    async def ask(then: Thought) -> list[Response]:
+        return await session.ask(_ask(dialect, route, items, then, template), lambda body: _answers(body, route, items, then))
+
+    # As it is known now: another answer may tell while this one is on its way.
+    then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
     try:
-        responses = await session.ask(_ask(dialect, route, items), lambda body: _answers(body, route, items))
+        responses = await ask(then)
+        thought.known = thought.known or any(response.thinking is not None for response in responses)
+        if not then.known and any(r.status == "thinking" and (r.finish or "") not in CUT for r in responses):
+            responses = await ask(replace(then, known=True))
     except Failure as failure:
         if not failure.filtered:
             raise
         return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
     for item in items[len(responses) :]:
         try:
-            responses += await generate(session, dialect, route, [item])
+            responses += await generate(session, dialect, route, [item], thought, template)
         except Failure as failure:  # the samples that were given stay
             session.given_up(failure)
             responses.append(Response(item.key, "error", error=str(failure)))
     return responses
 
 
-def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem]) -> Ask:
+def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings) -> Ask:
     first = items[0]
     params = first.params or GenerationParams()
-    decoding = dialect.decoding(params, first.sample, len(items))
+    decoding = dialect.decoding(params, first.sample, len(items), thought)
     prompt = first.request.prompt if isinstance(first.request, GenerateRequest) else None
     if prompt is None:
         payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
         size = len(first.prompt_ids)
     elif route == "chat":
-        payload = {"messages": as_messages(prompt)}
+        payload = {"messages": as_messages(prompt, template)}
+        if template.args:
+            payload["chat_template_kwargs"] = dict(template.args)
         size = sum(A_TURN + len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
     else:
         payload = {"prompt": prompt}
         size = len(str(prompt).encode(errors="replace"))
-    return Ask(route, payload | decoding, size, params.max_new_tokens * len(items))
+    return Ask(route, payload | decoding, size, (params.max_new_tokens + thought.tokens) * len(items))
 
 
-def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem]) -> list[Response]:
+def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], thought: Thought) -> list[Response]:
     """One response a choice; tokens are split evenly where the server only counts them together."""
     choices = sorted(body["choices"], key=lambda choice: choice.get("index") or 0)
     if not 1 <= len(choices) <= len(items):
@@ -128,16 +162,14 @@ def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem]) -
     whole, rest = divmod(used.completion, len(choices))
     responses = []
     for place, (item, choice) in enumerate(zip(items, choices, strict=False)):
-        text, status = _text(choice, route, (item.params or GenerationParams()).stop)
+        said = _said(choice, route, (item.params or GenerationParams()).stop, thought)
         context, tokens = used.prompt or len(item.prompt_ids), whole + (place < rest)
-        responses.append(
-            Response(item.key, status, text=text, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens)
-        )
+        responses.append(replace(said, key=item.key, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens))
     return responses
 
 
-def _text(choice: Mapping[str, Any], route: Route, stops: Sequence[str]) -> tuple[str, Status]:
-    """The answer before its first stop, and what became of it.
+def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought: Thought) -> Response:
+    """The thought, the answer before its first stop, and what became of it; the caller adds key and tokens.
 
     Raises:
         Malformed: the server says that it broke off; what there is of the text is no answer.
@@ -146,21 +178,34 @@ def _text(choice: Mapping[str, Any], route: Route, stops: Sequence[str]) -> tupl
     if choice.get("error") or finish in BROKEN:
         said, _ = message_of(choice, f"finish_reason {finish}")
         raise Malformed(f"the server broke off: {shortened(said)}")
-    refusal = None
-    if route == "chat":
-        message = choice["message"]
-        refusal = message.get("refusal")
-        full = _content(message.get("content"))
-    else:
-        full = _content(choice["text"])
-    text = cut_at_stops(full, stops)
+    message: Mapping[str, Any] = choice["message"] if route == "chat" else choice
+    refusal = message.get("refusal") if route == "chat" else None
+    full = _content(message.get("content") if route == "chat" else choice["text"])
+    parts = split(full, thought.pairs)
+    apart = _reasoning(message) if thought.pairs else None
+    thinking = "\n\n".join(part for part in (apart, parts.thought) if part) or parts.thought
+    answer = parts.answer
+    # A server that hands the thought over by itself leaves the content empty until the thought has ended.
+    unfinished = answer is None or bool(apart and not answer.strip() and (finish in CUT or not thought.known))
+    text = cut_at_stops(answer or "", stops)
+    kept = Response("", "ok", text=text, raw=full if full != text else None, thinking=thinking, finish=finish or None)
     if refusal or finish == "refusal":
-        return text or str(refusal or ""), "refused"
+        return replace(kept, status="refused", text=text or str(refusal or ""))
     if finish in FILTERED or finish.startswith("content_filter"):
-        return text, "filtered"
+        return replace(kept, status="filtered")
+    if unfinished:
+        return replace(kept, status="thinking")
     if not text.strip():
-        return text, "empty"
-    return text, "length" if finish in CUT and len(text) == len(full) else "ok"
+        return replace(kept, status="empty")
+    return replace(kept, status="length" if finish in CUT and len(text) == len(answer or "") else "ok")
+
+
+def _reasoning(message: Mapping[str, Any]) -> str | None:
+    """The thought where the server hands it over in a field of its own, under one of two names."""
+    for name in ("reasoning_content", "reasoning"):
+        if isinstance(said := message.get(name), str) and said.strip():
+            return said.strip()
+    return None
 
 
 def _content(content: Any) -> str:

@@ -18,9 +18,11 @@ from evalkit.models.base import Capabilities, WorkItem, content_key, params_key
 from evalkit.models.openai import scoring
 from evalkit.models.openai.client import Endpoint, Route
 from evalkit.models.openai.cost import Ledger, Price
-from evalkit.models.openai.generation import Dialect, as_messages, generate, grouped
+from evalkit.models.openai.generation import Dialect, Thought, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.session import Job, Session, Traffic
+from evalkit.models.template import DAY, TemplateSettings
+from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
 from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
@@ -45,6 +47,10 @@ class OpenAIModel:
         revision: a word of yours for what the server runs (weights, quantisation); part of every answer's key.
         dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`.
         max_cost: US dollars one command may spend; needs `price`.
+        thinking: `auto` (fields of the answer, and known marks in it), `off`, or a pair of marks around a thought.
+        thinking_tokens: asked for on top of an answer's tokens; None adds nothing.
+        date: the day that the chat template of `tokenizer` sees. system: a system turn before conversations without one.
+        template_args: names given to the chat template; a chat endpoint gets them as `chat_template_kwargs`.
     """
 
     def __init__(
@@ -61,6 +67,11 @@ class OpenAIModel:
         traffic: Mapping[str, Any] | None = None,
         price: Mapping[str, Any] | None = None,
         max_cost: float | None = None,
+        thinking: str | bool | Sequence[str] = "auto",
+        thinking_tokens: int | None = None,
+        date: str = DAY,
+        template_args: Mapping[str, Any] | None = None,
+        system: str | None = None,
     ) -> None:
         if not name:
             raise ConfigError("model.name is not set; give the model as the server calls it (GET base_url/models lists them)")
@@ -85,6 +96,13 @@ class OpenAIModel:
         self._tokenizer_at = tokenizer
         self._max_length = max_length
         self._revision = revision
+        self.thinking, self.thinking_tokens = checked_thinking(thinking), checked_tokens(thinking_tokens)
+        self.template = TemplateSettings(date, template_args or {}, system)
+        if api == "chat" and self.template.told().get("date"):
+            raise ConfigError("model.date is for a chat template that is read here; a chat endpoint has its own: leave it out")
+        if self.template.args and "chat_template_kwargs" in self.dialect.extra_body:
+            raise ConfigError("model.template_args and model.dialect.extra_body.chat_template_kwargs say the same; set one")
+        self._thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
         self._way: scoring.Way | None = None
         self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
         self._ends: Counter[str] = Counter()
@@ -100,8 +118,17 @@ class OpenAIModel:
             "tokenizer": self._tokenizer_at,
             "max_length": self._max_length,
             "revision": self._revision,
+            **self._thinking_set,
+            **self.template.told(),
         }
         return {"back_end": "openai", **{name: value for name, value in named.items() if value is not None}}
+
+    @property
+    def _thinking_set(self) -> dict[str, Any]:
+        """What was set about thoughts; nothing at the defaults, so that no finished run is orphaned."""
+        marks = self.thinking if isinstance(self.thinking, str) else list(self.thinking)
+        named = {"thinking": None if marks == "auto" else marks, "thinking_tokens": self.thinking_tokens}
+        return {name: value for name, value in named.items() if value is not None}
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -146,7 +173,8 @@ class OpenAIModel:
     @cached_property
     def fingerprint(self) -> str:
         """What can change an answer and is known here: the weights behind an address are not."""
-        told = [self.base_url, self.model_id, self.api, self._revision, asdict(self.dialect)]
+        told: list[Any] = [self.base_url, self.model_id, self.api, self._revision, asdict(self.dialect)]
+        told += [own] if (own := self._thinking_set | self.template.told()) else []
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         tokenizer = [backend.to_str(), str(self.tokenizer.chat_template), str(self.max_length)] if backend is not None else []
         return content_key("openai", json.dumps(told, sort_keys=True, default=str), *tokenizer)
@@ -156,7 +184,7 @@ class OpenAIModel:
         if self.tokenizer is not None:
             from evalkit.models.encoding import Encoder
 
-            return Encoder(self.tokenizer, self.max_length, self.fingerprint, None).encode(requests)
+            return Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template).encode(requests)
         return [item for request in requests for item in self._items(request)]
 
     def _items(self, request: Request) -> Iterator[WorkItem]:
@@ -171,7 +199,7 @@ class OpenAIModel:
             yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=request.params, request=request)
 
     def _sent(self, prompt: Prompt) -> Any:
-        return as_messages(prompt) if self.api == "chat" else prompt
+        return as_messages(prompt, self.template) if self.api == "chat" else prompt
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         left = list({item.key: item for item in items if item.key not in done}.values())
@@ -197,7 +225,7 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        responses = await generate(session, self.dialect, self.api, group)
+        responses = await generate(session, self.dialect, self.api, group, self._thought, self.template)
         if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
             self._drawn += 1
             self._alike += len({response.text for response in responses}) == 1
@@ -236,6 +264,9 @@ class OpenAIModel:
             "chat_template": self._template(),
             "scoring": self._way.describe() if self._way else None,
             "dialect": identity_of(self.dialect),
+            "system": self.template.system,
+            "template_args": dict(self.template.args),
+            "thinks": self._thought.known,
             "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),
         }

@@ -180,7 +180,10 @@ const answers = (sample) => {
           make("td", { className: "left", textContent: [pair === sample.target ? "target" : "", response.greedy?.[pair] ? "greedy" : ""].filter(Boolean).join(", ") })));
       const head = make("tr", {}, ...["continuation", "log-likelihood", ""].map((title) => make("th", { className: title === "log-likelihood" ? "" : "left", textContent: title })));
       nodes.push(make("h4", { textContent: `Answer${many}${status}` }), make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
-    } else nodes.push(...text(`Answer${many}${status}`, response.text ?? response.error ?? "no answer"));
+    } else {
+      if (response.thinking) nodes.push(make("details", {}, make("summary", { textContent: `Thought${many}` }), make("pre", { textContent: response.thinking })));
+      nodes.push(...text(`Answer${many}${status}`, response.text ?? response.error ?? "no answer"));
+    }
     const tokens = [`${response.context_tokens ?? 0} tokens read`, `${response.output_tokens ?? 0} ${response.loglikelihoods ? "scored" : "written"}`];
     if (response.truncated_tokens) tokens.push(`${response.truncated_tokens} cut on the left`);
     nodes.push(make("p", { className: "note", textContent: tokens.join(", ") }));

@@ -1,0 +1,121 @@
+"""What a model thought before it answered: the marks around a thought, and a text taken in two."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evalkit.errors import ConfigError
+
+Marks = tuple[str, str]
+# Opening and closing mark of the families we know. A channel's closing mark is the start of the channel with the answer.
+KNOWN: tuple[Marks, ...] = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>"),
+    ("<|channel>thought", "<channel|>"),
+    ("<seed:think>", "</seed:think>"),
+    ("<|START_THINKING|>", "<|END_THINKING|>"),
+    ("◁think▷", "◁/think▷"),
+    ("<thinking>", "</thinking>"),
+)
+CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # tokens of their own, so the marks made of them are none
+THOUGHT_TOKENS = 4096  # of a local model that is known to think, where model.thinking_tokens is not set
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How one answer may think.
+
+    Attributes:
+        marks: opening and closing mark.
+        tokens: tokens of the thought at most; those of the answer are counted from its end.
+        opened: the prompt itself ends with the opening mark, so the text starts inside the thought.
+    """
+
+    marks: Marks
+    tokens: int
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A text taken in two. `answer` is None while the thought has no end; `thought` is None where there is none."""
+
+    thought: str | None
+    answer: str | None
+
+
+def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
+    """The thought and the answer of a whole text; white space between them belongs to neither.
+
+    Args:
+        pairs: marks to look for; the first pair of which a mark stands in the text is the one.
+        opened: the text starts inside a thought. A closing mark without an opening one says the same.
+    """
+    found = [pair for pair in pairs if pair[0] in text or pair[1] in text]
+    if not found:
+        return Said(text.strip(), None) if opened else Said(None, text)
+    opening, closing = found[0]
+    thoughts: list[str] = []
+    kept, rest, inside = "", text, opened
+    while closing in rest:
+        block, rest = rest.split(closing, 1)
+        before, mark, thought = block.partition(opening)
+        # A second closing mark without an opening one: the thought spoke of its own marks, and went on.
+        kept, thought = (kept + before, thought) if mark and not inside else ("", kept + block.removeprefix(opening))
+        thoughts.append(thought.strip())
+        inside = False
+    before, mark, thought = rest.partition(opening)
+    # Behind a thought an opening mark inside a sentence is spoken of; before any, everything points to a thought cut short.
+    if inside or (mark and not (thoughts and before.strip())):
+        return Said("\n\n".join([*thoughts, (rest.removeprefix(opening) if inside else thought).strip()]), None)
+    return Said("\n\n".join(thoughts), (kept + rest).lstrip())
+
+
+def checked_thinking(value: Any) -> str | Marks:
+    """`auto`, `off` or a pair of marks, as `model.thinking` gives it (YAML reads `off` as false).
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if value is False or value == "off":
+        return "off"
+    if value == "auto":
+        return "auto"
+    if isinstance(value, (list, tuple)) and len(set(value)) == 2 == len(value) and all(isinstance(m, str) and m.strip() for m in value):
+        return (value[0], value[1])
+    raise ConfigError(f"model.thinking={value!r} is unknown; use auto, off, or two different marks such as ['<think>','</think>']")
+
+
+def checked_tokens(value: Any) -> int | None:
+    """`model.thinking_tokens`: null or a whole number from 0.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ConfigError(f"model.thinking_tokens={value!r} is no whole number from 0; null leaves the default")
+
+
+def pairs_of(setting: str | Marks) -> tuple[Marks, ...]:
+    """The marks a text of an unknown model is looked through for."""
+    return () if setting == "off" else KNOWN if isinstance(setting, str) else (setting,)
+
+
+def marks_of(setting: str | Marks, template: str, added: Collection[str]) -> Marks | None:
+    """The marks of a model whose tokenizer is known; None when it does not think.
+
+    Args:
+        template: the chat template's text.
+        added: the tokenizer's added tokens.
+    """
+    if not isinstance(setting, str):
+        return setting
+    for pair in pairs_of(setting):
+        tokens = CHANNEL if pair[0].startswith("<|channel|>") else frozenset(pair)
+        if tokens <= set(added) or all(mark in template for mark in pair):
+            return pair
+    return None
