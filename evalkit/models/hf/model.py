@@ -192,6 +192,10 @@ class HFModel:
         )
         return Runtime(model, scorer, generator, pad, frozenset(ends))
 
+    def load(self) -> None:
+        """Load the weights now, not with the first request."""
+        _ = self._runtime
+
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
 
