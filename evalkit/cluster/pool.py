@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -89,10 +90,11 @@ class Pool:
         try:
             if self.cluster.address is None:
                 least = None if self.cluster.replicas is None else max(_cores(), int(self.cluster.replicas * self.cluster.cpus))
-                self._ray.init(num_cpus=least, include_dashboard=False, **quiet)
+                self._ray.init(address="local", num_cpus=least, include_dashboard=False, **quiet)
             else:
+                _reachable(self.cluster.address)
                 self._ray.init(address=self.cluster.address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0]
             where = f"cluster.address={self.cluster.address}"
             raise ConfigError(f"{where}: no Ray cluster answers there ({why}); start one with ray start --head") from error
@@ -301,6 +303,18 @@ def _ray() -> Any:
     except ImportError as error:
         raise ConfigError("cluster=ray needs Ray, which is not installed; pip install 'evalkit[ray]'") from error
     return ray
+
+
+def _reachable(address: str) -> None:
+    """Ray itself would go on trying for minutes.
+
+    Raises:
+        OSError: nobody listens at host:port.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+            pass
 
 
 def _cores() -> int:
