@@ -23,6 +23,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
+  evalkit merge RUN... into=DIR                             parts of one run (shard=2/8, or other tasks) become one run
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]

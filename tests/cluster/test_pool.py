@@ -168,15 +168,15 @@ def test_the_end_does_not_wait_for_one_that_hangs(cluster: Any, expected: dict[s
 
 
 def test_a_model_that_cannot_be_loaded_is_one_line(cluster: Any, tmp_path: Path) -> None:
-    from evalkit.config.setup import build
     from evalkit.config.compose import compose
+    from evalkit.config.setup import build
     from evalkit.run import measure as room
 
     words = [*TASKS, "model=fake", ODD, "~model.batch_size", "~model.seed", "+model.fails='weights are damaged'", "cluster=ray"]
     setup = build(compose([*words, "cluster.replicas=2"]))
     with pytest.raises(ModelError, match="weights are damaged"):
         room.run(setup.model(), list(setup.tasks.values()), setup.source)
-    assert not replicas() or time.sleep(3) is None and not replicas()
+    assert not replicas() or (time.sleep(3) is None and not replicas())
 
 
 def test_versions_and_weights_must_agree(cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

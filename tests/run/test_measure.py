@@ -147,7 +147,7 @@ def test_two_processes_on_one_run_directory(tmp_path: Path) -> None:
         second = start(tmp_path)
         _, err = second.communicate(timeout=60)
         assert second.returncode == 5
-        assert f"in use by process {first.pid};" in err and err.count("error:") == 1
+        assert f"in use by process {first.pid} on " in err and err.count("error:") == 1
     finally:
         os.killpg(first.pid, signal.SIGCONT)
         _, err = first.communicate(timeout=60)
