@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -86,6 +88,15 @@ class Pool:
             self._ray.shutdown()
 
     def _connect(self) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        before = signal.getsignal(signal.SIGTERM) if main else None
+        try:
+            self._initialise()
+        finally:
+            if main and before is not None:
+                signal.signal(signal.SIGTERM, before)  # Ray puts one of its own there, which saves nothing of ours
+
+    def _initialise(self) -> None:
         quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
         try:
             if self.cluster.address is None:
