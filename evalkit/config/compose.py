@@ -268,6 +268,8 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
 
     if isinstance(error, OSError) and error.filename:
         return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
+    if error is not None and type(error).__module__.startswith("submitit."):
+        return EvalkitError(f"a job on the queue did not end ({explain(error)}); its log says why, and the same command continues")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     return ConfigError(explain(error))

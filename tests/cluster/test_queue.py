@@ -62,14 +62,14 @@ def jobs(folder: Path) -> list[dict[str, object]]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("plain")
     process = start(folder)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return kept(folder)
 
 
 def test_a_job_per_model_and_where_its_logs_are(tmp_path: Path, expected: dict[str, bytes]) -> None:
     process = start(tmp_path, "hydra/launcher=submitit_local")
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     logs = next(line.split(": ", 1)[1] for line in err.splitlines() if line.startswith("the jobs' logs"))
     assert len([entry for entry in Path(logs).iterdir() if entry.is_dir()]) >= 2
@@ -107,7 +107,12 @@ def test_two_models_one_of_them_preempted(slurm: dict[str, str], tmp_path: Path,
     def call(*words: str) -> str:
         return subprocess.run(words, check=True, capture_output=True, text=True, env={**os.environ, **slurm}).stdout
 
-    words = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=5", "hydra.launcher.cpus_per_task=1"]
+    words = [
+        "hydra/launcher=submitit_slurm",
+        "hydra.launcher.timeout_min=5",
+        "hydra.launcher.cpus_per_task=1",
+        "hydra.launcher.max_num_timeout=3",
+    ]
     process = start(tmp_path, *words, "model.delay=0.7", "model.batch_size=1", env=slurm)
     deadline = time.monotonic() + 120
     journals: list[Path] = []
@@ -117,7 +122,7 @@ def test_two_models_one_of_them_preempted(slurm: dict[str, str], tmp_path: Path,
     running = call("squeue", "--noheader", "--states=RUNNING", "--format=%i").split()
     assert running and not list(tmp_path.glob("fake-*/scores.json"))
     call("scontrol", "requeue", running[0]) if stop == "requeue" else call("scancel", "--signal=USR2", running[0])
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert kept(tmp_path) == expected
     assert "Restarts=1" in call("scontrol", "show", "job", running[0].partition("_")[0])
