@@ -133,9 +133,11 @@ def _raw(part: str | bytes | Iterable[int]) -> bytes:
 
 
 def params_key(params: GenerationParams, sample: int) -> str:
-    """The decoding parameters that can change a text; the seed matters only when sampling."""
+    """The decoding parameters that can change a text; the seed matters only when sampling. What is at its default is not named."""
     sampling = [params.temperature, params.top_p, params.seed] if params.temperature > 0 else []
-    return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample])
+    names = (*(("top_k", "min_p") if sampling else ()), "repetition_penalty", "presence_penalty")
+    more = {name: value for name in names if (value := getattr(params, name)) != getattr(GenerationParams(), name)}
+    return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample, *([more] if more else [])])
 
 
 def cut_at_stops(text: str, stops: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
 from evalkit.types import Request, Response
@@ -55,6 +56,7 @@ class HFModel:
         thinking_tokens: tokens a thought may take, on top of an answer's; None is 4096, or what the model holds.
         date: the day that chat templates see, `2024-07-26` unless set; `today` is the day of the run.
         template_args: names given to the chat template. system: a system turn before conversations without one.
+        sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class HFModel:
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
@@ -90,6 +93,7 @@ class HFModel:
         self.thinking = checked_thinking(thinking)
         self.thinking_tokens = checked_tokens(thinking_tokens)
         self.template = TemplateSettings(date, template_args or {}, system)
+        self.sampling = Sampling(sampling or {})
         self._where = (path, revision, gguf_file, wheel)
         self.warnings: list[str] = []
 
@@ -109,6 +113,7 @@ class HFModel:
             "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
             "thinking_tokens": self.thinking_tokens,
             **self.template.told(),
+            **self.sampling.told(),
         }
         return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
 
@@ -152,7 +157,7 @@ class HFModel:
     @cached_property
     def encoder(self) -> Encoder:
         encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
-        encoder.marks, encoder.thinking_tokens = self.marks, self.thinking_tokens
+        encoder.marks, encoder.thinking_tokens, encoder.sampling = self.marks, self.thinking_tokens, self.sampling
         return encoder
 
     @cached_property
@@ -270,6 +275,7 @@ class HFModel:
             "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
             "max_length": self.max_length,
             "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
+            "sampling": dict(self.sampling.asked),
             "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, ModelError
+from evalkit.identity import of_attributes
 from evalkit.models.base import WorkItem, cut_at_stops
 from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Failure, Malformed, message_of, shortened
 from evalkit.models.openai.session import Ask, Session
+from evalkit.models.sampling import NEUTRAL, Sampling
 from evalkit.models.template import TemplateSettings
 from evalkit.models.thinking import Marks, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response
 
-OMITTABLE = ("temperature", "top_p", "seed", "stop", "n")
+OMITTABLE = ("temperature", "top_p", "seed", "stop", "n", *NEUTRAL)
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 A_TURN = 16  # tokens a template adds around one message, generously
 # Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
@@ -49,7 +51,7 @@ class Dialect:
         max_n: samples one request may ask for.
         max_stops: stops one request may carry; None = any number. All stops are applied here as well.
         blank_stops: whether a stop may be white space alone.
-        omit: parameters never sent, of temperature, top_p, seed, stop and n.
+        omit: parameters never sent, of OMITTABLE. A task or model that asks for top_k, min_p or a penalty is then refused.
         extra_body: sent with every request as it is.
     """
 
@@ -73,15 +75,44 @@ class Dialect:
         if not isinstance(self.extra_body, Mapping):
             raise ConfigError(f"model.dialect.extra_body={self.extra_body!r} is no mapping of parameters")
 
-    def decoding(self, params: GenerationParams, first_sample: int, n: int, thought: Thought) -> dict[str, Any]:
-        """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal."""
+    def identity(self) -> dict[str, Any]:
+        """For a run's folder; see `told`."""
+        named = {"class": f"{type(self).__module__}.{type(self).__qualname__}", **of_attributes(self)}
+        return {**named, **({"omit": self.told()["omit"]} if "omit" in named else {})}
+
+    def told(self) -> dict[str, Any]:
+        """What can change an answer, for its key; `omit` refuses what it did not know before, which changes none."""
+        return {**asdict(self), "omit": [name for name in self.omit if name not in NEUTRAL]}
+
+    def decoding(
+        self, params: GenerationParams, first_sample: int, n: int, thought: Thought, asked: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal.
+
+        Args:
+            asked: what `model.sampling` names; it is sent also where it changes nothing, since a server has defaults of its own.
+        """
         stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
         stops = [] if thought.known else stops  # a server looks for them in the thought as well
         sent: dict[str, Any] = {self.limit_name: params.max_new_tokens + thought.tokens, "temperature": params.temperature}
         if params.temperature > 0:  # top_p also when it is 1, because not every server's default is
             sent |= {"seed": params.seed + first_sample, "top_p": params.top_p}
+        sent |= self._extras(params, asked)
         sent |= ({"stop": stops} if stops else {}) | ({"n": n} if n > 1 else {})
         return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
+
+    def check(self, params: GenerationParams, task: str) -> None:
+        """Raises ModelError where a task asks for what this endpoint does not take and nothing here can do instead."""
+        if refused := [name for name, neutral in NEUTRAL.items() if name in self.omit and getattr(params, name) != neutral]:
+            raise ModelError(
+                f"task {task} asks for {refused[0]}={getattr(params, refused[0])}, and model.dialect.omit says that this endpoint "
+                f"does not take it; set tasks.{task}.prompt.params.{refused[0]}={NEUTRAL[refused[0]]}"
+            )
+
+    def _extras(self, params: GenerationParams, asked: Collection[str]) -> dict[str, Any]:
+        """What not every server knows: sent where it is asked for."""
+        names = [name for name, neutral in NEUTRAL.items() if getattr(params, name) != neutral or name in asked]
+        return {name: getattr(params, name) for name in names if params.temperature > 0 or name not in ("top_k", "min_p")}
 
 
 def as_messages(prompt: Prompt, template: TemplateSettings) -> list[dict[str, str]]:
@@ -104,7 +135,13 @@ def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
 
 
 async def generate(
-    session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings
+    session: Session,
+    dialect: Dialect,
+    route: Route,
+    items: Sequence[WorkItem],
+    thought: Thought,
+    template: TemplateSettings,
+    sampling: Sampling,
 ) -> list[Response]:
     """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
 
@@ -112,7 +149,7 @@ async def generate(
     """
 
     async def ask(then: Thought) -> list[Response]:
-        return await session.ask(_ask(dialect, route, items, then, template), lambda body: _answers(body, route, items, then))
+        return await session.ask(_ask(dialect, route, items, then, template, sampling), lambda body: _answers(body, route, items, then))
 
     # As it is known now: another answer may tell while this one is on its way.
     then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
@@ -127,17 +164,19 @@ async def generate(
         return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
     for item in items[len(responses) :]:
         try:
-            responses += await generate(session, dialect, route, [item], thought, template)
+            responses += await generate(session, dialect, route, [item], thought, template, sampling)
         except Failure as failure:  # the samples that were given stay
             session.given_up(failure)
             responses.append(Response(item.key, "error", error=str(failure)))
     return responses
 
 
-def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings) -> Ask:
+def _ask(
+    dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings, sampling: Sampling
+) -> Ask:
     first = items[0]
     params = first.params or GenerationParams()
-    decoding = dialect.decoding(params, first.sample, len(items), thought)
+    decoding = dialect.decoding(params, first.sample, len(items), thought, sampling.asked)
     prompt = first.request.prompt if isinstance(first.request, GenerateRequest) else None
     if prompt is None:
         payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from evalkit.models.openai.cost import Ledger, Price
 from evalkit.models.openai.generation import Dialect, Thought, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.session import Job, Session, Traffic
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
 from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
@@ -51,6 +52,7 @@ class OpenAIModel:
         thinking_tokens: asked for on top of an answer's tokens; None adds nothing.
         date: the day that the chat template of `tokenizer` sees. system: a system turn before conversations without one.
         template_args: names given to the chat template; a chat endpoint gets them as `chat_template_kwargs`.
+        sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class OpenAIModel:
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         if not name:
             raise ConfigError("model.name is not set; give the model as the server calls it (GET base_url/models lists them)")
@@ -102,6 +105,9 @@ class OpenAIModel:
             raise ConfigError("model.date is for a chat template that is read here; a chat endpoint has its own: leave it out")
         if self.template.args and "chat_template_kwargs" in self.dialect.extra_body:
             raise ConfigError("model.template_args and model.dialect.extra_body.chat_template_kwargs say the same; set one")
+        self.sampling = Sampling(sampling or {})
+        if left_out := [name for name in self.sampling.asked if name in self.dialect.omit]:
+            raise ConfigError(f"model.sampling.{left_out[0]} is asked for, and model.dialect.omit says that this endpoint does not take it")
         self._thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
         self._way: scoring.Way | None = None
         self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
@@ -120,6 +126,7 @@ class OpenAIModel:
             "revision": self._revision,
             **self._thinking_set,
             **self.template.told(),
+            **self.sampling.told(),
         }
         return {"back_end": "openai", **{name: value for name, value in named.items() if value is not None}}
 
@@ -173,8 +180,9 @@ class OpenAIModel:
     @cached_property
     def fingerprint(self) -> str:
         """What can change an answer and is known here: the weights behind an address are not."""
-        told: list[Any] = [self.base_url, self.model_id, self.api, self._revision, asdict(self.dialect)]
-        told += [own] if (own := self._thinking_set | self.template.told()) else []
+        told: list[Any] = [self.base_url, self.model_id, self.api, self._revision, self.dialect.told()]
+        # Sampling too: a value that changes nothing here takes back a default of the server.
+        told += [own] if (own := self._thinking_set | self.template.told() | self.sampling.told()) else []
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         tokenizer = [backend.to_str(), str(self.tokenizer.chat_template), str(self.max_length)] if backend is not None else []
         return content_key("openai", json.dumps(told, sort_keys=True, default=str), *tokenizer)
@@ -184,8 +192,14 @@ class OpenAIModel:
         if self.tokenizer is not None:
             from evalkit.models.encoding import Encoder
 
-            return Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template).encode(requests)
-        return [item for request in requests for item in self._items(request)]
+            encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template)
+            encoder.sampling = self.sampling
+            items = encoder.encode(requests)
+        else:
+            items = [item for request in requests for item in self._items(request)]
+        for task, params in {(item.task, item.params) for item in items if item.params}:
+            self.dialect.check(params or GenerationParams(), task)
+        return items
 
     def _items(self, request: Request) -> Iterator[WorkItem]:
         if isinstance(request, LoglikelihoodRequest):
@@ -193,10 +207,10 @@ class OpenAIModel:
             key = content_key("text-ll", self.fingerprint, told)
             yield WorkItem(key, request.task, request.doc_id, 0, "loglikelihood", request=request)
             return
-        told = json.dumps(self._sent(request.prompt))
+        told, params = json.dumps(self._sent(request.prompt)), self.sampling.over(request.params)
         for sample in range(request.num_samples):
-            key = content_key("text-gen", self.fingerprint, told, params_key(request.params, sample))
-            yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=request.params, request=request)
+            key = content_key("text-gen", self.fingerprint, told, params_key(params, sample))
+            yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=params, request=request)
 
     def _sent(self, prompt: Prompt) -> Any:
         return as_messages(prompt, self.template) if self.api == "chat" else prompt
@@ -225,7 +239,7 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        responses = await generate(session, self.dialect, self.api, group, self._thought, self.template)
+        responses = await generate(session, self.dialect, self.api, group, self._thought, self.template, self.sampling)
         if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
             self._drawn += 1
             self._alike += len({response.text for response in responses}) == 1
@@ -266,6 +280,7 @@ class OpenAIModel:
             "dialect": identity_of(self.dialect),
             "system": self.template.system,
             "template_args": dict(self.template.args),
+            "sampling": dict(self.sampling.asked),
             "thinks": self._thought.known,
             "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),
