@@ -14,6 +14,7 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
+from evalkit.models.hf.suggested import end_tokens, load_suggested, suggestions
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
@@ -167,6 +168,17 @@ class HFModel:
         return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
 
     @cached_property
+    def _suggested(self) -> dict[str, Any]:
+        """What the checkpoint's generation_config says, and what of it holds here."""
+        told = load_suggested(self.checkpoint, self.config)
+        same = {name: value for name, value in suggestions(told).items() if self.sampling.asked.get(name) == value}
+        ends = sorted(end_tokens(told.eos_token_id))
+        return {
+            "applied": {"eos_token_id": ends, **same} if ends else same,
+            "not_applied": {name: value for name, value in suggestions(told).items() if name not in same},
+        }
+
+    @cached_property
     def _runtime(self) -> Runtime:
         import torch
 
@@ -182,20 +194,20 @@ class HFModel:
             pack(model)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
-        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
+        ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
         scorer = Scorer(model, pad, budget)
         gpu = device.startswith("cuda")
         generator = Generator(
             scorer.forward,
             tokenizer,
-            frozenset(ends),
+            ends,
             room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
             fill=GPU_FILL if gpu else CPU_FILL,
         )
-        return Runtime(model, scorer, generator, pad, frozenset(ends))
+        return Runtime(model, scorer, generator, pad, ends)
 
     def load(self) -> None:
         """Load the weights now, not with the first request."""
@@ -276,6 +288,7 @@ class HFModel:
             "max_length": self.max_length,
             "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
             "sampling": dict(self.sampling.asked),
+            "generation_config": self._suggested,
             "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,
@@ -328,7 +341,3 @@ class HFModel:
 def _is_memory(error: BaseException) -> bool:
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

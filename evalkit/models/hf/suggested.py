@@ -1,0 +1,43 @@
+"""One rule for a checkpoint's `generation_config`: end tokens are taken from it, and nothing else.
+
+A score should not depend on what a checkpoint's authors suggest for conversations, or on which path a model takes. So what a
+task or `model.sampling` asks for is applied, what a checkpoint suggests is not, and the manifest names it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evalkit.models.checkpoint import Checkpoint
+
+# Of tokens, and of files: no suggestion how to decode.
+NO_SUGGESTION = frozenset({"bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version"})
+
+
+def load_suggested(checkpoint: Checkpoint, config: Any) -> Any:
+    """The checkpoint's generation configuration; where it has no file of it, what `config` says."""
+    from transformers import GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(checkpoint.path, revision=checkpoint.revision)
+    except (OSError, ValueError, TypeError, KeyError):  # none there, or one that cannot be read: transformers then goes on without it
+        return GenerationConfig.from_model_config(config)
+
+
+def end_tokens(*suggested: Any) -> frozenset[int]:
+    """The ids in any number of `eos_token_id` values: None, one id or a list."""
+    return frozenset(
+        token for value in suggested for token in (value if isinstance(value, (list, tuple)) else [value]) if token is not None
+    )
+
+
+def suggestions(suggested: Any) -> dict[str, Any]:
+    """What a generation configuration says about decoding, as plain JSON; values that change nothing are left out."""
+    told: dict[str, Any] = suggested.to_diff_dict()
+    return {
+        name: _plain(value) for name, value in sorted(told.items()) if name not in NO_SUGGESTION and name[:1] != "_" and value is not None
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (bool, int, float, str, list, dict)) else str(value)
