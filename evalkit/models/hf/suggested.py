@@ -10,8 +10,13 @@ from typing import Any
 
 from evalkit.models.checkpoint import Checkpoint
 
-# Of tokens, and of files: no suggestion how to decode.
-NO_SUGGESTION = frozenset({"bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version"})
+# Of tokens, of files and of what is handed back: no suggestion how to decode.
+NO_SUGGESTION = frozenset(
+    {"bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version", "use_cache"}
+    | {"output_attentions", "output_hidden_states", "output_scores", "output_logits", "return_dict_in_generate"}
+)
+# Values that change nothing.
+NEUTRAL = {"do_sample": False, "num_beams": 1, "temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0, "length_penalty": 1.0}
 
 
 def load_suggested(checkpoint: Checkpoint, config: Any) -> Any:
@@ -33,9 +38,11 @@ def end_tokens(*suggested: Any) -> frozenset[int]:
 
 def suggestions(suggested: Any) -> dict[str, Any]:
     """What a generation configuration says about decoding, as plain JSON; values that change nothing are left out."""
-    told: dict[str, Any] = suggested.to_diff_dict()
+    told: dict[str, Any] = {name: value for name, value in suggested.to_diff_dict().items() if value is not None}
     return {
-        name: _plain(value) for name, value in sorted(told.items()) if name not in NO_SUGGESTION and name[:1] != "_" and value is not None
+        name: _plain(value)
+        for name, value in sorted(told.items())
+        if name not in NO_SUGGESTION and not name.startswith("_") and NEUTRAL.get(name) != value
     }
 
 
