@@ -170,7 +170,7 @@ class HFModel:
     @cached_property
     def _suggested(self) -> dict[str, Any]:
         """What the checkpoint's generation_config says, and what of it holds here."""
-        told = load_suggested(self.checkpoint, self.config)
+        told = load_suggested(self.checkpoint)
         same = {name: value for name, value in suggestions(told).items() if self.sampling.asked.get(name) == value}
         ends = sorted(end_tokens(told.eos_token_id))
         return {

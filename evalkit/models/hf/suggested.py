@@ -19,14 +19,15 @@ NO_SUGGESTION = frozenset(
 NEUTRAL = {"do_sample": False, "num_beams": 1, "temperature": 1.0, "top_p": 1.0, "repetition_penalty": 1.0, "length_penalty": 1.0}
 
 
-def load_suggested(checkpoint: Checkpoint, config: Any) -> Any:
-    """The checkpoint's generation configuration; where it has no file of it, what `config` says."""
-    from transformers import GenerationConfig
+def load_suggested(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's generation configuration; where it has no file of it, what its `config.json` says."""
+    from transformers import GenerationConfig, PretrainedConfig
 
     try:
         return GenerationConfig.from_pretrained(checkpoint.path, revision=checkpoint.revision)
     except (OSError, ValueError, TypeError, KeyError):  # none there, or one that cannot be read: transformers then goes on without it
-        return GenerationConfig.from_model_config(config)
+        told, _ = PretrainedConfig.get_config_dict(checkpoint.path, revision=checkpoint.revision)
+        return GenerationConfig.from_model_config(told)
 
 
 def end_tokens(*suggested: Any) -> frozenset[int]:
