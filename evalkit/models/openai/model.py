@@ -16,15 +16,17 @@ from evalkit.errors import ConfigError, ModelError, did_you_mean
 from evalkit.identity import identity_of
 from evalkit.models.base import Capabilities, WorkItem, content_key, params_key
 from evalkit.models.openai import scoring
+from evalkit.models.openai.begun import AS_IT_IS, AUTO, Begun, begun_in
 from evalkit.models.openai.client import Endpoint, Route
 from evalkit.models.openai.cost import Ledger, Price
-from evalkit.models.openai.generation import Dialect, Thought, as_messages, generate, grouped
+from evalkit.models.openai.generation import Dialect, Manner, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
+from evalkit.models.openai.said import Thought
 from evalkit.models.openai.session import Job, Session, Traffic
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
-from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
 MOST_NAMES = 20  # of models, fingerprints and reasons; a server that makes them up must not fill the memory
@@ -108,7 +110,9 @@ class OpenAIModel:
         self.sampling = Sampling(sampling or {})
         if left_out := [name for name in self.sampling.asked if name in self.dialect.omit]:
             raise ConfigError(f"model.sampling.{left_out[0]} is asked for, and model.dialect.omit says that this endpoint does not take it")
-        self._thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
+        thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
+        begun = Begun(self.dialect.continues)
+        self._manner = Manner(self.dialect, self.api, self.template, self.sampling, thought, begun)
         self._way: scoring.Way | None = None
         self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
         self._ends: Counter[str] = Counter()
@@ -208,8 +212,11 @@ class OpenAIModel:
             yield WorkItem(key, request.task, request.doc_id, 0, "loglikelihood", request=request)
             return
         told, params = json.dumps(self._sent(request.prompt)), self.sampling.over(request.params)
+        # Sent as it is, a begun answer was kept under such a key before there was any other way.
+        begun = self.api == "chat" and begun_in(request.prompt) and self.dialect.continues != AS_IT_IS
+        way = [json.dumps(["begun", self.dialect.continues])] if begun else []
         for sample in range(request.num_samples):
-            key = content_key("text-gen", self.fingerprint, told, params_key(params, sample))
+            key = content_key("text-gen", self.fingerprint, told, params_key(params, sample), *way)
             yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=params, request=request)
 
     def _sent(self, prompt: Prompt) -> Any:
@@ -221,12 +228,18 @@ class OpenAIModel:
             return
         endpoint = Endpoint(self.base_url, self.model_id, read_key(self._key_variable), self.traffic.timeout, self._note)
         scored = [item for item in left if item.kind == "loglikelihood"]
-        session = Session(endpoint, self.ledger, self.traffic, self._probe if scored else None)
-        yield from session.run(self._jobs(scored, [item for item in left if item.kind == "generate"]))
+        generated = [item for item in left if item.kind == "generate"]
+        session = Session(endpoint, self.ledger, self.traffic, partial(self._probe, scored=bool(scored), begun=self._unsure(generated)))
+        yield from session.run(self._jobs(scored, generated))
         if self._drawn >= FEW_DRAWN and self._alike == self._drawn:
             log.warning(
                 "all samples of every prompt are the same text (%d prompts), so %s may not draw: docs/hosted.md", self._drawn, self.name
             )
+
+    def _unsure(self, items: Sequence[WorkItem]) -> bool:
+        """Whether some answer is begun and nobody has said how this server takes that."""
+        begun = (isinstance(item.request, GenerateRequest) and begun_in(item.request.prompt) for item in items)
+        return self.api == "chat" and self._manner.begun.way == AUTO and any(begun)
 
     def _jobs(self, scored: Sequence[WorkItem], generated: Sequence[WorkItem]) -> Iterator[Job]:
         for item in scored:
@@ -239,13 +252,17 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        responses = await generate(session, self.dialect, self.api, group, self._thought, self.template, self.sampling)
+        responses = await generate(session, self._manner, group)
         if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
             self._drawn += 1
             self._alike += len({response.text for response in responses}) == 1
         return responses
 
-    async def _probe(self, session: Session) -> None:
+    async def _probe(self, session: Session, *, scored: bool, begun: bool) -> None:
+        if begun:
+            await self._manner.learn(session)
+        if not scored:
+            return
         if self.tokenizer is None:
             self._way = await scoring.probe(session, scoring.PROBE, None, self.dialect.extra_body)
             return
@@ -281,7 +298,8 @@ class OpenAIModel:
             "system": self.template.system,
             "template_args": dict(self.template.args),
             "sampling": dict(self.sampling.asked),
-            "thinks": self._thought.known,
+            "thinks": self._manner.thought.known,
+            "begun_answers": self._manner.begun.describe(),
             "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),
         }
