@@ -12,7 +12,7 @@ import torch
 
 from evalkit.models.base import TokenIds, WorkItem, cut_at_stops
 from evalkit.models.hf.prompt_lookup import Drafter
-from evalkit.models.thinking import split
+from evalkit.models.thinking import after_thought, split
 from evalkit.types import GenerationParams, Response
 
 FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
@@ -135,7 +135,7 @@ class Row:
         if said.answer is None or self.answer_at is None:
             return whole, said.thought, said.answer
         shared = split(tokenizer.decode(self.ids[: self.answer_at]), [self.item.thinking.marks], self.item.thinking.opened).answer or ""
-        return whole, said.thought, (shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True)).lstrip()
+        return whole, said.thought, after_thought(shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True))
 
     def _may_stop(self, tokenizer: Any) -> bool:
         """Whether a stop stands in the text of the answer's last tokens; a character takes four tokens at most."""
