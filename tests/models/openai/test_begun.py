@@ -70,7 +70,7 @@ def test_other_begun_answers() -> None:
     assert behind("Answer:", "B") == "B"
     assert behind("```json\n{", '```json\n{"a": 1}\n```') == '"a": 1}\n```'  # where a server goes on, it closes the block too
     assert behind("Here:\n```json\n{", '```json\n{"a": 1}\n```') == '"a": 1}\n'
-    assert behind("```python", "```python\nx = 1\n```") == "\nx = 1\n"
+    assert behind("So:\n```python", "```python\nx = 1\n```") == "\nx = 1\n"
     assert behind("Closed:\n```\nx\n```\nso", "```\ny\n```") == "```\ny\n```"
 
 
