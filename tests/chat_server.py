@@ -27,7 +27,7 @@ class Habits:
         fence: the answer comes inside a fenced block.
         continues: False starts a begun turn over; `flags` does so too unless asked with vLLM's two words.
         refuses: parameters that are answered with 400.
-        repeats: the prompt comes before the answer.
+        repeats: what the user says last comes before the answer.
         runs_on: what follows the answer.
         seen: bodies of the requests.
     """
@@ -53,7 +53,7 @@ class Habits:
             said = self.answer(turns)
             said = f"```python\n{said}\n```" if self.fence else said
             said = (begun if begun and not goes_on else "") + said
-            said = (f"{turns[0]['content']}\n" if self.repeats else "") + said + self.runs_on
+            said = (f"{[turn for turn in turns if turn['role'] == 'user'][-1]['content']}\n" if self.repeats else "") + said + self.runs_on
         thought, content = self.thought, said if self.ends else ""
         if thought and self.where != "field":
             content = ("<think>" if self.where == "marks" else "") + thought + (f"</think>\n\n{said}" if self.ends else "")

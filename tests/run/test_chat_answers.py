@@ -117,6 +117,11 @@ def running_on(thought: str) -> Mapping[str, TaskResult]:
     return measured(Habits(more, thought=thought))
 
 
+@cache
+def repeating(thought: str) -> Mapping[str, TaskResult]:
+    return measured(Habits(answer, thought=thought, repeats=True))
+
+
 @pytest.mark.parametrize("name", GENERATED)
 def test_right_answers_are_right(name: str) -> None:
     result = alone()[name]
@@ -172,13 +177,22 @@ def test_programs_of_a_server_that_starts_over(thought: str) -> None:
         assert measured(habits, "humaneval_instruct")["humaneval_instruct"].summaries["pass@1"].value == 1.0
 
 
-@pytest.mark.parametrize("name", ["gsm8k", "gsm8k_cot_zeroshot", "indic_copa"])
-def test_a_repeated_prompt_is_not_the_answer(name: str) -> None:
-    """Readers that take the last number; a task that stops inside a repeated prompt has no answer to read."""
-    kept = {"gsm8k": "flexible_extract", "gsm8k_cot_zeroshot": "flexible_extract", "indic_copa": "acc"}[name]
-    task, _ = prepared(name)
-    result = measured(Habits(answer, repeats=True, thought="hm"), name)[name]
-    assert result.n_docs and task.headline == kept
+@pytest.mark.parametrize("thought", ["", THOUGHT])
+@pytest.mark.parametrize("name", STOPPED)
+def test_a_question_repeated_before_the_answer_moves_no_score(name: str, thought: str) -> None:
+    assert scores(repeating(thought)[name]) == scores(alone()[name])
+
+
+@pytest.mark.parametrize("name", ["triviaqa", "gsm8k", "humaneval", "bharatbench_ner", "indic_copa"])
+def test_nor_where_it_is_repeated_in_the_first_answer(name: str) -> None:
+    assert scores(measured(Habits(answer, repeats=True), name)[name]) == scores(alone()[name])
+
+
+def test_a_task_without_stops_takes_the_text_as_it_is() -> None:
+    assert "ifeval" not in STOPPED
+    result = repeating("")["ifeval"]
+    said = measured(Habits(lambda turns: f"{turns[0]['content']}\n{answer(turns)}"), "ifeval")["ifeval"]
+    assert scores(result) == scores(said) != scores(alone()["ifeval"])
 
 
 # ---- the cases that were wrong ----

@@ -12,7 +12,7 @@ from evalkit.models.base import WorkItem
 from evalkit.models.openai.begun import AUTO, CONTINUE, FLAGS, NEVER, PROBE, PROBE_TOKENS, WAYS, Begun, begun_in, find_way
 from evalkit.models.openai.client import Route
 from evalkit.models.openai.failures import Failure
-from evalkit.models.openai.said import CUT, Thought, answers
+from evalkit.models.openai.said import CUT, Thought, answers, cut_in_question, without_question
 from evalkit.models.openai.session import Ask, Session, Stop
 from evalkit.models.sampling import NEUTRAL, Sampling
 from evalkit.models.template import TemplateSettings
@@ -140,6 +140,13 @@ class Manner:
         known = self.begun.way == NEVER and self.route == "chat" and isinstance(item.request, GenerateRequest)
         return begun_in(item.request.prompt) if known and isinstance(item.request, GenerateRequest) else ""
 
+    def question(self, item: WorkItem) -> str:
+        """What the user says last; empty where the server turns no messages into text."""
+        if self.route != "chat" or not isinstance(item.request, GenerateRequest):
+            return ""
+        prompt = item.request.prompt
+        return prompt if isinstance(prompt, str) else next((turn.content for turn in reversed(prompt) if turn.role == "user"), "")
+
     async def learn(self, session: Session) -> None:
         """Find out how this server takes a begun answer."""
 
@@ -187,20 +194,24 @@ class Manner:
 async def generate(session: Session, manner: Manner, items: Sequence[WorkItem]) -> list[Response]:
     """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
 
-    A thought that ends at one of our stops was cut by it: the request is sent once more, without stops.
+    A thought, or a question repeated, that ends at one of our stops was cut by it: the request is sent once more, without stops.
     """
-    thought, begun = manner.thought, manner.left_out(items[0])
+    thought, begun, asked = manner.thought, manner.left_out(items[0]), manner.question(items[0])
+    stops = (items[0].params or GenerationParams()).stop
 
     async def ask(then: Thought) -> list[Response]:
-        return await session.ask(manner.ask(items, then), lambda body: answers(body, manner.route, items, then, begun))
+        return await session.ask(manner.ask(items, then), lambda body: answers(body, manner.route, items, then, begun, asked))
 
     # As it is known now: another answer may tell while this one is on its way.
-    then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
+    then = replace(thought, known=thought.known or not stops)
     try:
         responses = await ask(then)
         thought.known = thought.known or any(response.thinking is not None for response in responses)
-        if not then.known and any(r.status == "thinking" and (r.finish or "") not in CUT for r in responses):
+        ended = [response for response in responses if not then.known and (response.finish or "") not in CUT]
+        if any(response.status == "thinking" or cut_in_question(asked, response, stops) for response in ended):
             responses = await ask(replace(then, known=True))
+            repeated = (without_question(asked, response.said or "") != response.said for response in responses)
+            thought.known = thought.known or any(repeated)
     except Failure as failure:
         if not failure.filtered:
             raise

@@ -11,12 +11,13 @@ from evalkit.models.openai.begun import behind
 from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Malformed, message_of, shortened
-from evalkit.models.thinking import Marks, split
+from evalkit.models.thinking import Marks, after_thought, split
 from evalkit.types import GenerationParams, Response
 
 # Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
 FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 CUT = frozenset({"length", "max_tokens", "model_length"})
+QUESTION = 12  # characters: a shorter question may stand at the start of an answer by chance
 BROKEN = frozenset({"error", "abort", "aborted", "cancelled"})
 
 
@@ -27,7 +28,8 @@ class Thought:
     Attributes:
         pairs: marks to look for in the content; none when `model.thinking` is off.
         tokens: asked for on top of the answer's.
-        known: the model thinks, so that stops are applied here alone; found out from the first answer that shows it.
+        known: stops are applied here alone, because the model thinks or repeats the question; found out from the first answer
+            that shows it.
     """
 
     pairs: Sequence[Marks] = ()
@@ -35,11 +37,14 @@ class Thought:
     known: bool = False
 
 
-def answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], thought: Thought, begun: str = "") -> list[Response]:
+def answers(
+    body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], thought: Thought, begun: str = "", asked: str = ""
+) -> list[Response]:
     """One response a choice; tokens are split evenly where the server only counts them together.
 
     Args:
         begun: an answer's beginning that the task asked for and the prompt left out.
+        asked: the last turn of the user.
     """
     choices = sorted(body["choices"], key=lambda choice: choice.get("index") or 0)
     if not 1 <= len(choices) <= len(items):
@@ -48,13 +53,13 @@ def answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], th
     whole, rest = divmod(used.completion, len(choices))
     responses = []
     for place, (item, choice) in enumerate(zip(items, choices, strict=False)):
-        said = _said(choice, route, (item.params or GenerationParams()).stop, thought, begun)
+        said = _said(choice, route, (item.params or GenerationParams()).stop, thought, begun, asked)
         context, tokens = used.prompt or len(item.prompt_ids), whole + (place < rest)
         responses.append(replace(said, key=item.key, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens))
     return responses
 
 
-def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought: Thought, begun: str) -> Response:
+def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought: Thought, begun: str, asked: str) -> Response:
     """The thought, the answer before its first stop, and what became of it; the caller adds key and tokens.
 
     Raises:
@@ -73,7 +78,8 @@ def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought
     answer = parts.answer
     # A server that hands the thought over by itself leaves the content empty until the thought has ended.
     unfinished = answer is None or bool(apart and not answer.strip() and (finish in CUT or not thought.known))
-    answer = behind(begun, answer or "") if begun else answer or ""
+    answer = without_question(asked, answer or "") if stops else answer or ""
+    answer = behind(begun, answer) if begun else answer
     text = cut_at_stops(answer, stops)
     kept = Response("", "ok", text=text, raw=full if full != text else None, thinking=thinking, finish=finish or None)
     if refusal or finish == "refusal":
@@ -85,6 +91,21 @@ def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought
     if not text.strip():
         return replace(kept, status="empty")
     return replace(kept, status="length" if finish in CUT and len(text) == len(answer) else "ok")
+
+
+def without_question(asked: str, answer: str) -> str:
+    """The answer behind a question that is repeated whole. Where a task has stops, they would otherwise be found in the question.
+
+    A task without stops takes a text as it is: repeating the question may be what it asks for (IFEval).
+    """
+    head, text = asked.strip(), answer.lstrip()
+    return after_thought(text[len(head) :]) if len(head) >= QUESTION and text.startswith(head) else answer
+
+
+def cut_in_question(asked: str, response: Response, stops: Sequence[str]) -> bool:
+    """Whether a server's stop may have ended the answer while it repeated the question."""
+    head = asked.strip()
+    return bool(len(head) >= QUESTION and (cut := cut_at_stops(head, stops)) != head and (response.text or "").strip() == cut.strip())
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
