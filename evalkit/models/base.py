@@ -115,6 +115,15 @@ class Partial(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarks(Protocol):
+    """A model that knows what a table must say of how it was asked."""
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        """Notes for under the table, about the requests of one task."""
+        ...
+
+
 def content_key(*parts: str | bytes | Iterable[int]) -> str:
     """Hex hash of the parts, each length-prefixed so that no two part lists collide."""
     digest = hashlib.blake2b(digest_size=16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import ConfigError, ModelError
@@ -98,6 +98,18 @@ class ChatTemplate:
                 self.system_merged = True
                 return text
             raise self._refused(error, where) from error
+
+    def dated(self, messages: Sequence[Message]) -> bool:
+        """Whether the text of a conversation holds the day.
+
+        Raises:
+            ModelError: as `render` does.
+        """
+        template = str(self.tokenizer.chat_template)
+        if "strftime_now" not in template and "date_string" not in template:
+            return False
+        other = ChatTemplate(self.tokenizer, replace(self.settings, date="1999-03-28"))
+        return other.render(messages, "a prompt") != self.render(messages, "a prompt")
 
     def _render(self, messages: Sequence[Message], where: str) -> str:
         """In text, or in lists of parts where the template loses text given as such."""

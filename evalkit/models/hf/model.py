@@ -15,6 +15,7 @@ from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
 from evalkit.models.hf.suggested import end_tokens, load_suggested, suggestions
+from evalkit.models.remarks import remarks
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
@@ -215,6 +216,9 @@ class HFModel:
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        return remarks(requests, self.marks is not None, self.encoder.template, self.sampling)
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         yield from self._score([item for item in items if item.kind == "loglikelihood"], done)

@@ -126,7 +126,11 @@ def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
 
 @dataclass
 class Manner:
-    """How an endpoint is asked: what was set, and what was found out on the way."""
+    """How an endpoint is asked: what was set, and what was found out on the way.
+
+    Attributes:
+        special: special tokens of the tokenizer, where it is here.
+    """
 
     dialect: Dialect
     route: Route
@@ -134,6 +138,7 @@ class Manner:
     sampling: Sampling
     thought: Thought
     begun: Begun
+    special: frozenset[str] = frozenset()
 
     def left_out(self, item: WorkItem) -> str:
         """The begun answer that the prompt of this item has to do without."""
@@ -180,6 +185,8 @@ class Manner:
         decoding = self.dialect.decoding(params, first.sample, len(items), thought, self.sampling.asked)
         if prompt is None:
             payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
+            # Marks that are special tokens would not come back.
+            payload |= {"skip_special_tokens": False} if first.thinking and set(first.thinking.marks) & self.special else {}
             size = len(first.prompt_ids)
         elif self.route == "chat":
             payload = {"messages": as_messages(prompt, self.template)} | self._named()
@@ -196,7 +203,7 @@ async def generate(session: Session, manner: Manner, items: Sequence[WorkItem]) 
 
     A thought, or a question repeated, that ends at one of our stops was cut by it: the request is sent once more, without stops.
     """
-    thought, begun, asked = manner.thought, manner.left_out(items[0]), manner.question(items[0])
+    thought, begun, asked = manner.thought.of(items[0]), manner.left_out(items[0]), manner.question(items[0])
     stops = (items[0].params or GenerationParams()).stop
 
     async def ask(then: Thought) -> list[Response]:

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import fields
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from evalkit.errors import ConfigError, ModelError, did_you_mean
@@ -23,9 +24,10 @@ from evalkit.models.openai.generation import Dialect, Manner, as_messages, gener
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.said import Thought
 from evalkit.models.openai.session import Job, Session, Traffic
+from evalkit.models.remarks import remarks
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
+from evalkit.models.thinking import checked_thinking, checked_tokens, marks_of, pairs_of
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
@@ -155,6 +157,8 @@ class OpenAIModel:
         from evalkit.models import checkpoint as ckpt
 
         at = self._tokenizer_at
+        if isinstance(at, str) and (folder := Path(at).expanduser()).is_dir():
+            return ckpt.Checkpoint(str(folder), None, "", str(folder))  # a tokenizer alone is enough
         return ckpt.find(None, None, None, at) if isinstance(at, Mapping) else ckpt.find(at, None, None, None)
 
     @cached_property
@@ -194,16 +198,28 @@ class OpenAIModel:
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         """Items with token ids when a tokenizer was named, else with the rendered request itself."""
         if self.tokenizer is not None:
-            from evalkit.models.encoding import Encoder
-
-            encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template)
-            encoder.sampling = self.sampling
-            items = encoder.encode(requests)
+            items = self._encoder.encode(requests)
         else:
             items = [item for request in requests for item in self._items(request)]
         for task, params in {(item.task, item.params) for item in items if item.params}:
             self.dialect.check(params or GenerationParams(), task)
         return items
+
+    @cached_property
+    def _encoder(self) -> Any:
+        from evalkit.models.encoding import Encoder
+
+        encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template)
+        added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
+        encoder.marks = marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
+        encoder.thinking_tokens, encoder.sampling = self.thinking_tokens, self.sampling
+        self._manner.special = frozenset(self.tokenizer.all_special_tokens)
+        return encoder
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        encoder = self._encoder if self.tokenizer is not None else None
+        thinks = encoder.marks is not None if encoder else self._manner.thought.known
+        return remarks(requests, thinks, encoder.template if encoder else None, self.sampling)
 
     def _items(self, request: Request) -> Iterator[WorkItem]:
         if isinstance(request, LoglikelihoodRequest):
@@ -298,7 +314,7 @@ class OpenAIModel:
             "system": self.template.system,
             "template_args": dict(self.template.args),
             "sampling": dict(self.sampling.asked),
-            "thinks": self._manner.thought.known,
+            "thinks": self._manner.thought.known or bool(self.tokenizer is not None and self._encoder.marks),
             "begun_answers": self._manner.begun.describe(),
             "finish_reasons": dict(sorted(self._ends.items())),
             "usage": self.ledger.describe(),

@@ -30,11 +30,18 @@ class Thought:
         tokens: asked for on top of the answer's.
         known: stops are applied here alone, because the model thinks or repeats the question; found out from the first answer
             that shows it.
+        opened: the prompt ends with the opening mark.
     """
 
     pairs: Sequence[Marks] = ()
     tokens: int = 0
     known: bool = False
+    opened: bool = False
+
+    def of(self, item: WorkItem) -> Thought:
+        """Of one item: as encoded, where the tokenizer is here and its model thinks."""
+        own = item.thinking
+        return self if own is None else Thought([own.marks], own.tokens, known=True, opened=own.opened)
 
 
 def answers(
@@ -72,7 +79,7 @@ def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought
     message: Mapping[str, Any] = choice["message"] if route == "chat" else choice
     refusal = message.get("refusal") if route == "chat" else None
     full = _content(message.get("content") if route == "chat" else choice["text"])
-    parts = split(full, thought.pairs)
+    parts = split(full, thought.pairs, thought.opened)
     apart = _reasoning(message) if thought.pairs else None
     thinking = "\n\n".join(part for part in (apart, parts.thought) if part) or parts.thought
     answer = parts.answer
