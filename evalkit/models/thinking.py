@@ -106,6 +106,12 @@ def checked_tokens(value: Any) -> int | None:
     raise ConfigError(f"model.thinking_tokens={value!r} is no whole number from 0; null leaves the default")
 
 
+def thinking_told(setting: str | Marks, tokens: int | None) -> dict[str, Any]:
+    """What was set about thoughts, for a run's identity; nothing at the defaults, so that no finished run is orphaned."""
+    named = {"thinking": None if setting == "auto" else setting if isinstance(setting, str) else list(setting), "thinking_tokens": tokens}
+    return {name: value for name, value in named.items() if value is not None}
+
+
 def pairs_of(setting: str | Marks) -> tuple[Marks, ...]:
     """The marks a text of an unknown model is looked through for."""
     return () if setting == "off" else KNOWN if isinstance(setting, str) else (setting,)

@@ -14,16 +14,15 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
-from evalkit.models.hf.suggested import end_tokens, load_suggested, suggestions
+from evalkit.models.hf.suggested import applied_and_not, end_tokens
 from evalkit.models.remarks import remarks
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
+from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of, thinking_told
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
-DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
 CPU_BYTES, GPU_BYTES = 1 << 30, 16 << 30  # keys and values of texts being written: 1 GB, 16 GB
 CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
@@ -112,8 +111,7 @@ class HFModel:
             "trust_remote_code": self.trust_remote_code or None,
             "max_length": self._max_length,
             "add_bos": self._add_bos,
-            "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
-            "thinking_tokens": self.thinking_tokens,
+            **thinking_told(self.thinking, self.thinking_tokens),
             **self.template.told(),
             **self.sampling.told(),
         }
@@ -139,12 +137,7 @@ class HFModel:
     def max_length(self) -> int:
         if self._max_length:
             return self._max_length
-        text = self.config.get_text_config()
-        for name in ("n_positions", "max_position_embeddings", "n_ctx"):
-            if isinstance(length := getattr(text, name, None), int):
-                return length
-        length = self.tokenizer.model_max_length
-        return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
+        return ckpt.longest(self.config, self.tokenizer)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -167,17 +160,6 @@ class HFModel:
         """The marks around a thought; None when the model is not known to think."""
         added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
-
-    @cached_property
-    def _suggested(self) -> dict[str, Any]:
-        """What the checkpoint's generation_config says, and what of it holds here."""
-        told = load_suggested(self.checkpoint)
-        same = {name: value for name, value in suggestions(told).items() if self.sampling.asked.get(name) == value}
-        ends = sorted(end_tokens(told.eos_token_id))
-        return {
-            "applied": {"eos_token_id": ends, **same} if ends else same,
-            "not_applied": {name: value for name, value in suggestions(told).items() if name not in same},
-        }
 
     @cached_property
     def _runtime(self) -> Runtime:
@@ -292,7 +274,7 @@ class HFModel:
             "max_length": self.max_length,
             "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
             "sampling": dict(self.sampling.asked),
-            "generation_config": self._suggested,
+            "generation_config": applied_and_not(self.checkpoint, self.sampling.asked),
             "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,
@@ -327,7 +309,7 @@ class HFModel:
 
     def _refuse(self, batch: Sequence[WorkItem], error: BaseException, *, last: bool) -> None:
         """Raise unless smaller batches may help; the message names the documents."""
-        if not _is_memory(error):
+        if not ckpt.is_memory(error):
             documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
             raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
         if last:
@@ -340,8 +322,3 @@ class HFModel:
         if message not in self.warnings:
             self.warnings.append(message)
             log.warning(message)
-
-
-def _is_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

@@ -6,6 +6,7 @@ task or `model.sampling` asks for is applied, what a checkpoint suggests is not,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from evalkit.models.checkpoint import Checkpoint
@@ -28,6 +29,21 @@ def load_suggested(checkpoint: Checkpoint) -> Any:
     except (OSError, ValueError, TypeError, KeyError):  # none there, or one that cannot be read: transformers then goes on without it
         told, _ = PretrainedConfig.get_config_dict(checkpoint.path, revision=checkpoint.revision)
         return GenerationConfig.from_model_config(told)
+
+
+def applied_and_not(checkpoint: Checkpoint, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """For the manifest: what of the checkpoint's suggestions holds in a run, and what does not.
+
+    Args:
+        asked: what `model.sampling` sets.
+    """
+    suggested = load_suggested(checkpoint)
+    told, ends = suggestions(suggested), sorted(end_tokens(suggested.eos_token_id))
+    same = {name: value for name, value in told.items() if asked.get(name) == value}
+    return {
+        "applied": ({"eos_token_id": ends} if ends else {}) | same,
+        "not_applied": {name: value for name, value in told.items() if name not in same},
+    }
 
 
 def end_tokens(*suggested: Any) -> frozenset[int]:
