@@ -26,7 +26,7 @@ class Habits:
         ends: False breaks off inside the thought.
         fence: the answer comes inside a fenced block.
         continues: False starts a begun turn over; `flags` does so too unless asked with vLLM's two words.
-        refuses: parameters that are answered with 400.
+        refuses: parameters that are answered with 400; `space` is a begun turn that ends with white space.
         repeats: what the user says last comes before the answer.
         runs_on: what follows the answer.
         seen: bodies of the requests.
@@ -48,7 +48,7 @@ class Habits:
         begun = turns[-1]["content"] if turns[-1]["role"] == "assistant" else ""
         goes_on = body.get("continue_final_message", False) if self.continues == "flags" else self.continues
         if turns[0]["content"] == PROBE[0].content:
-            said = " second\n```" if goes_on else "Sure.\n```python\ndef add(first, second):\n    return first + second\n```"
+            said = "        second\n    )\n```" if goes_on else "Sure.\n```python\ndef add(first, second):\n    return first + second\n```"
         else:
             said = self.answer(turns)
             said = f"```python\n{said}\n```" if self.fence else said
@@ -76,7 +76,9 @@ def serving(habits: Habits) -> Iterator[str]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             habits.seen.append(body)
-            if named := [name for name in habits.refuses if name in body]:
+            turn = body["messages"][-1]
+            spaced = turn["role"] == "assistant" and turn["content"] != turn["content"].rstrip()
+            if named := [name for name in habits.refuses if name in body or (name == "space" and spaced)]:
                 self.reply(400, {"error": {"message": f"unknown parameter {named[0]}"}})
                 return
             usage = {"prompt_tokens": 5, "completion_tokens": 5}

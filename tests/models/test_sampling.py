@@ -175,3 +175,17 @@ def test_keys_hold_what_changes_a_text_and_old_ones_stay() -> None:
 def test_settings_that_cannot_be_are_refused(given: Any, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         Sampling(given)
+
+
+def test_the_command_line_takes_them_all() -> None:
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
+
+    for model in ("hf", "openai"):
+        words = ["task=gsm8k", f"model={model}", "model.name=m", "data=samples"]
+        whole = ["model.sampling={top_k: 20, temperature: 0.6}", "model.template_args={enable_thinking: false}"]
+        one_by_one = ["model.sampling.top_k=20", "model.sampling.temperature=0.6", "model.template_args={enable_thinking: false}"]
+        made = [build(compose([*words, *more])).model().identity() for more in (whole, one_by_one, [])]
+        assert made[0] == made[1]
+        assert made[0]["sampling"] == {"temperature": 0.6, "top_k": 20} and made[0]["template_args"] == {"enable_thinking": False}
+        assert "sampling" not in made[2] and "template_args" not in made[2]

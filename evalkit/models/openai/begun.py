@@ -11,12 +11,13 @@ from evalkit.types import Message, Prompt
 
 AUTO, AS_IT_IS, FLAGS, NEVER = "auto", "as_it_is", "flags", "never"
 WAYS = (AUTO, AS_IT_IS, FLAGS, NEVER)
-# What vLLM and SGLang want before they go on in a last turn of the assistant.
+# What vLLM wants before it goes on in a last turn of the assistant.
 CONTINUE: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
-# An answer like those that tasks begin, broken off where only one word makes sense. In a turn of its own nobody starts with it.
+# An answer like those that tasks begin, down to the line end that some servers refuse, broken off where only one word makes sense.
+# In a turn of its own nobody starts with it.
 PROBE = (
     Message("user", "Write a Python function that adds two numbers."),
-    Message("assistant", "Here is the completed function:\n```python\ndef add(first, second):\n    return first +"),
+    Message("assistant", "Here is the completed function:\n```python\ndef add(first, second):\n    return (\n        first +\n"),
 )
 PROBE_TOKENS = 16
 WENT_ON = re.compile(r"\s*second\b(?!\s*[+:])")

@@ -109,8 +109,9 @@ def test_right_programs_are_right_whatever_the_server_does(continues: Any, where
         assert response.raw is not None and response.raw.endswith("That is all.")
 
 
-def test_a_server_that_refuses_the_words_is_asked_without() -> None:
-    habits = Habits(lambda _: WHOLE, continues=False, fence=True, refuses=("continue_final_message",))
+@pytest.mark.parametrize("refuses", ["continue_final_message", "space"])
+def test_a_server_that_refuses_begun_turns_is_asked_without(refuses: str) -> None:
+    habits = Habits(lambda _: WHOLE, continues=False, fence=True, refuses=(refuses,))
     ((response,), model) = ask(habits)
     assert runs(response.text or "") and "was refused" in str(model.describe()["begun_answers"])
 
