@@ -27,7 +27,9 @@ def remarks(requests: Sequence[Request], thinks: bool, template: ChatTemplate | 
                 notes.append(f"the chat template was told that today is {template.settings.date} (model.date)")
         except ModelError:
             pass  # encoding says it, with task and document
-    return (*notes, *([sampling.note()] if generated and sampling.asked else []))
+    if generated and sampling.asked:
+        notes.append(sampling.note(all(sampling.over(request.params).temperature == 0 for request in generated)))
+    return tuple(notes)
 
 
 def _prompt(request: Request) -> Prompt:

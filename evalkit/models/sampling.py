@@ -10,6 +10,7 @@ from evalkit.errors import ConfigError, did_you_mean
 from evalkit.types import GenerationParams
 
 NAMES = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty")
+DRAWING = ("top_p", "top_k", "min_p")
 # Values that change nothing, of settings that not every server knows.
 NEUTRAL = {f.name: f.default for f in fields(GenerationParams) if f.name in NAMES[2:]}
 
@@ -45,7 +46,16 @@ class Sampling:
         """For a run's identity: nothing where nothing was asked for."""
         return {"sampling": dict(sorted(self.asked.items()))} if self.asked else {}
 
-    def note(self) -> str:
-        """For the table's footnote; empty where nothing was asked for."""
-        settings = ", ".join(f"{name} {self.asked[name]:g}" for name in NAMES if name in self.asked)
-        return f"decoded with model.sampling, which goes before the task's own settings: {settings}" if settings else ""
+    def note(self, greedy: bool) -> str:
+        """For the table's footnote; empty where nothing was asked for.
+
+        Args:
+            greedy: the answers were not drawn, whatever chooses among tokens to draw from.
+        """
+        if not self.asked:
+            return ""
+        said = {name: f"{name} {self.asked[name]:g}" for name in NAMES if name in self.asked}
+        idle = [text for name, text in said.items() if greedy and name in DRAWING]
+        used = [text for name, text in said.items() if not (greedy and name in DRAWING)]
+        aside = f" (nothing was drawn, so {' and '.join(idle)} had no effect)" if idle else ""
+        return f"decoded with model.sampling, which goes before the task's own settings: {', '.join(used) or 'nothing'}{aside}"

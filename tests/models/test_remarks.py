@@ -61,6 +61,8 @@ def test_sampling_of_the_models_own_is_told_of_generated_tasks(tiny: Tiny) -> No
         "decoded with model.sampling, which goes before the task's own settings: temperature 0.6, top_k 20",
     )
     assert said(tiny(template=TURN), SCORED, sampling=sampling) == ()
+    (idle,) = said(tiny(template=TURN), WRITTEN, sampling={"top_k": 20, "min_p": 0.1, "repetition_penalty": 1.2})
+    assert idle.endswith(": repetition_penalty 1.2 (nothing was drawn, so top_k 20 and min_p 0.1 had no effect)")
 
 
 @pytest.mark.parametrize("chat", [True, False])
