@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.data import Source
 from evalkit.errors import ModelError
 from evalkit.metrics.base import NeedsReady
-from evalkit.models.base import Model, Partial, WorkItem, check_capabilities
+from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
 from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
@@ -64,6 +65,7 @@ def run(
     with RunFolder.open(folder, identity, overwrite=overwrite) as kept:
         with clock("encode"):
             items = model.encode(requests)
+            prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})
         reused = len({item.key for item in items} & kept.answers.keys())
@@ -76,6 +78,13 @@ def run(
         counts = {"asked": len(items), "reused": reused, "measured": measured}
         about = manifest.build(model=model.describe(), tasks=_tasks(prepared), config=config or {}, durations=clock.seconds, counts=counts)
         return kept.finish(model.name, results, samples, about, fresh=measured > 0)
+
+
+def _remarked(prepared: Prepared, model: Model) -> Prepared:
+    """With what the model has to say of how this task asks it, for under the table."""
+    remarks = model.remarks(prepared.requests) if isinstance(model, Remarks) else ()
+    notes = (*prepared.evidence.notes, *remarks)
+    return replace(prepared, evidence=replace(prepared.evidence, notes=notes)) if remarks else prepared
 
 
 def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: Progress) -> int:

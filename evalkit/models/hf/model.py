@@ -14,13 +14,15 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.encoding import Encoder
+from evalkit.models.hf.suggested import applied_and_not, end_tokens
+from evalkit.models.remarks import remarks
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
+from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of, thinking_told
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
-DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
 CPU_BYTES, GPU_BYTES = 1 << 30, 16 << 30  # keys and values of texts being written: 1 GB, 16 GB
 CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
@@ -55,6 +57,7 @@ class HFModel:
         thinking_tokens: tokens a thought may take, on top of an answer's; None is 4096, or what the model holds.
         date: the day that chat templates see, `2024-07-26` unless set; `today` is the day of the run.
         template_args: names given to the chat template. system: a system turn before conversations without one.
+        sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class HFModel:
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
@@ -90,6 +94,7 @@ class HFModel:
         self.thinking = checked_thinking(thinking)
         self.thinking_tokens = checked_tokens(thinking_tokens)
         self.template = TemplateSettings(date, template_args or {}, system)
+        self.sampling = Sampling(sampling or {})
         self._where = (path, revision, gguf_file, wheel)
         self.warnings: list[str] = []
 
@@ -106,9 +111,9 @@ class HFModel:
             "trust_remote_code": self.trust_remote_code or None,
             "max_length": self._max_length,
             "add_bos": self._add_bos,
-            "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
-            "thinking_tokens": self.thinking_tokens,
+            **thinking_told(self.thinking, self.thinking_tokens),
             **self.template.told(),
+            **self.sampling.told(),
         }
         return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
 
@@ -132,12 +137,7 @@ class HFModel:
     def max_length(self) -> int:
         if self._max_length:
             return self._max_length
-        text = self.config.get_text_config()
-        for name in ("n_positions", "max_position_embeddings", "n_ctx"):
-            if isinstance(length := getattr(text, name, None), int):
-                return length
-        length = self.tokenizer.model_max_length
-        return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
+        return ckpt.longest(self.config, self.tokenizer)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -152,7 +152,7 @@ class HFModel:
     @cached_property
     def encoder(self) -> Encoder:
         encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
-        encoder.marks, encoder.thinking_tokens = self.marks, self.thinking_tokens
+        encoder.marks, encoder.thinking_tokens, encoder.sampling = self.marks, self.thinking_tokens, self.sampling
         return encoder
 
     @cached_property
@@ -177,20 +177,20 @@ class HFModel:
             pack(model)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
-        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
+        ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
         scorer = Scorer(model, pad, budget)
         gpu = device.startswith("cuda")
         generator = Generator(
             scorer.forward,
             tokenizer,
-            frozenset(ends),
+            ends,
             room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
             fill=GPU_FILL if gpu else CPU_FILL,
         )
-        return Runtime(model, scorer, generator, pad, frozenset(ends))
+        return Runtime(model, scorer, generator, pad, ends)
 
     def load(self) -> None:
         """Load the weights now, not with the first request."""
@@ -198,6 +198,9 @@ class HFModel:
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        return remarks(requests, self.marks is not None, self.encoder.template, self.sampling)
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         yield from self._score([item for item in items if item.kind == "loglikelihood"], done)
@@ -270,6 +273,8 @@ class HFModel:
             "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
             "max_length": self.max_length,
             "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
+            "sampling": dict(self.sampling.asked),
+            "generation_config": applied_and_not(self.checkpoint, self.sampling.asked),
             "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,
@@ -304,7 +309,7 @@ class HFModel:
 
     def _refuse(self, batch: Sequence[WorkItem], error: BaseException, *, last: bool) -> None:
         """Raise unless smaller batches may help; the message names the documents."""
-        if not _is_memory(error):
+        if not ckpt.is_memory(error):
             documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
             raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
         if last:
@@ -317,12 +322,3 @@ class HFModel:
         if message not in self.warnings:
             self.warnings.append(message)
             log.warning(message)
-
-
-def _is_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
