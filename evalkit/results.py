@@ -24,6 +24,8 @@ class TaskResult:
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
+        answers_from: the file that answers made elsewhere were read from; empty for a run's own. How they were asked for is
+            not known, shots included.
         measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
     """
 
@@ -42,6 +44,12 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
     measured_by: str = ""
+    answers_from: str = ""
+
+    @property
+    def shots(self) -> int | None:
+        """Shots in the prompts; None where nobody knows."""
+        return None if self.answers_from else self.num_fewshot
 
     @property
     def score(self) -> Summary:

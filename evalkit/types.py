@@ -237,6 +237,7 @@ class Evidence:
     Attributes:
         docs: the documents asked, in file order.
         n_total: documents of the whole evaluated split.
+        chat: whether the prompts are conversations; None where an older plan does not say.
     """
 
     docs: tuple[Doc, ...]
@@ -245,3 +246,4 @@ class Evidence:
     rows_sha256: str
     sample_rows: bool
     notes: tuple[str, ...] = ()
+    chat: bool | None = None

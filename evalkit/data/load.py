@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.data.local import LocalSource
-from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried, resolve
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Origin, Row, Rows, Source, SplitNotCarried, resolve
 from evalkit.errors import DataError, EvalkitError
 from evalkit.types import Doc
 
@@ -23,7 +23,11 @@ class _Part:
     language: str | None
     read: Rows
     docs: tuple[Doc, ...]
-    n_dropped: int
+    origins: tuple[Origin, ...]
+
+    @property
+    def n_dropped(self) -> int:
+        return len(self.origins) - len(self.docs)
 
 
 def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str], want_shots: bool) -> Loaded:
@@ -50,7 +54,9 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
     every = [*parts, *pool_parts]
     sample_rows = any(part.read.sample_rows for part in every)
-    remarks = (*absent, *notes, *_size(spec, docs, sample_rows))
+    remarks = (*absent, *_size(spec, docs, sample_rows))
+    read_notes = dict.fromkeys([*(note for part in parts for note in part.read.notes), *remarks])
+    pool_notes = dict.fromkeys([*(note for part in pool_parts for note in part.read.notes), *notes])
     return Loaded(
         docs=docs,
         pool=pool,
@@ -61,7 +67,9 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         sample_rows=sample_rows,
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
         n_total=max(len(docs), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
-        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *remarks])),
+        notes=tuple(read_notes),
+        pool_notes=tuple(note for note in pool_notes if note not in read_notes),
+        origins=tuple(origin for part in parts for origin in part.origins),
     )
 
 
@@ -114,8 +122,9 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
     if not read.rows:
         raise DataError(f"task {task}: {read.where} is empty; expected rows of {spec.path} split {split}")
     prefix = f"{language}/{split}" if language else split
-    docs, errors = [], []
+    docs, origins, errors = [], [], []
     seen: dict[str, str] = {}
+    key = spec.key or spec.unique
     for index, row in enumerate(read.rows):
         at = read.places[index] if read.places else f"{read.where}, row {index}"
         try:
@@ -124,11 +133,16 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
         except DataError as error:
             errors.append((str(error), at))
             continue
+        name = f"{prefix}/{index}"
         if doc is not None:
-            docs.append(replace(doc, id=doc.id or f"{prefix}/{index}", language=doc.language or language))
+            doc = replace(doc, id=doc.id or name, language=doc.language or language)
+            docs.append(doc)
+        number = read.numbers[index] if read.numbers else index
+        called = None if key is None or row.get(key) is None else str(row[key])
+        origins.append(Origin(number, name, doc.id if doc else None, called, language, not read.numbers))
     if errors:
         raise DataError(errors[0][0] + _more([at for _, at in errors[1:]]))
-    return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
+    return _Part(language, read, tuple(docs), tuple(origins))
 
 
 def _once(task: str, spec: DataSpec, at: str, row: Row, seen: dict[str, str]) -> None:

@@ -13,6 +13,8 @@ from evalkit.models.base import Model
 from evalkit.task import Task
 from evalkit.types import Doc, Evidence, Request
 
+CHAT_NOTE = "prompted through the model's chat template"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -25,12 +27,15 @@ class Prepared:
     loaded: Loaded
 
 
-def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False) -> Prepared:
+def prepare(
+    task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False, *, elsewhere: bool = False
+) -> Prepared:
     """Load documents, draw shots over all of them, then limit, then render.
 
     Args:
         chat: the run's wish; the task's own `chat` wins when it has one. None means plain text.
         template: whether the model has a chat template, for tasks that ask for it where there is one.
+        elsewhere: the answers were not made with these requests, so nothing is said of how they were asked for.
     """
     loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
@@ -42,8 +47,16 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, te
     as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
-    way = ("prompted through the model's chat template",) if as_chat else ()
-    evidence = Evidence(docs, loaded.n_total, loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
+    asked = () if elsewhere else (*loaded.pool_notes, *((CHAT_NOTE,) if as_chat else ()))
+    evidence = Evidence(
+        docs=docs,
+        n_total=loaded.n_total,
+        source=loaded.where,
+        rows_sha256=loaded.rows_sha256,
+        sample_rows=loaded.sample_rows,
+        notes=(*loaded.notes, *dropped, *asked),
+        chat=as_chat,
+    )
     return Prepared(task, evidence, shots, requests, loaded)
 
 

@@ -12,12 +12,13 @@ from evalkit.types import Doc, Evidence, Response, SampleScore, Summary
 
 
 def score_task(
-    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]]
+    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]], *, answers_from: str = ""
 ) -> tuple[TaskResult, dict[str, list[SampleScore]]]:
     """Score every document with every metric of the task.
 
     Args:
         answers: responses by document id; a document without any is not measured, never wrong.
+        answers_from: the file that answers made elsewhere were read from; empty for a model's own.
 
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
@@ -37,10 +38,19 @@ def score_task(
         source=evidence.source,
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
-        notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
+        notes=(*_how(task, answers_from), *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
+        answers_from=answers_from,
     )
     return result, scores
+
+
+def _how(task: Task, answers_from: str) -> tuple[str, ...]:
+    """What the task says of itself; of answers made elsewhere nothing about how they were asked for."""
+    if not answers_from:
+        return (*task.notes, *task.prompt_notes)
+    known = "thoughts and stops were cut as a run does it; prompt, shots, template, sampling and length limit are not known"
+    return (f"{task.name}: answers made elsewhere, read from {answers_from}: {known} (prompts shown are the task's own)", *task.notes)
 
 
 def _categories(task: Task, scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, dict[str, Summary]]:
