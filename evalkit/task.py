@@ -41,6 +41,7 @@ class Task:
         headline: the metric printed first; one of `metrics` by name.
         groups: category -> names of subjects, for a second level of averages (MMLU).
         languages: ISO codes; empty for a benchmark with one language.
+        benchmark_languages: every language of the benchmark, where `languages` are some of them; coverage is told from it.
         version: raised whenever a score could change; part of every comparison.
         chat: None leaves the choice to the run (plain text, unless it says otherwise); True/False fixes it for this task;
             `auto` leaves it to the run and, where that says nothing, to the model: its chat template if it has one.
@@ -55,6 +56,7 @@ class Task:
         "name": "what people call it; a run keeps its tasks by name anyway",
         "notes": "read by people alone",
         "prompt_notes": "read by people alone",
+        "benchmark_languages": "tells coverage; neither a prompt nor a score depends on it",
         "description": "read by people alone",
     }
 
@@ -74,6 +76,7 @@ class Task:
     description: str = ""
     baselines: Sequence[Baseline] = ()
     average: Literal["size", "macro"] = "size"
+    benchmark_languages: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]

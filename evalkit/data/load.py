@@ -30,12 +30,20 @@ class _Part:
         return len(self.origins) - len(self.docs)
 
 
-def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str], want_shots: bool) -> Loaded:
+def load(
+    task_name: str,
+    spec: DataSpec,
+    source: Source,
+    languages: Sequence[str],
+    want_shots: bool,
+    benchmark_languages: Sequence[str] = (),
+) -> Loaded:
     """Read a task's evaluated split and, when shots are wanted, the pool they are drawn from.
 
     Args:
         languages: ISO codes, read and concatenated in this order; empty for a benchmark with one language.
         want_shots: whether a pool is needed; without it no few-shot split is touched.
+        benchmark_languages: every language of the benchmark; empty = `languages`.
 
     Raises:
         DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
@@ -54,7 +62,10 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
     every = [*parts, *pool_parts]
     sample_rows = any(part.read.sample_rows for part in every)
-    remarks = (*absent, *_size(spec, docs, sample_rows))
+    missing = tuple(code for code in benchmark_languages or languages if code not in codes)
+    share = f"{len(codes)} of the benchmark's {len(codes) + len(missing)} languages were measured"
+    some = (f"{share}; in the coverage each of the others counts as large as these are on average",) if missing else ()
+    remarks = (*absent, *some, *_size(spec, docs, sample_rows, missing))
     read_notes = dict.fromkeys([*(note for part in parts for note in part.read.notes), *remarks])
     pool_notes = dict.fromkeys([*(note for part in pool_parts for note in part.read.notes), *notes])
     return Loaded(
@@ -66,7 +77,8 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         revision=next((part.read.revision for part in every if part.read.revision), None),
         sample_rows=sample_rows,
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
-        n_total=max(len(docs), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
+        n_total=max(round(len(docs) * (1 + len(missing) / len(codes))), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
+        languages_missing=missing,
         notes=tuple(read_notes),
         pool_notes=tuple(note for note in pool_notes if note not in read_notes),
         origins=tuple(origin for part in parts for origin in part.origins),
@@ -188,10 +200,10 @@ def _convert(task: str, spec: DataSpec, at: str, row: Row, to_doc: ToDoc) -> Doc
         raise DataError(f"task {task}: {at}: {why}; the row has: {present}") from error
 
 
-def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool) -> tuple[str, ...]:
+def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool, missing: Sequence[str]) -> tuple[str, ...]:
     """A word about another number of documents than the benchmark has: part of it, or another version."""
     size = spec.sizes.get(spec.split, len(docs))
-    if sample_rows or size == len(docs):
+    if sample_rows or missing or size == len(docs):
         return ()
     return (f"{len(docs):,} documents were read where {spec.path} has {size:,} ({spec.split})",)
 

@@ -193,7 +193,9 @@ class Loaded:
         pool: documents shots are drawn from; () when no shots are wanted.
         pool_is_eval: the pool is the evaluated split itself (`pool` then equals `docs`).
         n_dropped: rows of the evaluated split that the benchmark does not score.
-        n_total: documents of the whole benchmark, of which a source may carry a part.
+        n_total: documents of the whole benchmark, of which a source may carry a part. Languages whose size is not known count
+            with the mean size of those that were read.
+        languages_missing: languages of the benchmark of which no row was read.
         revision: commit sha of the hub data set, None for other sources.
         rows_sha256: over the canonical JSON of the rows read (evaluated split, then pool).
         notes: lines for under the table.
@@ -212,4 +214,5 @@ class Loaded:
     rows_sha256: str
     notes: tuple[str, ...] = ()
     pool_notes: tuple[str, ...] = ()
+    languages_missing: tuple[str, ...] = ()
     origins: tuple[Origin, ...] = ()

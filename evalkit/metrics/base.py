@@ -66,17 +66,18 @@ def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, S
 
 
 def usable(responses: Sequence[Response]) -> list[Response]:
-    """The responses that are answers; an error is none."""
-    return [r for r in responses if r.status != "error"]
+    """The responses that are answers; an error is none, nor are log-likelihoods that choose nothing."""
+    return [r for r in responses if r.status not in ("error", "flat")]
 
 
 def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[str, ...]:
-    """Remarks about a document's responses, each once: invalid, empty, length, refused, filtered, truncated, error."""
+    """Remarks about a document's responses, each once: invalid, empty, length, thinking, flat, refused, filtered, truncated, error."""
     remarks = {
         "invalid": invalid,
         "empty": any(r.status == "empty" for r in responses),
         "length": any(r.status == "length" for r in responses),
         "thinking": any(r.status == "thinking" for r in responses),
+        "flat": any(r.status == "flat" for r in responses),
         "refused": any(r.status == "refused" for r in responses),
         "filtered": any(r.status == "filtered" for r in responses),
         "truncated": any(r.truncated_tokens > 0 for r in responses),

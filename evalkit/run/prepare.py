@@ -37,7 +37,7 @@ def prepare(
         template: whether the model has a chat template, for tasks that ask for it where there is one.
         elsewhere: the answers were not made with these requests, so nothing is said of how they were asked for.
     """
-    loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
+    loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0, task.benchmark_languages)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
     docs = limit_docs(loaded.docs, limit)
     for metric in task.metrics:
@@ -56,6 +56,7 @@ def prepare(
         sample_rows=loaded.sample_rows,
         notes=(*loaded.notes, *dropped, *asked),
         chat=as_chat,
+        languages_missing=loaded.languages_missing,
     )
     return Prepared(task, evidence, shots, requests, loaded)
 

@@ -13,7 +13,7 @@ from evalkit.prompts.base import CutsAnswers
 from evalkit.results import RunResult
 from evalkit.run.prepare import CHAT_NOTE
 from evalkit.run.recut import recut
-from evalkit.run.score import score_task
+from evalkit.run.score import judged, score_task
 from evalkit.store.journal import Journal
 from evalkit.store.journal import read as read_journal
 from evalkit.store.layout import JOURNAL
@@ -54,13 +54,13 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequenc
 
 
 def _cut(task: Task, plan: Plan, answers: Mapping[str, Response], thinking: Sequence[Marks] | None) -> Mapping[str, Response]:
-    """The answers, by key, with those of the task cut again; all as they are where the task does not write texts."""
+    """The answers, by key, with those of the task judged, and cut again where the task asks for texts."""
+    asked = [key for keys in plan.keys[task.name].values() for key in keys if key in answers]
     if not isinstance(task.prompt, CutsAnswers):
-        return answers
+        return {**answers, **{key: judged(answers[key]) for key in asked}}
     evidence = plan.evidence[task.name]
     chat = any(CHAT_NOTE in note for note in evidence.notes) if evidence.chat is None else evidence.chat
     stops = task.prompt.stops(chat)
-    asked = [key for keys in plan.keys[task.name].values() for key in keys if key in answers]
     return {**answers, **{key: recut(answers[key], stops, thinking) for key in asked}}
 
 

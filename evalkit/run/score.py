@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -23,7 +24,10 @@ def score_task(
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
     """
-    scores = {m.name: score_documents(m, evidence.docs, answers) for m in task.metrics}
+    answers = {doc: [judged(response) for response in given] for doc, given in answers.items()}
+    # A document that lacks one of its samples is not scored: its score would be another.
+    whole = {doc: given for doc, given in answers.items() if all(response.status != "error" for response in given)}
+    scores = {m.name: score_documents(m, evidence.docs, whole) for m in task.metrics}
     summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
@@ -41,8 +45,25 @@ def score_task(
         notes=(*_how(task, answers_from), *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
         answers_from=answers_from,
+        languages_missing=evidence.languages_missing,
     )
     return result, scores
+
+
+def judged(response: Response) -> Response:
+    """Log-likelihoods as an answer: none where one is no number, or where none tells one choice from another.
+
+    A value that is NaN or infinitely likely is an error (half-precision overflow, damaged weights). All values equal, or all
+    infinitely unlikely, choose nothing: status `flat`.
+    """
+    values = response.loglikelihoods
+    if not values or response.status == "error":
+        return response
+    if odd := [value for value in values if math.isnan(value) or value == math.inf]:
+        said = "NaN" if math.isnan(odd[0]) else "infinite"
+        return Response(response.key, "error", error=f"a log-likelihood came back as {said}; try model.dtype=float32")
+    same = len(set(values)) == 1 and (len(values) > 1 or values[0] == -math.inf)
+    return replace(response, status="flat") if same else response
 
 
 def _how(task: Task, answers_from: str) -> tuple[str, ...]:
