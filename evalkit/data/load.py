@@ -79,7 +79,7 @@ def load(
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
         n_total=max(round(len(docs) * (1 + len(missing) / len(codes))), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
         languages_missing=missing,
-        notes=tuple(read_notes),
+        notes=tuple(dict.fromkeys([*read_notes, *pool_notes])),
         pool_notes=tuple(note for note in pool_notes if note not in read_notes),
         origins=tuple(origin for part in parts for origin in part.origins),
     )

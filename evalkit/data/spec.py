@@ -199,7 +199,7 @@ class Loaded:
         revision: commit sha of the hub data set, None for other sources.
         rows_sha256: over the canonical JSON of the rows read (evaluated split, then pool).
         notes: lines for under the table.
-        pool_notes: the same, about the shots alone.
+        pool_notes: those of them that are about the shots alone.
         origins: every row of the evaluated split, in order, those that are not scored too.
     """
 

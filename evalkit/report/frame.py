@@ -13,7 +13,7 @@ from evalkit.types import Summary
 if TYPE_CHECKING:
     import pandas
 
-COUNTS = ("truncated", "length", "thinking", "empty", "flat", "error")
+COUNTS = ("truncated", "length", "thinking", "empty", "error")
 COLUMNS = (
     *("model", "card", "table", "row", "form", "benchmark", "task", "version", "num_fewshot", "metric", "headline", "level", "group"),
     *("value", "stderr", "ci_low", "ci_high", "n", "n_not_measured", "n_invalid", "n_docs", "n_total", "coverage"),

@@ -47,14 +47,15 @@ def prepare(
     as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
-    asked = () if elsewhere else (*loaded.pool_notes, *((CHAT_NOTE,) if as_chat else ()))
+    notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
+    way = (CHAT_NOTE,) if as_chat and not elsewhere else ()
     evidence = Evidence(
         docs=docs,
         n_total=loaded.n_total,
         source=loaded.where,
         rows_sha256=loaded.rows_sha256,
         sample_rows=loaded.sample_rows,
-        notes=(*loaded.notes, *dropped, *asked),
+        notes=(*notes, *dropped, *way),
         chat=as_chat,
         languages_missing=loaded.languages_missing,
     )
