@@ -15,7 +15,7 @@ from evalkit.identity import identity_of
 from evalkit.models.thinking import Marks, pairs_of
 from evalkit.results import RunResult
 from evalkit.run.answer_ids import rows_meant
-from evalkit.run.prepare import Prepared, prepare
+from evalkit.run.prepare import Prepared, check_samples, prepare
 from evalkit.run.recut import heard
 from evalkit.run.score import score_task
 from evalkit.store.run_folder import save_scores
@@ -78,6 +78,7 @@ def score_responses(task: Task, source: Source, file: Path, name: str, folder: P
     """
     prepared = prepare(task, source, asked.limit, asked.chat, elsewhere=True)
     answers = _read(file, prepared, pairs_of(asked.thinking))
+    check_samples(task, max(len(given) for given in answers.given.values()))
     evidence = replace(prepared.evidence, notes=(*prepared.evidence.notes, *_notes(answers)))
     result, scores = score_task(task, evidence, answers.given, answers_from=file.name)
     place = {doc.id: row for row, doc in enumerate(prepared.loaded.docs)}

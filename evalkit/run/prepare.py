@@ -8,10 +8,10 @@ from typing import Any
 
 from evalkit.data import Loaded, Source, draw, limit_docs, load
 from evalkit.identity import identity_of
-from evalkit.metrics.base import ChecksDocs
+from evalkit.metrics.base import ChecksDocs, ChecksSamples
 from evalkit.models.base import Model
 from evalkit.task import Task
-from evalkit.types import Doc, Evidence, Request
+from evalkit.types import Doc, Evidence, GenerateRequest, Request
 
 CHAT_NOTE = "prompted through the model's chat template"
 
@@ -46,6 +46,7 @@ def prepare(
                 metric.check(doc)
     as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
+    check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
     notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
     way = (CHAT_NOTE,) if as_chat and not elsewhere else ()
@@ -60,6 +61,13 @@ def prepare(
         languages_missing=loaded.languages_missing,
     )
     return Prepared(task, evidence, shots, requests, loaded)
+
+
+def check_samples(task: Task, n: int) -> None:
+    """Raises ConfigError when a metric of the task cannot score `n` samples per document."""
+    for metric in task.metrics:
+        if isinstance(metric, ChecksSamples):
+            metric.check_samples(n)
 
 
 def has_template(model: Model, task: Task) -> bool:
