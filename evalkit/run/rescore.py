@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evalkit import numbers
 from evalkit.errors import ConfigError
 from evalkit.models.thinking import Marks
 from evalkit.prompts.base import CutsAnswers
@@ -21,7 +23,7 @@ from evalkit.store.plan import Plan, read_plan
 from evalkit.store.run_folder import Rescored, replace_scores
 from evalkit.store.samples import response_json, scores_json
 from evalkit.task import Task
-from evalkit.types import Response, SampleScore
+from evalkit.types import Evidence, Response, SampleScore
 
 
 def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequence[Marks] | None = None, save: bool = True) -> RunResult:
@@ -45,7 +47,9 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequenc
     with Journal(folder) if save else nullcontext():
         answers, _ = read_journal(folder / JOURNAL)
         cut = {task.name: _cut(task, plan, answers, thinking) for task in tasks}
-        scored = {task.name: score_task(task, plan.evidence[task.name], plan.answers(task.name, cut[task.name])) for task in tasks}
+        scored = {
+            task.name: score_task(task, _evidence(task.name, plan, answers, cut), plan.answers(task.name, cut[task.name])) for task in tasks
+        }
         complete = all(plan.complete(answers.keys(), task.name) for task in tasks)
         run = RunResult(name, {task: result for task, (result, _) in scored.items()}, complete, path=folder)
         if save:
@@ -62,6 +66,15 @@ def _cut(task: Task, plan: Plan, answers: Mapping[str, Response], thinking: Sequ
     chat = any(CHAT_NOTE in note for note in evidence.notes) if evidence.chat is None else evidence.chat
     stops = task.prompt.stops(chat)
     return {**answers, **{key: recut(answers[key], stops, thinking) for key in asked}}
+
+
+def _evidence(task: str, plan: Plan, answers: Mapping[str, Response], cut: Mapping[str, Mapping[str, Response]]) -> Evidence:
+    """The task's evidence, with a line about answers that the run had cut otherwise."""
+    evidence = plan.evidence[task]
+    keys = [key for keys in plan.keys[task].values() for key in keys if key in answers]
+    other = sum(answers[key].text != cut[task][key].text for key in keys)
+    note = f"{numbers.plural(other, 'answer')} cut otherwise than when the run was made (stops or marks of a thought)"
+    return replace(evidence, notes=(*evidence.notes, note)) if other else evidence
 
 
 def _rescored(plan: Plan, task: str, scores: Mapping[str, Sequence[SampleScore]], answers: Mapping[str, Response]) -> dict[str, Rescored]:
