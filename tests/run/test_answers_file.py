@@ -109,13 +109,10 @@ def test_a_number_in_a_file_of_several_languages_is_refused(score: Run, tmp_path
 NER = [{"text": "दिल्ली में", "types": ["LOC"], "entities": [{"text": "दिल्ली", "type": "LOC"}], "split": "test"}]
 
 
-@pytest.mark.parametrize(
-    ("task", "file", "key"), [("ifeval", "ifeval/train.jsonl", "key"), ("humaneval", "humaneval/test.jsonl", "task_id")]
-)
-def test_the_benchmarks_own_key(score: Run, task: str, file: str, key: str) -> None:
-    rows = shipped(file)
+@pytest.mark.parametrize(("task", "split", "key"), [("ifeval", "train", "key"), ("humaneval", "test", "task_id")])
+def test_the_benchmarks_own_key(score: Run, task: str, split: str, key: str) -> None:
+    rows = shipped(f"{task}/{split}.jsonl")
     text = "return" if task == "ifeval" else "    return None\n"
-    split = Path(file).stem
     answers = {
         name: [{"id": i, "response": f"{text}{'' if task == 'humaneval' else place}"} for place, i in enumerate(ids)]
         for name, ids in (("key", [row[key] for row in rows]), ("id", [f"{split}/{i}" for i in range(len(rows))]))
