@@ -13,6 +13,7 @@ from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 from evalkit.metrics.ifeval import IFEval
 from evalkit.metrics.labels import LabelMatch
+from evalkit.metrics.number_match import NumberMatch
 from evalkit.metrics.pass_at_k import PassAtK
 from evalkit.metrics.squad import Squad
 from evalkit.metrics.subset import InvalidRate, Subset
@@ -34,6 +35,7 @@ __all__ = [
     "LabelMatch",
     "LanguageConsistency",
     "Metric",
+    "NumberMatch",
     "PassAtK",
     "RegexExtract",
     "ShuffledReferences",
