@@ -4,6 +4,7 @@ from evalkit.metrics.accuracy import Accuracy, TrueMass
 from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
 from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
 from evalkit.metrics.bertscore import BertScore
+from evalkit.metrics.choice_match import ChoiceMatch
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.consistency import LanguageConsistency
 from evalkit.metrics.corpus import CorpusMetric
@@ -23,6 +24,7 @@ __all__ = [
     "Baseline",
     "BatchMetric",
     "BertScore",
+    "ChoiceMatch",
     "ChrF",
     "CopyInput",
     "CorpusMetric",

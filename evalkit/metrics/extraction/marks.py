@@ -8,6 +8,7 @@ from evalkit.text import SENTENCE_ENDS
 
 QUOTES = "\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a"
 MARKUP = "*_~#"
+MAX_LAYERS = 100  # of marks around one answer; more is a model in a loop
 COLONS = ":\uff1a\ufe55"
 _AROUND = QUOTES + MARKUP + " \t\r\n"
 _BRACKETS = [
@@ -23,14 +24,15 @@ ANSWER = (
 )
 LABEL = (
     "label|category|class|topic|sentiment|classification|"
-    "लेबल|श्रेणी|वर्ग|विषय|লেবেল|শ্রেণি|শ্রেণী|શ્રેણી|લેબલ|ਲੇਬਲ|ਸ਼੍ਰੇਣੀ|ଲେବଲ|ଶ୍ରେଣୀ|லேபிள்|வகை|లేబుల్|వర్గం|ಲೇಬಲ್|ವರ್ಗ|ലേബൽ|വിഭാഗം|لیبل"
+    "लेबल|श्रेणी|वर्ग|विषय|লেবেল|শ্রেণি|শ্রেণী|શ્રેણી|લેબલ|ਲੇਬਲ|ਸ਼੍ਰੇਣੀ|ଲେବଲ|ଶ୍ରେଣୀ|லேபிள்|வகை|లేబుల్|వర్గం|ಲೇಬಲ್|ವರ್ಗ|ലേബൽ|വിഭാഗം|لیبل|"
+    "भाव|भावना|ভাব|অনুভূতি|ભાવના|ਭਾਵਨਾ|ଭାବନା|உணர்வு|భావం|ಭಾವನೆ|വികാരം"
 )
 
 
 def bare(text: str) -> str:
     """The text without a list mark in front, and without quotes, markup and brackets around it. Idempotent."""
     text = text.strip()
-    while True:
+    for _ in range(MAX_LAYERS):
         cut = text.strip(_AROUND)
         if cut == text and (mark := _LIST.match(text)):
             cut = text[mark.end() :]
@@ -43,8 +45,9 @@ def bare(text: str) -> str:
             elif cut.startswith(opening) and _around(cut, opening, closing):
                 cut = cut[1:-1]
         if cut == text:
-            return text
+            break
         text = cut
+    return text
 
 
 def _around(text: str, opening: str, closing: str) -> bool:
