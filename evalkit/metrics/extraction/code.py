@@ -115,7 +115,12 @@ def _complete(code: str, entry_point: str) -> bool:
     last = made[-1]
     if not isinstance(last, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return True
-    return not all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in last.body)
+    return not all(_nothing(node) for node in last.body)
+
+
+def _nothing(node: ast.stmt) -> bool:
+    """What a prompt may hold of a body: a docstring, an import."""
+    return isinstance(node, (ast.Import, ast.ImportFrom)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
 def _returns(body: str) -> bool:

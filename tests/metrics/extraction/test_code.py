@@ -84,6 +84,12 @@ def test_a_text_without_a_program(text: str) -> None:
     assert program(text, PROMPT, "total") is None
 
 
+def test_what_the_prompt_begins_is_no_answer() -> None:
+    prompt = "def f(x):\n    import math\n    \"\"\"Round up.\"\"\"\n"
+    assert program("", prompt, "f") is program("Sorry", prompt, "f") is None
+    assert program("```python\nreturn math.ceil(x)\n```", prompt, "f") == prompt + "    return math.ceil(x)\n"
+
+
 def test_answers_without_a_program_are_counted() -> None:
     metric = PassAtK(1, POOL, extracted=True)
     scores = [metric.score(DOC, say(BODY, "Sorry")), metric.score(Doc("e", DOC.fields), say("no", "never"))]
