@@ -85,7 +85,7 @@ def test_a_text_without_a_program(text: str) -> None:
 
 
 def test_what_the_prompt_begins_is_no_answer() -> None:
-    prompt = "def f(x):\n    import math\n    \"\"\"Round up.\"\"\"\n"
+    prompt = 'def f(x):\n    import math\n    """Round up."""\n'
     assert program("", prompt, "f") is program("Sorry", prompt, "f") is None
     assert program("```python\nreturn math.ceil(x)\n```", prompt, "f") == prompt + "    return math.ceil(x)\n"
 
