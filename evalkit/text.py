@@ -11,8 +11,9 @@ from collections.abc import Sequence
 # Devanagari block); U+06D4 is Urdu's full stop.
 SENTENCE_ENDS = "\u0964\u0965\u06d4"
 
+EQUIVALENCE = "indic:3"  # for signatures: raised whenever `equivalent` changes
 ZWNJ, ZWJ = "\u200c", "\u200d"
-# Letters Unicode 5.1 gave code points of their own; older text writes them as consonant + virama + ZWJ.
+# Letters that older text, or another keyboard, writes as consonant + virama + ZWJ; most got code points in Unicode 5.1.
 _WITH_JOINER = {
     "\u0d23\u0d4d\u200d": "\u0d7a",  # Malayalam chillu nn
     "\u0d28\u0d4d\u200d": "\u0d7b",  # n
@@ -21,7 +22,24 @@ _WITH_JOINER = {
     "\u0d33\u0d4d\u200d": "\u0d7e",  # ll
     "\u0d15\u0d4d\u200d": "\u0d7f",  # k
     "\u09a4\u09cd\u200d": "\u09ce",  # Bengali khanda ta
+    "\u0930\u094d\u200d": "\u0931\u094d",  # Marathi eyelash ra
 }
+_NTA = ("\u0d7b\u0d4d\u0d31", "\u0d28\u0d4d\u0d31")  # Malayalam nta, with the chillu and without
+# Signs that nobody sees: zero-width space, word joiner, byte order mark, soft hyphen, directions of writing, variants of a glyph.
+_UNSEEN = dict.fromkeys(
+    [0x00AD, 0x061C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xFE00, 0xFE10)]
+)
+_UNSEEN_OR_BLANK = {**_UNSEEN, 0x00A0: " ", 0x202F: " "}
+
+
+def _indic(kinds: str, but: str = "") -> str:
+    """Characters of the blocks from Devanagari to Sinhala whose category starts with one of `kinds`."""
+    return "".join(c for c in map(chr, range(0x0900, 0x0E00)) if unicodedata.category(c)[0] in kinds and c not in but)
+
+
+_NUKTAS = "\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc"
+# A nukta belongs to its consonant. Canonical order moves it in front of a virama, but not in front of a vowel sign.
+_LATE_NUKTA = re.compile(rf"([{_indic('L')}])([{_indic('M', _NUKTAS)}]+)([{_NUKTAS}])")
 # Arabic keyboards' letters as Urdu encodes them; U+0640 only lengthens a line.
 _URDU = str.maketrans(
     {
@@ -73,17 +91,40 @@ def urdu_letters(text: str) -> str:
     return nfc(text.translate(_URDU))
 
 
-def indic_answer(text: str) -> str:
-    """An answer in any script, made comparable. Idempotent.
+def nukta_first(text: str) -> str:
+    """Every nukta directly behind its letter, in front of vowel signs; NFC in, NFC out."""
+    while (moved := _LATE_NUKTA.sub(r"\1\3\2", text)) != text:
+        text = moved
+    return nfc(text)
 
-    NFC (which also writes nukta letters one way), no joiners, Urdu's letters, ASCII digits, no final danda.
+
+def equivalent(text: str) -> str:
+    """A text in the one spelling of all that look and mean the same; the same for exact match, labels, entities and SQuAD.
+
+    NFC; no joiners and no other signs that nobody sees; Malayalam chillus, Bengali khanda ta and Marathi eyelash ra as letters
+    of their own; nuktas next to their consonants; Arabic letters, presentation forms included, as Urdu encodes them; ASCII
+    digits. Case, white space and punctuation stay. Idempotent.
     """
-    return strip_sentence_end(ascii_digits(urdu_letters(no_joiners(nfc(text)))))
+    if text.isascii():
+        return text
+    text = nfc("".join(_arabic(char) for char in text).translate(_UNSEEN_OR_BLANK))
+    text = no_joiners(text).replace(*_NTA)
+    return nfc(ascii_digits(nukta_first(urdu_letters(text))))
+
+
+def _arabic(char: str) -> str:
+    """Arabic presentation forms as the letters they present."""
+    return unicodedata.normalize("NFKC", char) if "\ufb50" <= char <= "\ufdff" or "\ufe70" <= char <= "\ufefc" else char
+
+
+def indic_answer(text: str) -> str:
+    """An answer in any script, made comparable: `equivalent`, without the danda at its end. Idempotent."""
+    return strip_sentence_end(equivalent(text))
 
 
 def normal_label(text: str) -> str:
-    """NFC, case folded, without white space around it or punctuation (danda included) at its end. Idempotent."""
-    return nfc(nfc(text).casefold()).strip().rstrip(SENTENCE_ENDS + string.punctuation + string.whitespace)
+    """`equivalent`, case folded, without white space around it or punctuation (danda included) at its end. Idempotent."""
+    return equivalent(equivalent(text).casefold()).strip().rstrip(SENTENCE_ENDS + string.punctuation + string.whitespace)
 
 
 def normalize_answer(text: str, *, ignore_patterns: Sequence[str] = (), ignore_case: bool = False, ignore_punctuation: bool = False) -> str:

@@ -30,7 +30,8 @@ LABELS = ("positive", "negative")
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """Target 0 for a positive review, 1 for a negative one; None for a row without a label or a review.
 
-    Fields for prompts: `review`, `question_word`, `answer`. Choices repeat the review, as the log-likelihood form scores it.
+    Fields for prompts: `review`, `question_word`, `answer`. `options` names what each answer means. Choices repeat the
+    review, as the log-likelihood form scores it.
     """
     if missing(row["LABEL"]) or missing(row["INDIC REVIEW"]):
         return None
@@ -42,4 +43,5 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     choices = tuple(f"{review}, {question}? {answer}" for answer in answers)
     target = LABELS.index(label)
     fields = {**row, "review": review, "question_word": question, "answer": str(target)}
+    fields["options"] = [list(pair) for pair in zip(LABELS, answers, strict=True)]
     return Doc(id="", fields=fields, choices=choices, target=target)

@@ -26,6 +26,8 @@ WORDS = {
     "te": ("సరైనదా", "అవును", "అందుకే", "కాదు"),
 }
 
+# What each answer is called in words.
+OPTIONS = (("entailment", "entails"), ("neutral",), ("contradiction", "contradicts"))
 CLASSES = ("entailment", "neutral", "contradiction")
 
 
@@ -40,5 +42,5 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     question, *answers = word(WORDS, row["language"], "IndicXNLI")
     premise, hypothesis = texts(row, "premise", "hypothesis")
     choices = tuple(f"{premise}, {question}? {answer}, {hypothesis}" for answer in answers)
-    fields = {**row, "answer": str(target)}
+    fields = {**row, "answer": str(target), "options": [list(names) for names in OPTIONS]}
     return Doc(id="", fields=fields, choices=choices, target=target, cluster=digest(premise))

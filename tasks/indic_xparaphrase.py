@@ -23,6 +23,8 @@ WORDS = {
     "pa": ("ਠੀਕ ਹੈ", "ਨਹੀਂ", "ਹਾਂ"),
     "te": ("సరైనదా", "కాదు", "అవును"),
 }
+# What each answer is called in English.
+ENGLISH = (("no", "not paraphrases", "not a paraphrase"), ("yes", "paraphrases", "paraphrase"))
 
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
@@ -33,4 +35,5 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     question, *answers = word(WORDS, row["language"], "IndicXParaphrase")
     first, second = texts(row, "sentence1", "sentence2")
     choices = tuple(f"{first}, {question}? {answer}, {second}" for answer in answers)
-    return Doc(id="", fields={**row, "answer": str(target)}, choices=choices, target=target)
+    options = [[*english, answer] for english, answer in zip(ENGLISH, answers, strict=True)]
+    return Doc(id="", fields={**row, "answer": str(target), "options": options}, choices=choices, target=target)

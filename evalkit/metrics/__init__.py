@@ -4,6 +4,7 @@ from evalkit.metrics.accuracy import Accuracy, TrueMass
 from evalkit.metrics.base import BatchMetric, Metric, macro_average, score_documents
 from evalkit.metrics.baselines import Baseline, CopyInput, EmptyAnswer, ShuffledReferences, score_baselines
 from evalkit.metrics.bertscore import BertScore
+from evalkit.metrics.choice_match import ChoiceMatch
 from evalkit.metrics.chrf import ChrF
 from evalkit.metrics.consistency import LanguageConsistency
 from evalkit.metrics.corpus import CorpusMetric
@@ -13,6 +14,7 @@ from evalkit.metrics.external import EvaluateMetric
 from evalkit.metrics.extract import RegexExtract
 from evalkit.metrics.ifeval import IFEval
 from evalkit.metrics.labels import LabelMatch
+from evalkit.metrics.number_match import NumberMatch
 from evalkit.metrics.pass_at_k import PassAtK
 from evalkit.metrics.squad import Squad
 from evalkit.metrics.subset import InvalidRate, Subset
@@ -22,6 +24,7 @@ __all__ = [
     "Baseline",
     "BatchMetric",
     "BertScore",
+    "ChoiceMatch",
     "ChrF",
     "CopyInput",
     "CorpusMetric",
@@ -34,6 +37,7 @@ __all__ = [
     "LabelMatch",
     "LanguageConsistency",
     "Metric",
+    "NumberMatch",
     "PassAtK",
     "RegexExtract",
     "ShuffledReferences",

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from evalkit.errors import ConfigError, DataError
+from evalkit.metrics.base import by_group, usable
 from evalkit.metrics.corpus import CorpusMetric, Segment
 from evalkit.metrics.exact_match import gold_texts
 from evalkit.metrics.indicnlp import indicnlp_tokens, indicnlp_version
 from evalkit.metrics.languages import expected_language
 from evalkit.stats.corpus import CHRF_BETA
-from evalkit.types import Doc
+from evalkit.text import nfc
+from evalkit.types import Doc, Response, SampleScore, Summary
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.chrf import CHRF
 
 CHAR_ORDER = 6
+OTHER_FORM = "not_nfc"
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,16 @@ class ChrF(CorpusMetric):
     `pretokenize: indicnlp` is IndicTrans2's protocol (Gala et al., 2023): answer and reference are normalised and
     tokenised with IndicNLP where the reference is in an Indian language, and left as they are in English. The language
     is the document's, or `language`, or the entry `language_field` of doc.fields.
+
+    `form: nfc` composes answer and reference first (Unicode NFC), so that one letter written two ways is one letter. Segments
+    whose answer or reference was in another form are flagged, and the note counts them: they are what the raw score counts
+    as errors.
     """
 
     word_order: int = 2
     references: Literal["first", "all"] = "first"
     pretokenize: Literal["none", "indicnlp"] = "none"
+    form: Literal["raw", "nfc"] = "raw"
     language: str | None = None
     language_field: str | None = None
 
@@ -50,8 +58,10 @@ class ChrF(CorpusMetric):
             raise ConfigError(f"metric chrF: references={self.references!r} is unknown; use first or all")
         if self.pretokenize not in ("none", "indicnlp"):
             raise ConfigError(f"metric chrF: pretokenize={self.pretokenize!r} is unknown; use none or indicnlp")
+        if self.form not in ("raw", "nfc"):
+            raise ConfigError(f"metric chrF: form={self.form!r} is unknown; use raw or nfc")
         if not self.name:
-            object.__setattr__(self, "name", "chrF" + "+" * self.word_order)
+            object.__setattr__(self, "name", "chrF" + "+" * self.word_order + ("_nfc" if self.form == "nfc" else ""))
         super().__post_init__()
 
     @cached_property
@@ -71,6 +81,20 @@ class ChrF(CorpusMetric):
         counts = self._sacrebleu._extract_corpus_statistics([self._prepared(text, doc)], references)[0]
         return Segment(tuple(map(float, counts)), prediction=text)
 
+    def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """As any corpus metric's; with `form: nfc`, flagged where a text was in another form."""
+        scored = super().score(doc, responses)
+        if self.form == "raw" or scored.value is None:
+            return scored
+        golds = gold_texts(doc)
+        read = [*(r.text or "" for r in usable(responses)), *(golds if self.references == "all" else golds[:1])]
+        return replace(scored, flags=(*scored.flags, OTHER_FORM)) if any(nfc(text) != text for text in read) else scored
+
+    def summarize(self, scores: Sequence[SampleScore]) -> Summary:
+        """As any corpus metric's; with `form: nfc`, the note counts the segments in another form."""
+        summary = super().summarize(scores)
+        return summary if self.form == "raw" else noted(summary, scores)
+
     def total(self, totals: Sequence[float]) -> float:
         """By sacrebleu itself, in double precision; the counts are whole numbers, but for means over several samples."""
         return float(self._sacrebleu._compute_f_score([int(count) if count == int(count) else count for count in totals])) / 100
@@ -86,6 +110,7 @@ class ChrF(CorpusMetric):
             f"nc:{CHAR_ORDER}",
             f"nw:{self.word_order}",
             "space:no",
+            *(["form:nfc"] if self.form == "nfc" else []),
             *([f"pretok:indicnlp-{indicnlp_version()}"] if self.pretokenize == "indicnlp" else []),
             f"sacrebleu:{sacrebleu.__version__}",
         ]
@@ -95,6 +120,7 @@ class ChrF(CorpusMetric):
         self._prepared("", doc)
 
     def _prepared(self, text: str, doc: Doc) -> str:
+        text = nfc(text) if self.form == "nfc" else text
         if self.pretokenize == "none":
             return text
         language = expected_language(doc, self.language, self.language_field)
@@ -102,3 +128,13 @@ class ChrF(CorpusMetric):
             return text if language == "en" else indicnlp_tokens(text, language)
         except ConfigError as error:
             raise DataError(f"metric {self.name}: document {doc.id}: {error}") from error
+
+
+def noted(summary: Summary, scores: Sequence[SampleScore]) -> Summary:
+    """The summary and its groups, saying how many segments were not in NFC."""
+    measured = [score for score in scores if score.value is not None]
+    other = sum(OTHER_FORM in score.flags for score in measured)
+    note = f"{other} of {len(measured)} segments have an answer or a reference that is not in NFC" if other else ""
+    members = by_group(scores)
+    groups = {name: noted(part, members[name]) for name, part in summary.groups.items()}
+    return replace(summary, note=note, groups=groups)

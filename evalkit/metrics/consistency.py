@@ -35,6 +35,8 @@ class LanguageConsistency:
         language_field: the entry of doc.fields that holds it where doc.language is another (`target_code`).
         ignore: a regular expression of what the prompt itself asks for in other letters (`Answer: B`, `PER:`); removed before
             an answer is judged.
+        ignore_fields: entries of doc.fields whose texts (one, several, or lists of them) the prompt asks for: a row's labels or
+            types. Those in Latin letters are removed likewise where the language is written in others; the rest is judged.
 
     An answer without letters (nothing, digits, signs) is not measured; the note counts these, and the short ones.
     """
@@ -44,6 +46,7 @@ class LanguageConsistency:
     language: str | None = None
     language_field: str | None = None
     ignore: str = ""
+    ignore_fields: Sequence[str] = ()
     higher_is_better: bool = True
 
     def __post_init__(self) -> None:
@@ -70,7 +73,8 @@ class LanguageConsistency:
         """
         expected = self._expected(doc)
         answers = usable(responses)
-        judged = [self._judge(r.text or "", expected) for r in answers]
+        named = self._named(doc, expected)
+        judged = [self._judge(self._without(r.text or "", named), expected) for r in answers]
         values = [value for value, _, _ in judged if value is not None]
         shown = [found for _, found, _ in judged]
         flags = [NO_LETTERS] if answers and not values else []
@@ -93,10 +97,21 @@ class LanguageConsistency:
             raise DataError(f"metric {self.name}: document {doc.id} has language {language!r}, whose script is not known; set language:")
         return language
 
+    def _named(self, doc: Doc, expected: str) -> str:
+        """A pattern of the texts in `ignore_fields` that are in Latin letters where the language is not; empty where there are none."""
+        if "Latin" in LANGUAGES[expected].scripts:
+            return ""
+        listed = {text.strip() for name in self.ignore_fields for text in _texts(doc.fields.get(name))}
+        latin = sorted((text for text in listed if letters_by_script(text, ("Latin",))[0]), key=lambda text: (-len(text), text))
+        return rf"(?<!\w)(?:{'|'.join(map(re.escape, latin))})(?!\w)" if latin else ""
+
+    def _without(self, text: str, named: str) -> str:
+        """A text without what the prompt asks for in other letters."""
+        text = re.sub(self.ignore, " ", text) if self.ignore else text
+        return re.sub(named, " ", text, flags=re.IGNORECASE) if named else text
+
     def _judge(self, text: str, expected: str) -> tuple[float | None, str | None, bool]:
         """(value, what the answer was taken for, whether it was too short to ask the identifier)."""
-        if self.ignore:
-            text = re.sub(self.ignore, " ", text)
         inside, letters = letters_by_script(text, LANGUAGES[expected].scripts)
         if not letters:
             return None, None, False
@@ -115,6 +130,7 @@ class LanguageConsistency:
 
     def _signature(self) -> list[str]:
         ignored = [f"ignore:{hashlib.sha256(self.ignore.encode()).hexdigest()[:8]}"] if self.ignore else []
+        ignored += [f"ignore_fields:{','.join(self.ignore_fields)}"] if self.ignore_fields else []
         if self.measure == "script":
             return ["share of letters in the script", *ignored]
         try:
@@ -122,3 +138,10 @@ class LanguageConsistency:
         except PackageNotFoundError:
             identifier = "none"
         return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{identifier}", *ignored]
+
+
+def _texts(value: object) -> list[str]:
+    """The texts in a field: itself, or those of a list, however deep."""
+    if isinstance(value, (list, tuple)):
+        return [text for inner in value for text in _texts(inner)]
+    return [value] if isinstance(value, str) and value.strip() else []

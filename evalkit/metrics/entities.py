@@ -1,22 +1,19 @@
-"""Named entities written one a line as `TYPE: text`."""
+"""Named entities that an answer lists, counted over the corpus."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.corpus import CorpusMetric, Segment
-from evalkit.text import nfc
+from evalkit.metrics.extraction.entities import entities, entity_text, folded
+from evalkit.text import EQUIVALENCE
 from evalkit.types import Doc
 
-Entity = tuple[str, str]
 Measure = Literal["recall", "precision", "f1", "sentence"]
 MEASURES = ("recall", "precision", "f1", "sentence")
-NONE = "none"
-_LINE = re.compile(r"(?:[-*•]\s+|\d+[.)]\s+)?(?P<type>[^:：]+?)\s*[:：]\s*(?P<text>.+)")
 
 
 @dataclass(frozen=True)
@@ -27,9 +24,11 @@ class EntityMatch(CorpusMetric):
     `precision`: share of produced entities that are gold; `f1` of the two; `sentence`: share of sentences whose entities
     are exactly the gold ones, none included.
 
-    `doc.fields["entities"]` holds the gold `{text, type}` objects. Text is compared after NFC with white space
-    collapsed, type also case folded; an entity named twice counts twice. An answer that neither names an entity nor says NONE
-    is invalid: it found nothing. A sample's `stats` are (matched, produced, gold, sentence right, 1).
+    `doc.fields["entities"]` holds the gold `{text, type}` objects, `doc.fields["types"]` the types that may occur: an answer's
+    `Note: …` names no entity. How an answer is read is in `extraction.entities`. Texts are compared in one spelling
+    (`text.equivalent`), without quotes, markup and marks at their end, white space collapsed; types without regard to case. An
+    entity named twice counts twice. An answer that neither names an entity nor says that there is none is invalid: it found
+    nothing. A sample's `stats` are (matched, produced, gold, sentence right, 1).
     """
 
     measure: Measure = "recall"
@@ -45,25 +44,23 @@ class EntityMatch(CorpusMetric):
     def corpus(self) -> str:
         return f"entity_{self.measure}"
 
+    def check(self, doc: Doc) -> None:
+        """Raises DataError when the document does not list its types."""
+        types = doc.fields.get("types")
+        if not isinstance(types, (list, tuple)) or not all(isinstance(kind, str) for kind in types):
+            raise DataError(
+                f"document {doc.id}: field 'types' {types!r} is no list of texts; write the types that may occur, as [PER, LOC]"
+            )
+
     def segment(self, doc: Doc, text: str) -> Segment:
-        """Counts of one sentence; what was produced is shown an entity a line."""
-        found, valid = parse(text)
-        gold = Counter(_normal(e["type"], e["text"]) for e in doc.fields["entities"])
-        produced = Counter(found)
+        """Counts of one sentence; what was produced is shown an entity per line. Raises DataError as `check` does."""
+        self.check(doc)
+        found, valid = entities(text, doc.fields["types"], str(doc.fields.get("text") or ""))
+        gold = Counter((folded(e["type"]), entity_text(e["text"])) for e in doc.fields["entities"])
+        produced = Counter((folded(kind), value) for kind, value in found)
         matched = sum((gold & produced).values())
         counts = (float(matched), float(produced.total()), float(gold.total()), float(valid and gold == produced), 1.0)
-        return Segment(counts, prediction=[f"{kind}: {text}" for kind, text in found], invalid=not valid)
+        return Segment(counts, prediction=[f"{kind}: {value}" for kind, value in found], invalid=not valid)
 
     def settings(self) -> list[str]:
-        return ["match:text+type", "norm:nfc", f"measure:{self.measure}"]
-
-
-def parse(text: str) -> tuple[list[Entity], bool]:
-    """(entities in order, whether the answer says anything: an entity, or NONE)."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    found = [_normal(match["type"], match["text"]) for line in lines if (match := _LINE.fullmatch(line))]
-    return found, bool(found) or any(line.rstrip(".।").casefold() == NONE for line in lines)
-
-
-def _normal(kind: str, text: str) -> Entity:
-    return " ".join(nfc(kind).casefold().split()), " ".join(nfc(text).split())
+        return ["match:text+type", "types:row", f"norm:{EQUIVALENCE}+edges", f"measure:{self.measure}"]

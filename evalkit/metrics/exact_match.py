@@ -11,7 +11,7 @@ from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.extract import RegexExtract
 from evalkit.stats import mean
-from evalkit.text import indic_answer, normalize_answer, nq_open_answer, triviaqa_answer
+from evalkit.text import EQUIVALENCE, indic_answer, normalize_answer, nq_open_answer, triviaqa_answer
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 Extract = Callable[[str], str | None]
@@ -29,7 +29,7 @@ class ExactMatch:
         ignore_case, ignore_punctuation: then lower case, then delete ASCII punctuation, on both sides.
         normalizer: `triviaqa` or `nq_open`: both sides as that benchmark's own scorer compares them, after the rest.
         gold_field: the document's field that holds the golds; None takes `doc.target`.
-        indic: before all that, both sides as `text.indic_answer` makes them: NFC, no joiners, Urdu's letters, ASCII digits,
+        indic: before all that, both sides as `text.indic_answer` makes them: one spelling of what looks and means the same,
             no final danda. Not in lm-eval.
 
     `doc.target` is a gold text or several. An answer from which nothing can be extracted is wrong, never unmeasured:
@@ -106,7 +106,7 @@ class ExactMatch:
             f"punct:{'removed' if self.ignore_punctuation else 'kept'}",
             f"patterns:{len(self.ignore_patterns)}",
             f"strip:{'yes' if self.strip else 'no'}",
-            *(["indic:2"] if self.indic else []),
+            *([EQUIVALENCE] if self.indic else []),
             *([f"normalizer:{self.normalizer}"] if self.normalizer else []),
             *([f"golds:{self.gold_field}"] if self.gold_field else []),
             f"extract:{extract}",

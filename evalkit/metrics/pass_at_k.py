@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
-from evalkit.metrics.base import TOO_FEW, VERSION, sample, usable, with_groups
+from evalkit.metrics.base import TOO_FEW, VERSION, count_invalid, sample, usable, with_groups
+from evalkit.metrics.extraction.code import program as extract
 from evalkit.sandbox import Executor, Outcome, Program
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
+NO_PROGRAM = "no program"
 NEEDED = ("prompt", "test", "entry_point")
 
 
@@ -32,12 +34,15 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 class PassAtK:
     """pass@k over problems in HumanEval's form: fields `prompt`, `test` (which defines `check`) and `entry_point`.
 
-    A program is prompt + answer; the problem's test decides about it in the sandbox. Value: the problem's pass@k.
+    A program is prompt + answer, as the reference has it; with `extracted`, the program that the answer means
+    (`extraction.code.program`). The problem's test decides about it in the sandbox. Value: the problem's pass@k.
     A problem with fewer than k samples is not measured.
 
     Attributes:
         sandbox: what runs the programs; equal ones are run once.
         cut: an answer ends before this text (a closing code fence).
+        extracted: read the program out of fences and prose. An answer without one fails; the note counts them, and a problem
+            none of whose answers holds one is `invalid`.
         resamples: bootstrap resamples of the problems, for stderr and 95% interval (percentiles).
     """
 
@@ -45,6 +50,7 @@ class PassAtK:
     sandbox: Executor = field(repr=False)
     name: str = ""
     cut: str | None = None
+    extracted: bool = False
     resamples: int = 1000
     seed: int = 12345
     higher_is_better: bool = True
@@ -54,7 +60,9 @@ class PassAtK:
             raise ConfigError(f"metric pass@k: k={self.k!r} is not a whole number above 0")
         if self.resamples < 100:
             raise ConfigError(f"metric pass@k: resamples={self.resamples} gives no interval; use 100 and more")
-        object.__setattr__(self, "name", self.name or f"pass@{self.k}")
+        if self.extracted and self.cut is not None:
+            raise ConfigError(f"metric pass@k: cut={self.cut!r} and extracted are two ways to read an answer; leave one of them out")
+        object.__setattr__(self, "name", self.name or f"pass@{self.k}" + (", extracted" if self.extracted else ""))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -71,22 +79,37 @@ class PassAtK:
 
     def score_all(self, docs: Sequence[Doc], answers: Mapping[str, Sequence[Response]]) -> list[SampleScore]:
         """Raises SandboxError when the sandbox fails; DataError when a document is no problem of this form."""
-        programs = {doc.id: [self.program(doc, r.text or "") for r in usable(answers.get(doc.id, ()))] for doc in docs}
-        outcomes = iter(self.sandbox.run([program for doc in docs for program in programs[doc.id]]))
-        return [self._sample(doc, answers.get(doc.id, ()), [(p, next(outcomes)) for p in programs[doc.id]]) for doc in docs]
+        programs = {doc.id: [self.program(doc, r) for r in usable(answers.get(doc.id, ()))] for doc in docs}
+        outcomes = iter(self.sandbox.run([program for doc in docs for program in programs[doc.id] if program is not None]))
+        ran = {name: [(p, None if p is None else next(outcomes)) for p in of] for name, of in programs.items()}
+        return [self._sample(doc, answers.get(doc.id, ()), ran[doc.id]) for doc in docs]
 
-    def program(self, doc: Doc, answer: str) -> Program:
+    def program(self, doc: Doc, response: Response) -> Program | None:
+        """What is run for one answer; None where it holds no program."""
         if missing := [name for name in NEEDED if not isinstance(doc.fields.get(name), str)]:
             raise DataError(f"document {doc.id}: no text under {missing[0]!r}; pass@k needs {', '.join(NEEDED)}: mend to_doc")
         prompt, test, entry_point = (doc.fields[name] for name in NEEDED)
-        kept = answer.partition(self.cut)[0] if self.cut else answer
-        return Program(prompt + kept, f"{test}\ncheck({entry_point})", entry_point, prompt)
+        answer = response.text or ""
+        if self.extracted:
+            # A stop such as a fence may have cut the program off; everything said is kept.
+            said = (answer, _behind_thought(response))
+            source = next((found for text in said if (found := extract(text, prompt, entry_point)) is not None), None)
+        else:
+            source = prompt + (answer.partition(self.cut)[0] if self.cut else answer)
+        return None if source is None else Program(source, f"{test}\ncheck({entry_point})", entry_point, prompt)
 
-    def _sample(self, doc: Doc, responses: Sequence[Response], ran: Sequence[tuple[Program, Outcome]]) -> SampleScore:
-        n, c = len(ran), sum(outcome.passed for _, outcome in ran)
+    def _sample(self, doc: Doc, responses: Sequence[Response], ran: Sequence[tuple[Program | None, Outcome | None]]) -> SampleScore:
+        n, c = len(ran), sum(outcome is not None and outcome.passed for _, outcome in ran)
         value = pass_at_k(n, c, self.k) if n >= self.k else None
-        shown = [{"program": program.source, "outcome": outcome.status, "message": outcome.message} for program, outcome in ran]
-        return sample(doc, responses, value, prediction=shown, sufficient=(float(c), float(n)))
+        shown = [
+            {"program": program.source, "outcome": outcome.status, "message": outcome.message}
+            if program and outcome
+            else {"program": "", "outcome": NO_PROGRAM, "message": ""}
+            for program, outcome in ran
+        ]
+        without = sum(program is None for program, _ in ran)
+        sufficient = (float(c), float(n), float(without)) if self.extracted else (float(c), float(n))
+        return sample(doc, responses, value, prediction=shown, sufficient=sufficient, invalid=bool(ran) and without == n)
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         """The mean over problems, stderr and interval by bootstrap over them."""
@@ -102,11 +125,14 @@ class PassAtK:
             ci, method = stats.wilson(sum(values), len(values)), "wilson"
         samples = sorted({int(s.stats[1]) for s in scores if s.value is not None and len(s.stats) > 1})
         limits = self.sandbox.limits
+        without = sum(int(s.stats[2]) for s in scores if len(s.stats) > 2)
+        of = sum(int(s.stats[1]) for s in scores if len(s.stats) > 2)
         asked = [
             f"n:{'-'.join(map(str, dict.fromkeys((samples[0], samples[-1]))))}" if samples else "n:0",
             f"sandbox:{self.sandbox.name}",
             f"seconds:{limits.seconds:g}",
             f"memory:{limits.memory_mb}MiB",
+            *(["extract:code"] if self.extracted else []),
         ]
         return Summary(
             metric=self.name,
@@ -115,10 +141,11 @@ class PassAtK:
             ci=ci,
             n=len(values),
             n_not_measured=len(scores) - len(values),
+            n_invalid=count_invalid([s for s in scores if s.value is not None]),
             signature=str(Signature.of(self.name, *asked, f"ci:{method}", VERSION)),
             higher_is_better=self.higher_is_better,
             no_interval=TOO_FEW if values and few else "",
-            note=self._too_few_samples(scores),
+            note="; ".join(filter(None, (f"{without} of {of} answers hold no program" if without else "", self._too_few_samples(scores)))),
         )
 
     def _too_few_samples(self, scores: Sequence[SampleScore]) -> str:
@@ -136,3 +163,9 @@ class PassAtK:
         means = totals[:, 0] / len(values)
         low, high = np.quantile(means, (0.5 - stats.LEVEL / 2, 0.5 + stats.LEVEL / 2))
         return float(means.std(ddof=1)), (float(low), float(high))
+
+
+def _behind_thought(response: Response) -> str:
+    """Everything that was said behind the thought, stops or not."""
+    said = response.said or ""
+    return said.rpartition(response.thinking)[2] if response.thinking else said

@@ -2,7 +2,7 @@
 
 Normalisation follows MLQA's evaluation (Lewis et al., 2020), which carries SQuAD's to other languages: lower case, all
 Unicode punctuation removed (so the danda does not stick to a word), English articles removed, white space collapsed.
-Ours adds NFC and ASCII digits on both sides, so that १२ and 12 agree; the signature says so.
+Ours adds one spelling on both sides (`text.equivalent`), so that १२ and 12 agree; the signature says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Literal
 from evalkit.errors import ConfigError
 from evalkit.metrics.base import mean_summary, over_samples, sample
 from evalkit.metrics.exact_match import gold_texts
-from evalkit.text import ascii_digits, nfc
+from evalkit.text import EQUIVALENCE, equivalent
 from evalkit.types import Doc, Response, SampleScore, Summary
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
@@ -47,7 +47,7 @@ class Squad:
         return sample(doc, [response], value, prediction=response.text or "")
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
-        return mean_summary(self.name, scores, [f"measure:{self.measure}", "norm:mlqa+nfc+digits"])
+        return mean_summary(self.name, scores, [f"measure:{self.measure}", f"norm:mlqa+{EQUIVALENCE}"])
 
     def _one(self, answer: list[str], gold: list[str]) -> float:
         if self.measure == "exact" or not answer or not gold:
@@ -58,6 +58,6 @@ class Squad:
 
 def words(text: str) -> list[str]:
     """The words that are compared."""
-    text = ascii_digits(nfc(text)).lower()
+    text = equivalent(equivalent(text).lower())
     text = "".join(char for char in text if not unicodedata.category(char).startswith("P") and char not in "$+<=>^`|~")
     return _ARTICLES.sub(" ", text).split()

@@ -83,9 +83,11 @@ class Subset:
 
     def _renamed(self, inner: Summary, apart: Sequence[SampleScore]) -> Summary:
         groups = {name: self._renamed(part, [s for s in apart if name in (s.language, s.group)]) for name, part in inner.groups.items()}
-        of = [f"{key}={value}".lower() for key, value in self.where.items()] + (["valid"] if self.valid_only else [])
-        signature = str(Signature.read(inner.signature).plus(f"only:{','.join(of)}"))
-        return replace(inner, metric=self.name, groups=groups, n_apart=len(apart), signature=signature)
+        only = [f"{key}={value}".lower() for key, value in self.where.items()] + (["valid"] if self.valid_only else [])
+        signature = str(Signature.read(inner.signature).plus(f"only:{','.join(only)}"))
+        of = [f"valid as {self.metric.name} reads the answers"] if self.valid_only else []
+        note = "; ".join([*([inner.note] if inner.note else []), *of])
+        return replace(inner, metric=self.name, groups=groups, n_apart=len(apart), signature=signature, note=note)
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,11 @@ class InvalidRate:
         return replace(inner, value=None if inner.value is None else float("invalid" in inner.flags), stats=(), flags=flags)
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
-        return mean_summary(self.name, scores, [f"of:{self.metric.name}"], higher_is_better=self.higher_is_better)
+        """A mean whose note says by which metric's reading the answers are invalid."""
+        summary = mean_summary(self.name, scores, [f"of:{self.metric.name}"], higher_is_better=self.higher_is_better)
+        note = f"invalid as {self.metric.name} reads the answers"
+        groups = {name: replace(part, note=note) for name, part in summary.groups.items()}
+        return replace(summary, note=note, groups=groups)
 
 
 def _apart(score: SampleScore) -> SampleScore:

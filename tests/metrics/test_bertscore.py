@@ -227,6 +227,71 @@ def test_long_texts_are_cut_where_the_encoder_ends(metric: BertScore, tmp_path: 
     assert values(replace(metric, encoder=str(tmp_path / "limitless")).score_all(docs, answers)) == pytest.approx(told, abs=1e-6)
 
 
+def test_texts_longer_than_the_encoder_reads_are_counted(metric: BertScore) -> None:
+    """The same beginning and another rest: equal to the encoder, and the note says why."""
+    start = " ".join(WORDS * 60)
+    docs, answers = corpus([start + " किला" * 50, "नदी", start], [start + " शहर" * 50, "नदी के पार", "नदी"])
+    scores = metric.score_all(docs, answers)
+    assert scores[0].value == pytest.approx(1.0, abs=1e-5)
+    assert [("cut" in score.flags) for score in scores] == [True, False, True]
+    note = metric.summarize(scores).note
+    assert note == "3 of 6 texts are longer than the 512 tokens that the encoder reads: of those only the beginning was compared"
+    assert metric.summarize([scores[1]]).note == ""
+
+
+@pytest.mark.parametrize("extra", [-2, -1, 0, 1, 2])
+def test_a_text_is_cut_from_the_first_token_too_many_on(metric: BertScore, extra: int) -> None:
+    text = "क " * (510 + extra)  # one token per letter, and two marks
+    docs, answers = corpus([text], ["नदी"])
+    assert ("cut" in metric.score_all(docs, answers)[0].flags) == (extra > 0)
+
+
+def test_a_tokenizer_that_claims_more_than_the_encoder_has_is_cut_to_it(metric: BertScore, tmp_path: Path) -> None:
+    save_bert(tmp_path / "boaster", limit=4096)
+    golds = [" ".join(WORDS * 60), "नदी"]
+    docs, answers = corpus([golds[0] + " किला", "river"], golds)
+    boasting = replace(metric, encoder=str(tmp_path / "boaster"))
+    scores = boasting.score_all(docs, answers)
+    assert values(scores) == pytest.approx(values(metric.score_all(docs, answers)), abs=1e-6)
+    assert "longer than the 512 tokens" in boasting.summarize(scores).note
+
+
+@pytest.mark.parametrize(
+    ("error", "memory"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (IndexError("index out of range in self"), False),
+    ],
+)
+def test_advice_about_memory_is_for_memory_alone(
+    metric: BertScore, monkeypatch: pytest.MonkeyPatch, error: Exception, memory: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(encoders.Encoder, "f_scores", fail)
+    docs, answers = corpus(["नदी"], ["नदी"])
+    scores = metric.score_all(docs, answers)
+    note = metric.summarize(scores).note
+    assert scores[0].value is None
+    assert ("ran out of memory" in note) == ("batch_size" in note) == memory
+    assert (str(error)[:20] or "MemoryError") in note
+
+
+def test_notes_end_their_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "_ask_hub", lambda name: (_ for _ in ()).throw(OSError("no network")))
+    encoders.attempt.cache_clear()
+    metric = BertScore()
+    scores = [metric.score(Doc("d", {}, target="x", language=language), [Response("k", "ok", text="x")]) for language in ("hi", None)]
+    missing, unknown = (metric.summarize([score]).note for score in scores)
+    assert missing.endswith("or set encoder: and layer: to those of a local folder")
+    assert unknown.endswith("set language: (as hi), or both encoder: and layer: yourself")
+    encoders.attempt.cache_clear()
+
+
 def test_roberta_gets_the_space_before_its_first_word(tmp_path: Path) -> None:
     """As bert-score asks, and as transformers 5 forgets: the first word is then another token than in the middle."""
     import torch

@@ -1,8 +1,12 @@
 """chrF and chrF++ and their interval against sacrebleu's own, which is the requirement: equal to the last bit."""
 
 import random
+import unicodedata
+from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
 from evalkit.errors import ConfigError, DataError
@@ -139,3 +143,34 @@ def test_indicnlp_leaves_english_alone_and_refuses_what_it_does_not_know() -> No
         metric.check(Doc("d", {"target_code": "fr"}, target="x"))
     with pytest.raises(ConfigError, match="pretokenize='moses'"):
         ChrF(pretokenize="moses")  # type: ignore[arg-type]
+
+
+def test_one_letter_written_two_ways_is_one_letter_in_nfc() -> None:
+    docs = [Doc("a", {}, target="\u09af\u09bcেন ড\u09bcালা", language="bn"), Doc("b", {}, target="নদী", language="bn")]
+    said = ["\u09dfেন \u09dcালা", "নদী"]  # each nukta letter in one code point: what a keyboard or tokenizer may give
+    raw, composed = ChrF(), ChrF(form="nfc")
+    assert (raw.name, composed.name) == ("chrF++", "chrF++_nfc")
+    scores = {m.name: [m.score(d, [Response("k", "ok", text=t)]) for d, t in zip(docs, said, strict=True)] for m in (raw, composed)}
+    assert [s.flags for s in scores["chrF++"]] == [(), ()] and [s.flags for s in scores["chrF++_nfc"]] == [("not_nfc",), ()]
+    before, after = raw.summarize(scores["chrF++"]), composed.summarize(scores["chrF++_nfc"])
+    assert before.value is not None and before.value < 0.9 and before.note == ""
+    assert after.value == pytest.approx(1) and after.note == "1 of 2 segments have an answer or a reference that is not in NFC"
+    assert "form:nfc" in after.signature and "form" not in before.signature
+
+
+@given(st.lists(st.tuples(st.text(st.sampled_from("कख\u093c\u0958িো\u09c7\u09beé e\u0301।")), st.text()), min_size=1, max_size=4))
+def test_the_nfc_line_sees_no_difference_of_form(pairs: list[tuple[str, str]]) -> None:
+    def total(form: Callable[[str], str]) -> float | None:
+        metric = ChrF(form="nfc")
+        docs = [Doc(str(i), {}, target=form(gold)) for i, (_, gold) in enumerate(pairs)]
+        scores = [metric.score(d, [Response("k", "ok", text=form(text))]) for d, (text, _) in zip(docs, pairs, strict=True)]
+        return metric.summarize(scores).value
+
+    as_given = total(str)
+    assert total(lambda text: unicodedata.normalize("NFD", text)) == as_given
+    assert total(lambda text: unicodedata.normalize("NFC", text)) == as_given
+
+
+def test_an_unknown_form_is_refused() -> None:
+    with pytest.raises(ConfigError, match="use raw or nfc"):
+        ChrF(form="nfkc")  # type: ignore[arg-type]

@@ -65,6 +65,62 @@ def test_what_the_prompt_asks_for_in_other_letters_is_left_out() -> None:
         LanguageConsistency(ignore="(")
 
 
+def test_a_rows_own_latin_labels_are_left_out_where_another_script_is_expected() -> None:
+    metric = LanguageConsistency(measure="script", ignore_fields=["labels"])
+    fields = {"labels": [["Sports"], "Business News", "खेल"]}
+
+    def share(text: str, language: str) -> float | None:
+        return metric.score(Doc("d", fields, language=language), [Response("k", "ok", text=text)]).value
+
+    assert share("sports", "hi") is None and share("**Business News**, क्योंकि", "hi") == 1.0
+    assert share("Sports, because", "hi") == 0.0 and share("Sportswear", "hi") == 0.0  # words that nobody asked for
+    assert share("खेल", "hi") == 1.0  # a label in the language's own letters is judged
+    assert share("Sports", "en") == 1.0
+    assert "ignore_fields:labels" in metric.summarize([]).signature
+
+
+GENERATED = {
+    "indic_sentiment": ["Answer: 0", "**Answer:** 1", "answer: positive", "Final Answer: 0", "\\boxed{1}"],
+    "indic_copa": ["Answer: A", "**Answer: (b)**", "Option B", "\\boxed{A}"],
+    "indic_xnli": ["Answer: 2", "answer: contradiction", "ANSWER: 1"],
+    "indic_xparaphrase": ["Answer: 1", "Answer: yes", "answer is 0"],
+    "bharatbench_ner": ["PER: {}", "- **LOC**: {}", "NONE", "Entities:\nORG: {}"],
+    "bharatbench_text_classification": ["Sports", "Label: Sports"],
+    "bharatbench_grammar_correction": ["Corrected: {}"],
+    "flores_in_en_xx": ["Output: {}", "**Output:** {}"],
+    "in22_en_xx": ["Output: {}"],
+    "crosssum_in": ["Summary: {}"],
+    "indic_qa": ["A: {}"],
+    "bharatbench_multi_turn": ["Assistant: {}"],
+}
+
+
+@pytest.mark.parametrize("task", GENERATED)
+def test_every_generated_row_leaves_out_what_its_prompt_asks_for(task: str) -> None:
+    from evalkit.config.compose import compose
+    from evalkit.tasks.indic_xnli import OPTIONS
+    from evalkit.tasks.indic_xparaphrase import ENGLISH
+
+    metrics = compose([f"task={task}"])["tasks"][task]["metrics"]
+    found = [{k: v for k, v in m.items() if k != "_target_"} for m in metrics if m["_target_"].endswith("LanguageConsistency")]
+    assert len(found) == 2
+    options = {"indic_xnli": OPTIONS, "indic_xparaphrase": ENGLISH, "indic_sentiment": ("positive", "negative")}.get(task, ())
+    fields = {
+        "types": ["PER", "LOC", "ORG"],
+        "labels": ["Sports", "Politics"],
+        "options": options,
+        "target_code": "hi",
+        "target_language": "hi",
+    }
+    for settings in found:
+        metric = LanguageConsistency(**settings)
+        for said in GENERATED[task]:
+            answer = said.format("") if "boxed" not in said else said
+            alone = metric.score(Doc("d", fields, language="hi"), [Response("k", "ok", text=answer)])
+            behind = metric.score(Doc("d", fields, language="hi"), [Response("k", "ok", text=f"{answer}\n{HINDI}")])
+            assert (alone.value, behind.value) == (None, 1.0), (settings, said)
+
+
 @pytest.mark.parametrize("text", ["", "  ", "42", "१२", "। ?"])
 def test_without_letters_there_is_nothing_to_judge(text: str) -> None:
     got = score(text, "hi")

@@ -6,7 +6,7 @@ import pytest
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.metrics import EntityMatch, LabelMatch, Squad
-from evalkit.metrics.entities import parse
+from evalkit.metrics.extraction.entities import entities
 from evalkit.text import normal_label
 from evalkit.types import Doc, Response, SampleScore
 
@@ -58,6 +58,7 @@ def test_labels_that_cannot_be_told_apart() -> None:
     assert normal_label(normal_label(" ΑΣ. ॥ ")) == normal_label(" ΑΣ. ॥ ")
 
 
+TYPES = ["PER", "LOC"]
 GOLD = [{"text": "रवि", "type": "PER"}, {"text": "पुणे", "type": "LOC"}]
 
 
@@ -73,13 +74,14 @@ GOLD = [{"text": "रवि", "type": "PER"}, {"text": "पुणे", "type": "
     ],
 )
 def test_entities(answer: str, recall: float, precision: float, sentence: float) -> None:
-    doc = Doc("d", {"entities": GOLD})
+    doc = Doc("d", {"entities": GOLD, "types": TYPES})
     values = {m: EntityMatch(m).score(doc, say(answer)).value for m in ("recall", "precision", "sentence")}
     assert values == pytest.approx({"recall": recall, "precision": precision, "sentence": sentence})
 
 
 def test_entities_are_counted_over_the_corpus_not_averaged_over_sentences() -> None:
-    docs = [Doc("a", {"entities": GOLD}), Doc("b", {"entities": []}), Doc("c", {"entities": [{"text": "दिल्ली", "type": "LOC"}]})]
+    golds = {"a": GOLD, "b": [], "c": [{"text": "दिल्ली", "type": "LOC"}]}
+    docs = [Doc(name, {"entities": gold, "types": TYPES}) for name, gold in golds.items()]
     texts = ["PER: रवि\nLOC: पुणे", "NONE", "PER: दिल्ली"]
 
     def scored(measure: str) -> list[SampleScore]:
@@ -93,7 +95,7 @@ def test_entities_are_counted_over_the_corpus_not_averaged_over_sentences() -> N
 
 
 def test_an_answer_that_names_nothing_and_does_not_say_none_is_invalid() -> None:
-    assert parse("NONE.") == ([], True) and parse("none") == ([], True)
-    assert parse("मुझे नहीं पता") == ([], False) and parse("") == ([], False)
-    score = EntityMatch("sentence").score(Doc("b", {"entities": []}), say("nothing here"))
+    assert entities("NONE.", TYPES) == ([], True) and entities("none", TYPES) == ([], True)
+    assert entities("मुझे नहीं पता", TYPES) == ([], False) and entities("", TYPES) == ([], False)
+    score = EntityMatch("sentence").score(Doc("b", {"entities": [], "types": TYPES}), say("nothing here"))
     assert (score.value, score.flags) == (0, ("invalid",))

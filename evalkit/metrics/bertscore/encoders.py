@@ -42,7 +42,7 @@ def choose(language: str | None, encoder: str | None, layer: int | None) -> Enco
     from bert_score.utils import lang2model, model2layers
 
     if encoder is None and language is None:
-        raise ConfigError("BERTScore needs a language or an encoder; set language: hi, or encoder: and layer:")
+        raise ConfigError("BERTScore needs a language or an encoder; set language: (as hi), or both encoder: and layer: yourself")
     name = encoder or lang2model[str(language).lower()]
     if layer is None and name not in model2layers:
         raise ConfigError(f"BERTScore: bert-score knows no best layer for encoder {name!r}; set layer: as well")
@@ -119,6 +119,18 @@ class Encoder:
         """Share of a text's tokens that are the unknown one; None without tokens."""
         ids = self._own(self._ids(text))
         return sum(i == self.tokenizer.unk_token_id for i in ids) / len(ids) if ids else None
+
+    @property
+    def limit(self) -> int:
+        """Tokens that are read of one text, special ones included."""
+        return int(self.tokenizer.model_max_length)
+
+    def cuts(self, text: str) -> bool:
+        """Whether a text is longer than the encoder reads, so that only its beginning is compared."""
+        # No tokenizer makes more tokens than a text has bytes, plus a mark at either end and a blank in front.
+        if len(text.encode("utf-8", "surrogatepass")) + 3 <= self.limit or len(self._ids(text)) < self.limit:
+            return False
+        return len(self.tokenizer.encode(text.strip(), add_special_tokens=True, verbose=False)) > self.limit
 
     def _ids(self, text: str) -> tuple[int, ...]:
         from bert_score.utils import sent_encode
@@ -228,21 +240,35 @@ def _loaded(spec: EncoderSpec, device: str | None) -> Encoder:
     except ConfigError:
         raise
     except AssertionError as error:  # bert-score's check of the layer
-        raise ConfigError(f"BERTScore: encoder {spec.name} has no layer {spec.layer} ({_line(error)}); set layer:") from error
+        raise ConfigError(
+            f"BERTScore: encoder {spec.name} has no layer {spec.layer} ({_line(error)}); set layer: to one that it has"
+        ) from error
     except Exception as error:  # whatever a hub client or a damaged folder raises: answers that are measured must not be lost
         raise ConfigError(
             f"BERTScore: encoder {spec.name!r} cannot be loaded ({_line(error)}); download it where there is a network,"
-            " or set encoder: to a local folder and layer:"
+            " or set encoder: and layer: to those of a local folder"
         ) from error
     if tokenizer.pad_token_id is None:
         raise ConfigError(f"BERTScore: encoder {spec.name} has no padding token, so it cannot run batches; choose another encoder")
-    if tokenizer.model_max_length > _NO_LIMIT:
-        # XLM-R and RoBERTa number positions from pad_token_id + 1.
-        offset = config.pad_token_id + 1 if "roberta" in config.model_type else 0
-        tokenizer.model_max_length = getattr(config, "max_position_embeddings", 512) - offset
+    if (positions := _positions(model)) is not None:
+        # A tokenizer that claims more would have the encoder look up positions that it does not have.
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
+    elif tokenizer.model_max_length > _NO_LIMIT:
+        tokenizer.model_max_length = getattr(config, "max_position_embeddings", 512)
     version = _digest(Path(spec.name)) if Path(spec.name).is_dir() else getattr(config, "_commit_hash", None) or ""
     title = f"{spec}{'@' + version[:8] if version else ''}"
     return Encoder(title, model, tokenizer, device, _shelf(spec, version, device) if version else Shelf())
+
+
+def _positions(model: Any) -> int | None:
+    """Tokens for which an encoder has learnt positions; None where positions are relative, and so without an end."""
+    inner = getattr(model, "embeddings", model)
+    table = getattr(inner, "position_embeddings", None)
+    if (rows := getattr(table, "num_embeddings", None)) is None:
+        return None
+    # XLM-R and RoBERTa number positions from pad_token_id + 1.
+    padding = getattr(table, "padding_idx", None)
+    return int(rows) - (0 if padding is None else padding + 1)
 
 
 def _shelf(spec: EncoderSpec, version: str, device: str) -> Shelf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -21,6 +22,8 @@ from evalkit.types import Doc, Response, SampleScore, Summary
 CARD_GUESS = EncoderSpec("roberta-large", 17)
 # From this share of a text's tokens on, an encoder compares its own unknown token with itself.
 UNREADABLE = 0.1
+CUT = "cut"
+_MEMORY = re.compile(r"out of memory|allocate memory|not enough memory|bad_alloc|DefaultCPUAllocator", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,17 @@ class EncodedScore(SampleScore):
     Attributes:
         encoder: name, layer and version of the weights; empty when nothing was encoded.
         unknown: share of the references' tokens that the encoder does not know, in [0, 1].
+        cut: of the document's answers and references, those longer than the encoder reads.
+        texts: its answers and references.
+        limit: tokens that the encoder reads of one text.
         reason: why there is no value although there is an answer.
     """
 
     encoder: str = ""
     unknown: float = 0.0
+    cut: int = 0
+    texts: int = 0
+    limit: int = 0
     reason: str = ""
 
 
@@ -84,7 +93,9 @@ class BertScore:
         if self.encoder is None and self.layer is not None:
             raise ConfigError(f"metric {self.name}: layer={self.layer} without encoder; name the encoder whose layer it is")
         if self.encoder and self.layer is None and os.path.isdir(self.encoder):
-            raise ConfigError(f"metric {self.name}: encoder={self.encoder} is a folder, for which bert-score knows no layer; set layer:")
+            raise ConfigError(
+                f"metric {self.name}: encoder={self.encoder} is a folder, for which bert-score knows no layer; set layer: as well"
+            )
         if self.batch_size < 1:
             raise ConfigError(f"metric {self.name}: batch_size={self.batch_size} is too small; use 64")
 
@@ -109,8 +120,8 @@ class BertScore:
             for spec, theirs in by_encoder.items():
                 try:
                     scores |= self._encoded(spec, theirs, answers, advance)
-                except (ConfigError, RuntimeError) as error:
-                    reason = str(error) if isinstance(error, ConfigError) else _out_of_memory(spec, error)
+                except (ConfigError, RuntimeError, IndexError, MemoryError) as error:
+                    reason = str(error) if isinstance(error, ConfigError) else _failed(spec, error)
                     scores |= {doc.id: _unmeasured(doc, answers.get(doc.id, ()), reason) for doc in theirs}
         return [scores[doc.id] for doc in docs]
 
@@ -153,7 +164,11 @@ class BertScore:
             prediction = texts[doc.id][0] if len(best) == 1 else tuple(texts[doc.id])
             plain = sample(doc, answers[doc.id], value, prediction=prediction)
             unknown = stats.mean([encoder.unknown_share(gold) or 0.0 for gold in golds[doc.id]])
-            scores[doc.id] = _with(plain, encoder=encoder.label, unknown=unknown)
+            compared = [*texts[doc.id], *golds[doc.id]]
+            cut = sum(encoder.cuts(text) for text in compared)
+            plain = replace(plain, flags=(*plain.flags, CUT)) if cut else plain
+            about = EncodedScore(doc.id, None, encoder=encoder.label, unknown=unknown, cut=cut, texts=len(compared), limit=encoder.limit)
+            scores[doc.id] = _with(plain, about)
         return scores
 
     def _rescaled(self, f: float, doc: Doc, spec: EncoderSpec) -> float:
@@ -176,6 +191,13 @@ class BertScore:
         unknown = [s.unknown for s in scores if isinstance(s, EncodedScore) and s.encoder]
         if unknown and (share := stats.mean(unknown)) >= UNREADABLE:
             reasons.append(f"{share:.0%} of the references' tokens are unknown to {'+'.join(labels)}: the score compares little but those")
+        encoded = [s for s in scores if isinstance(s, EncodedScore) and s.encoder]
+        if cut := sum(s.cut for s in encoded):
+            limits = " or ".join(str(limit) for limit in dict.fromkeys(s.limit for s in encoded if s.cut))
+            reasons.append(
+                f"{cut} of {sum(s.texts for s in encoded)} texts are longer than the {limits} tokens that the encoder reads:"
+                " of those only the beginning was compared"
+            )
         if len(labels) > 1:
             reasons.append(f"no score over all: languages have different encoders ({', '.join(labels)}); set one encoder: for all")
             summary = replace(summary, value=None, stderr=None, ci=None)
@@ -187,16 +209,18 @@ def _encoders(scores: Sequence[SampleScore]) -> list[str]:
     return list(dict.fromkeys(s.encoder for s in scores if isinstance(s, EncodedScore) and s.encoder))
 
 
-def _with(plain: SampleScore, *, encoder: str = "", unknown: float = 0.0, reason: str = "") -> EncodedScore:
-    kept = {name: getattr(plain, name) for name in SampleScore.__dataclass_fields__}
-    return EncodedScore(**kept, encoder=encoder, unknown=unknown, reason=reason)
+def _with(plain: SampleScore, about: EncodedScore) -> EncodedScore:
+    """`about` with everything that a sample's score has."""
+    return replace(about, **{name: getattr(plain, name) for name in SampleScore.__dataclass_fields__})
 
 
 def _unmeasured(doc: Doc, responses: Sequence[Response], reason: str) -> EncodedScore:
-    return _with(sample(doc, responses, None), reason=reason)
+    return _with(sample(doc, responses, None), EncodedScore(doc.id, None, reason=reason))
 
 
-def _out_of_memory(spec: EncoderSpec, error: RuntimeError) -> str:
-    """One line about a failure inside torch, which is nearly always memory."""
-    first = (str(error).splitlines() or [""])[0][:160]
-    return f"BERTScore: encoder {spec.name} failed ({first}); try a smaller batch_size: or device: cpu"
+def _failed(spec: EncoderSpec, error: Exception) -> str:
+    """One line about a failure inside torch; what helps against too little memory is said of nothing else."""
+    first = (str(error).splitlines() or [""])[0][:160] or type(error).__name__
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _MEMORY.search(str(error)):
+        return f"BERTScore: encoder {spec.name} ran out of memory ({first}); set a smaller batch_size:, or device: cpu"
+    return f"BERTScore: encoder {spec.name} failed ({first}); set another encoder: and layer:, or report this line"

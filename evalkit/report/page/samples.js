@@ -135,7 +135,7 @@ const drawRow = (k) => {
   if (state.beside >= 0 && flips(task, i)) labels.push(make("span", { className: "flag", textContent: "flip" }));
   row.append(
     make("div", {}, make("span", { className: tone, textContent: `${sign} ` }), `${task} · ${columns.doc[i]}`, ...labels),
-    make("div", { className: "what", textContent: `${columns.prediction[i] ?? "nothing extracted"} → ${columns.target[i] ?? ""}` }),
+    make("div", { className: "what", textContent: `${columns.prediction[i] ?? (verdict === "unmeasured" ? "not measured" : "nothing extracted")} → ${columns.target[i] ?? ""}` }),
   );
   row.addEventListener("click", () => open(k));
   return row;

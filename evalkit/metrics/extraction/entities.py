@@ -1,0 +1,148 @@
+"""Named entities read from an answer: lines of `TYPE: text`, lists under a type, tables, JSON. Only the types asked for are types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalkit.metrics.extraction.entity_json import said_in_json
+from evalkit.metrics.extraction.marks import bare, bare_sentence
+from evalkit.text import equivalent
+
+Entity = tuple[str, str]  # (type as the row writes it, text)
+
+MAX_LINE = 500  # of a line of `text (TYPE)`; a longer one is a model in a loop
+
+_NONE = re.compile(
+    r"(?:none|null|nil|n/?a|nothing|no (?:named )?entit(?:y|ies)(?: found)?|-+|"
+    r"कोई नहीं|कोई नाम नहीं|কোনোটিই নয়|নেই|ಇಲ್ಲ|இல்லை|ఏదీ లేదు|کوئی نہیں)?",
+    re.IGNORECASE,
+)
+_COMMAS = re.compile(r"\s*(?:[;|\u061b\u3001]|,(?!\d)|\u060c|\s/\s)\s*")
+_OTHER_TYPE = re.compile(r"(?:^|[,;|]\s*|\s)[*_`]*[A-Z][A-Z_-]+[*_`]*\s*[:\uff1a]")
+_SEPARATOR = r"[*_`\"'\])]*\s*(?:[:\uff1a=|]|-+>|=>|\u2192|[-\u2013\u2014](?=\s))[*_`]*"
+_EXPLAINED = re.compile(r"(.+?)(?:\s*\(.*|\s+[-\u2013\u2014=]\s.*|\s*:.*)")
+_ITEM = re.compile(r"\s*(?:[-*+\u2022\u00b7]|\d+[.)])\s|\s{2,}")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the answers to one row.
+
+    Attributes:
+        types: what the row calls its types, compared without regard to case.
+        sentence: the row's sentence; a text with a comma in it is one entity where the sentence has it so.
+    """
+
+    types: Sequence[str]
+    sentence: str = ""
+
+    def read(self, text: str) -> tuple[list[Entity], bool]:
+        """(entities in order, whether the answer says anything: an entity, or that there is none)."""
+        known = {folded(kind): kind for kind in self.types}
+        said = said_in_json(text, known)
+        if said is not None:
+            found = [(kind, cleaned) for kind, value in said if (cleaned := _value(value))]
+            return found, bool(found) or not said
+        found, none = self._lines(equivalent(text), known)
+        return found, bool(found) or none
+
+    def _lines(self, text: str, known: dict[str, str]) -> tuple[list[Entity], bool]:
+        found: list[Entity] = []
+        none, under = False, ""
+        forward, backward = _forward(known), _backward(known)
+        sentence = equivalent(self.sentence)
+        for line in text.splitlines():
+            if not (plain := bare(line)):
+                continue
+            if (cells := _cells(line)) and (row := _row(cells, known)):
+                found.append(row)
+            elif marks := list(forward.finditer(line)):
+                ends = [mark.start() for mark in marks[1:]] + [len(line)]
+                for mark, end in zip(marks, ends, strict=True):
+                    under = known[folded(mark["type"])]
+                    values = _values(line[mark.end() : end], sentence)
+                    none = none or (not values and bool(bare(line[mark.end() : end])))
+                    found += [(under, value) for value in values]
+            elif pairs := [m for m in backward.finditer(line[:MAX_LINE]) if not sentence or _value(m["text"]) in sentence]:
+                found += [(known[folded(m["type"] or m["kind"])], value) for m in pairs if (value := _value(m["text"]))]
+            elif _NONE.fullmatch(bare_sentence(plain)):
+                none = True
+            elif under and _ITEM.match(line) and not _OTHER_TYPE.match(plain):
+                found += [(under, value) for value in _values(line, sentence)]
+            else:
+                under = ""
+        return found, none
+
+
+def folded(kind: str) -> str:
+    """A type as it is compared: one spelling, case folded, white space closed, blanks for underscores."""
+    return " ".join(equivalent(kind).casefold().replace("_", " ").split())
+
+
+def entity_text(text: str) -> str:
+    """An entity's text as it is compared: one spelling, nothing around it, white space closed."""
+    return " ".join(bare_sentence(equivalent(text)).split())
+
+
+def _forward(known: dict[str, str]) -> re.Pattern[str]:
+    """`TYPE:` with whatever marks up the type."""
+    return re.compile(rf"(?<![^\s*_`\[(\"'|,;<{{/])(?P<type>{_alternatives(known)}){_SEPARATOR}", re.IGNORECASE)
+
+
+def _backward(known: dict[str, str]) -> re.Pattern[str]:
+    """`text (TYPE)`, `text: TYPE` and the like."""
+    types = _alternatives(known)
+    mark = r"[*_`\"']*"
+    return re.compile(
+        rf"(?P<text>[^,;|()\[\]\n]+?)\s*(?:[(\[|]\s*{mark}(?P<type>{types}){mark}\s*[)\]|]"
+        rf"|{_SEPARATOR}\s*{mark}(?P<kind>{types}){mark}\s*(?=$|[,;.]))",
+        re.IGNORECASE,
+    )
+
+
+def _alternatives(known: dict[str, str]) -> str:
+    """The types as a pattern, longest first; a row without types has none that matches."""
+    return "|".join(re.escape(kind).replace(r"\ ", r"[\s_]+") for kind in sorted(known, key=len, reverse=True)) or r"(?!)"
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of a table's row; none for any other line."""
+    line = line.strip()
+    return [bare(cell) for cell in line.strip("|").split("|")] if line.startswith("|") and line.endswith("|") and len(line) > 1 else []
+
+
+def _row(cells: Sequence[str], known: dict[str, str]) -> Entity | None:
+    """A type and the first other cell that says something."""
+    kind = next((cell for cell in cells if folded(cell) in known), None)
+    text = next((value for cell in cells if cell != kind and (value := _value(cell))), None)
+    return (known[folded(kind)], text) if kind is not None and text is not None else None
+
+
+def _values(text: str, sentence: str) -> list[str]:
+    """The entities that stand behind one type."""
+    if other := _OTHER_TYPE.search(text):
+        text = text[: other.start()]
+    whole = _value(text)
+    listed = text.strip().startswith(("[", "("))
+    if not whole or (not listed and sentence and whole in sentence):
+        return [whole] if whole else []
+    return [value for piece in _COMMAS.split(whole) if (value := _value(_unexplained(piece, sentence)))]
+
+
+def _unexplained(text: str, sentence: str) -> str:
+    """A text without what explains it: brackets or a dash behind what the sentence has, and then what the sentence has not."""
+    explained = _EXPLAINED.fullmatch(text)
+    return explained[1] if explained and text not in sentence and _value(explained[1]) in sentence else text
+
+
+def _value(text: str) -> str:
+    """One entity's text; empty where it says that there is none."""
+    value = entity_text(text)
+    return "" if _NONE.fullmatch(value) else value
+
+
+def entities(text: str, types: Sequence[str], sentence: str = "") -> tuple[list[Entity], bool]:
+    """(entities in order, whether the answer says anything) for a row's types; see `Reader`."""
+    return Reader(types, sentence).read(text)

@@ -1,0 +1,326 @@
+"""Letters and numbers of options: the last one said, at its boundaries, in any dress; what is taken back is not chosen."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalkit.errors import ConfigError, DataError
+from evalkit.metrics import ChoiceMatch, ExactMatch, RegexExtract
+from evalkit.metrics.extraction.choices import Options
+from evalkit.types import Doc, Response
+
+AB = Options(("A", "B"), (("बारिश हुई", "the rain fell"), ("a dog barked", "सड़क सूखी थी")))
+ABCD = Options(tuple("ABCD"))
+SIGN = Options(("0", "1"), (("positive", "सकारात्मक"), ("negative", "नकारात्मक")), "(?m)^Text:")
+NLI = Options(("0", "1", "2"), (("entailment", "entails"), ("neutral",), ("contradiction", "contradicts")), "(?m)^Premise:")
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "chosen"),
+    [
+        (AB, "Answer: B", "B"),
+        (AB, "Answer: A\nWait. Answer: B", "B"),
+        (AB, "Answer: Based on the text, A", "A"),
+        (AB, "Answer: Based on the text", None),
+        (AB, "**Answer:** B", "B"),
+        (AB, "Answer: **B**", "B"),
+        (AB, "Answer: (B)", "B"),
+        (AB, "Answer： B", "B"),
+        (AB, "answer: b", "B"),
+        (AB, " B", "B"),
+        (AB, "B.", "B"),
+        (AB, "(b)", "B"),
+        (AB, "B\n\nBecause A is wrong", "B"),
+        (NLI, "Answer: २", "2"),
+        (NLI, "२", "2"),
+        (NLI, "Answer: 20", None),
+        (NLI, "20", None),
+        (NLI, "Answer: 2.", "2"),
+        (NLI, "Answer: 2.5", None),
+        (AB, "Answer: A is not likely.\nAnswer: B", "B"),
+        (AB, "Answer: B\nAnswer: A is not likely.", "B"),
+        (AB, "Answer: A is not likely.", None),
+        (AB, "Answer: बारिश हुई।", "A"),
+        (AB, "बारिश हुई", "A"),
+        (AB, "Answer: A dog barked.", "B"),
+        (AB, "a dog barked", "B"),
+        (AB, "Answer: A cat meowed", None),
+        (AB, "Answer: A because of rain", "A"),
+        (AB, "Answer: A/B", None),
+        (AB, "Answer: A or B", None),
+        (AB, "Answer: A, not B", "A"),
+        (AB, "Answer: A, B", None),
+        (AB, "Answer: not A", None),
+        (AB, "Answer: <Answer>", None),
+        (AB, "Answer: Option B", "B"),
+        (AB, "The correct answer is B.", "B"),
+        (AB, "The correct option is (B) because", "B"),
+        (AB, "उत्तर: B", "B"),
+        (AB, "सही उत्तर B है।", "B"),
+        (AB, "उत्तर है B", "B"),
+        (AB, r"\boxed{B}", "B"),
+        (AB, r"$\boxed{\text{B}}$", "B"),
+        (AB, "Option B is correct", "B"),
+        (AB, "I choose B.", "B"),
+        (AB, "A is incorrect, so B is the correct answer", "B"),
+        (AB, "A: बारिश\nB: सूखी", None),
+        (AB, "A: बारिश\nB: सूखी\nAnswer: B", "B"),
+        (AB, "A man walked", None),
+        (AB, "Reasoning here.\n\nB", "B"),
+        (AB, "Reasoning here.\n\n**B**", "B"),
+        (AB, "Answer:\nB", "B"),
+        (AB, "**Answer:**\n\n**B**", "B"),
+        (AB, '{"answer": "B"}', "B"),
+        (AB, "Final Answer: B", "B"),
+        (AB, "The answer is: B", "B"),
+        (AB, "Answer: B) सड़क सूखी थी", "B"),
+        (AB, "Answer: B: सड़क", "B"),
+        (AB, "Answer: B।", "B"),
+        (SIGN, "Answer: 0\n\nText: another\nAnswer: 1", "0"),
+        (SIGN, "0\n\nText: another\nAnswer: 1", "0"),
+        (
+            SIGN,
+            "Output the final answer as Answer: <Answer> where <Answer> is the final answer which is 0/1.\n\nText: foo\nभाव\nAnswer: 1",
+            "1",
+        ),
+        (SIGN, "Answer: positive", "0"),
+        (SIGN, "सकारात्मक", "0"),
+        (SIGN, "Positive.", "0"),
+        (SIGN, "Answer: not positive", None),
+        (SIGN, "Answer: The sentiment is positive.", "0"),
+        (SIGN, "The sentiment is negative.", "1"),
+        (SIGN, "Sentiment: Negative", "1"),
+        (SIGN, "Answer: 0/1", None),
+        (SIGN, "Answer: -1", None),
+        (SIGN, "Answer: 10", None),
+        (SIGN, "Answer: 1%", None),
+        (SIGN, "1. First the review\n2. Then", None),
+        (SIGN, "1. First the review\n2. Then\nAnswer: 0", "0"),
+        (SIGN, "Answer: 0 (positive)", "0"),
+        (SIGN, "Answer: 1, negative", "1"),
+        (SIGN, "उत्तर: १", "1"),
+        (NLI, "Answer: 2 because it contradicts", "2"),
+        (NLI, "Answer: contradiction", "2"),
+        (NLI, "Answer: The premise entails the hypothesis", "0"),
+        (NLI, "Answer: entailment or neutral", None),
+        (ABCD, "Answer: D", "D"),
+        (ABCD, "Answer: Dogs", None),
+        (ABCD, "I think C. Answer: C", "C"),
+        (ABCD, "Answer: C is wrong. Answer: A is wrong. Answer: D", "D"),
+        (ABCD, "Answer - B", "B"),
+        (ABCD, "Ans: c", "C"),
+        (ABCD, "A and C", None),
+        (ABCD, "Answer: A and C", None),
+        (AB, "Answer: A? No.\nAnswer: B", "B"),
+        (AB, "Answer: A नहीं है\nAnswer: B", "B"),
+        (AB, "Answer: B\nAnswer: A सही नहीं है", "B"),
+        (AB, "", None),
+        (AB, "Answer: B's", None),
+        (AB, "Answer: b because", "B"),
+        (AB, "Answer: a", "A"),
+        (AB, "Answer: Ａ", "A"),
+        (AB, "A", "A"),
+        (AB, "a", "A"),
+        (AB, "Answer: B. A is incorrect.", "B"),
+        (AB, "Answer: B. The answer is not A.", "B"),
+        (AB, "Answer: B\n\nExplanation: Option A does not follow. The answer A is not plausible", "B"),
+        (AB, "Answer: A isn't right\nAnswer: B", "B"),
+        (AB, "Answer: AB", None),
+        (AB, "Answer: B-tree", None),
+        (AB, "B)", "B"),
+        (AB, "[B]", "B"),
+        (AB, "Answer: [B]", "B"),
+        (AB, 'Answer: "B"', "B"),
+        (AB, "Answer is B", "B"),
+        (AB, "So the answer would be B", "B"),
+        (AB, "Answer: A. No wait, Answer: B", "B"),
+        (AB, "જવાબ: B", "B"),
+        (AB, "பதில்: B", "B"),
+        (AB, "جواب: B", "B"),
+        (AB, "উত্তর: B", "B"),
+        (AB, "Answer: _B_", "B"),
+        (AB, "Answer: A is the wrong choice.", None),
+        (AB, "Answer: A can be ruled out. Answer: B", "B"),
+        (AB, "Answer: A doesn't fit", None),
+        (AB, "B है।", "B"),
+        (AB, "B क्योंकि", "B"),
+        (SIGN, "1 है", "1"),
+        (SIGN, "2 वाक्य", None),
+        (AB, "Answer: A and B are both possible, but B is more likely", "B"),
+        (AB, "Answer: A is correct, not B", "A"),
+        (AB, "Answer: विकल्प B", "B"),
+        (AB, "ANSWER: B", "B"),
+        (AB, "Answer:B", "B"),
+        (AB, "Answer: ‘B’", "B"),
+        (AB, "Answer: B, because A is not likely", "B"),
+        (SIGN, "Answer: Negative (1)", "1"),
+        (AB, "The cause is A. Hence the answer is A", "A"),
+        (AB, "<answer>B</answer>", "B"),
+        (AB, "Answer: <B>", "B"),
+        (AB, "Answer : B", "B"),
+        (AB, "Answer :\n\nB", "B"),
+        (AB, "Answer: \n", None),
+        (AB, "Correct answer: B", "B"),
+        (AB, "#### B", "B"),
+        (AB, "I would go with B.", "B"),
+        (AB, "Answer: I think it is B.", "B"),
+        (AB, "Answer: I am a model", None),
+        (AB, "उत्तर - B", "B"),
+        (AB, "उत्तर B", "B"),
+        (AB, "B उत्तर है", "B"),
+        (AB, "Answer: B (a dog barked)", "B"),
+        (SIGN, "Answer: [1]", "1"),
+        (SIGN, "Answer: 1\nAnswer: 1", "1"),
+        (SIGN, "Answer: 1 Answer: 0", "0"),
+        (SIGN, "भाव: सकारात्मक", "0"),
+        (AB, "**B**: because", "B"),
+        (AB, "### Answer\nB", "B"),
+        (AB, "Answer: B \\(since", "B"),
+        (AB, "Answer: A या B", None),
+        (AB, "Answer: A অথবা B", None),
+        (AB, "Answer: A and B", None),
+        (AB, "উত্তর: A না, B", None),
+        (AB, "Answer: A ভুল\nAnswer: B", "B"),
+        (AB, "উত্তর: A নয়\nউত্তর: B", "B"),
+        (AB, "Answer: A, B, C", None),
+        (AB, "Answer: A, because B is wrong", "A"),
+    ],
+)
+def test_the_option_an_answer_chooses(options: Options, text: str, chosen: str | None) -> None:
+    assert options.choice(text) == chosen
+
+
+MARK = st.sampled_from(
+    [
+        "Answer: {}", "Answer : {}", "answer: {}", "Answer：{}", "**Answer:** {}", "**Answer: {}**", "Final answer: {}",
+        "The answer is {}", "Ans: {}",
+        "The correct option is {}", "Answer: Option {}", "Answer:\n{}", "### Answer\n\n{}",
+        "<answer>{}</answer>", '{{"answer": "{}"}}', "\\boxed{{{}}}",
+        "उत्तर: {}", "सही उत्तर {} है", "উত্তর: {}", "ఎంపిక: {}", "பதில்: {}", "ಉತ್ತರ: {}", "ഉത്തരം: {}", "જવાબ: {}",
+        "ਉੱਤਰ: {}", "ଉତ୍ତର: {}", "جواب: {}",
+    ]
+)  # fmt: skip
+DRESS = st.sampled_from(["{}", "({})", "[{}]", "**{}**", "*{}*", "`{}`", '"{}"', "({}", "{})", "**({})**"])
+END = st.sampled_from(["", ".", "।", "\n", ".\n\nThis follows from the text.", "\n\nExplanation: the other one does not fit."])
+LETTERS = {name: chr(0xFEE0 + ord(name)) for name in "ABCD"}
+DIGITS = {"hi": 0x966, "bn": 0x9E6, "ta": 0xBE6, "te": 0xC66, "or": 0xB66, "ur": 0x6F0, "wide": 0xFF10}
+
+
+@given(st.sampled_from("ABCD"), MARK, DRESS, END, st.sampled_from(["upper", "lower", "wide"]))
+def test_a_letter_behind_any_mark(letter: str, mark: str, dress: str, end: str, form: str) -> None:
+    written = {"upper": letter, "lower": letter.lower(), "wide": LETTERS[letter]}[form]
+    if mark.startswith("\\boxed"):
+        dress = "{}"
+    said = mark.format(dress.format(written)) + end
+    assert ABCD.choice(said) == letter, said
+
+
+@given(st.integers(0, 2), MARK, DRESS, END, st.sampled_from(["ascii", *DIGITS]))
+def test_a_number_behind_any_mark_in_any_script(number: int, mark: str, dress: str, end: str, script: str) -> None:
+    written = str(number) if script == "ascii" else chr(DIGITS[script] + number)
+    if mark.startswith("\\boxed"):
+        dress = "{}"
+    said = mark.format(dress.format(written)) + end
+    assert NLI.choice(said) == str(number), said
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from("ABCD"), MARK, MARK, st.sampled_from(["\n", "\n\nWait, that is not right.\n", ". "]))
+def test_the_last_mark_wins(first: str, last: str, before: str, behind: str, between: str) -> None:
+    assert ABCD.choice(before.format(first) + between + behind.format(last)) == last
+
+
+DENIAL = st.sampled_from(
+    ["is not likely", "is wrong", "is incorrect.", "isn't right", "cannot be right", "seems unlikely", 
+     "is not the answer", "would be wrong",
+     "नहीं है", "सही नहीं है", "गलत है", "নয়", "ভুল", "இல்லை", "కాదు", "ಅಲ್ಲ", "അല്ല", "ਨਹੀਂ", "ନୁହେଁ", "નથી", "نہیں"]
+)  # fmt: skip
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from("ABCD"), DENIAL, st.booleans())
+def test_what_is_taken_back_is_not_chosen(denied: str, chosen: str, denial: str, first: bool) -> None:
+    taken, kept = f"Answer: {denied} {denial}", f"Answer: {chosen}"
+    assert ABCD.choice(f"{taken}\n{kept}" if first else f"{kept}\n{taken}") == chosen
+    assert ABCD.choice(taken) is None
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from(["ased on this", "ll of them", "og", "eer", "'s", "-tree", "1", "_x", "।क"]))
+def test_a_letter_ends_at_a_boundary(letter: str, more: str) -> None:
+    if more == "।क":
+        assert ABCD.choice(f"Answer: {letter}{more}") == letter  # a danda does end it
+    else:
+        assert ABCD.choice(f"Answer: {letter}{more}") is None
+
+
+@given(st.integers(0, 2), st.sampled_from(["{}0", "1{}", "{}.5", "0.{}", "-{}", "{}%", "{}/2", "{}th", "3,{}", "{}:30"]))
+def test_a_number_ends_at_a_boundary(number: int, form: str) -> None:
+    assert NLI.choice(f"Answer: {form.format(number)}") is None
+
+
+@given(st.permutations("ABCD"), st.sampled_from(["/", " or ", " and ", ", ", " & ", " या ", " অথবা "]), MARK)
+def test_two_options_are_none(letters: list[str], between: str, mark: str) -> None:
+    if mark.startswith(("<", "\\", "{{")):
+        mark = "Answer: {}"
+    assert ABCD.choice(mark.format(f"{letters[0]}{between}{letters[1]}")) is None
+
+
+@given(st.sampled_from(["0", "1"]), st.sampled_from(["Answer: {}", "{}", " {}.", "**{}**"]), st.sampled_from(["0", "1"]))
+def test_a_prompt_said_again_and_a_next_question_change_nothing(label: str, form: str, next_label: str) -> None:
+    asked = "Output the final answer as Answer: <Answer> where <Answer> is 0/1.\n\nText: अच्छा\nभाव\nAnswer:"
+    more = f"\n\nText: बुरा\nभाव\nAnswer: {next_label}"
+    said = form.format(label)
+    assert SIGN.choice(said + more) == label
+    assert SIGN.choice(f"{asked} {label}") == label
+    assert SIGN.choice(f"{asked} {label}{more}") == label
+
+
+@given(st.text() | st.text(st.sampled_from("AB01 :：.()[]*\n'\"notisAnswer\\{}boxed")))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    assert AB.choice(text) in ("A", "B", None) and NLI.choice(text) in ("0", "1", "2", None)
+
+
+@pytest.mark.parametrize("piece", ["Answer: ", "A ", "B\n", "answer is not ", "(", "Answer: A or ", "A is ", "\\boxed{", "- "])
+def test_a_model_in_a_loop_costs_no_time(piece: str) -> None:
+    AB.choice(piece * 2_000)
+
+
+def say(*texts: str) -> list[Response]:
+    return [Response("k", "ok", text=text) for text in texts]
+
+
+def test_it_stands_next_to_the_published_reading() -> None:
+    doc = Doc("d", {}, choices=("बारिश हुई", "हवा चली"), target="B")
+    published = ExactMatch("acc", extract=RegexExtract(r"Answer\s*:\s*([A-B])"))
+    said = "Answer: A is not likely.\nAnswer: B"
+    assert published.score(doc, say(said)).value == 0
+    score = ChoiceMatch(["A", "B"]).score(doc, say(said))
+    assert (score.value, score.prediction, score.flags) == (1, "B", ())
+    assert ChoiceMatch(["A", "B"]).score(doc, say("हवा चली।")).value == 1  # the option's own text
+    assert ChoiceMatch(["A", "B"]).score(doc, say("neither")).flags == ("invalid",)
+    assert ChoiceMatch(["A", "B"]).score(doc, say("B", "A", "?")).value == pytest.approx(1 / 3)
+    assert ChoiceMatch(["A", "B"]).score(doc, []).value is None
+
+
+def test_numbered_options_come_from_the_document() -> None:
+    doc = Doc("d", {"options": [["positive", "सकारात्मक"], ["negative", "नकारात्मक"]]}, target=1)
+    metric = ChoiceMatch(texts_field="options")
+    assert [metric.score(doc, say(text)).value for text in ("१", "Answer: नकारात्मक", "0")] == [1, 1, 0]
+    with pytest.raises(DataError, match="target '2' is none of the labels 0, 1"):
+        metric.check(Doc("d", doc.fields, target=2))
+    with pytest.raises(DataError, match=r"field options .* has not one entry per label"):
+        metric.check(Doc("d", {}, target=0))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "without labels it has to know the options"),
+        ({"labels": "AB"}, "is no list of two or more different labels"),
+        ({"labels": ["A", "a"]}, "is no list of two or more different labels"),
+        ({"labels": ["A", "B"], "again": "("}, "is no regular expression"),
+    ],
+)
+def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ChoiceMatch(**settings)  # type: ignore[arg-type]

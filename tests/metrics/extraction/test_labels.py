@@ -1,0 +1,114 @@
+"""Labels in every dress that models put on them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from evalkit.metrics import LabelMatch
+from evalkit.metrics.extraction.labels import label
+from evalkit.metrics.extraction.marks import bare, bare_sentence
+from evalkit.types import Doc, Response
+
+LABELS = ["खेल", "राजनीति", "Sports", "व्यापार जगत", "அரசியல்", "കായികം", "کھیل"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('"खेल"', "खेल"),
+        ("**खेल**", "खेल"),
+        ("- खेल", "खेल"),
+        ("Label: खेल", "खेल"),
+        ("खेल।", "खेल"),
+        ("“खेल”।", "खेल"),
+        ("लेबल: खेल", "खेल"),
+        ("Label：खेल", "खेल"),  # full-width colon
+        ("**Label:** “खेल”", "खेल"),
+        ("1. खेल", "खेल"),
+        ("### खेल", "खेल"),
+        ("['खेल']", "खेल"),
+        ('{"label": "खेल"}', "खेल"),
+        ('```json\n{"label": "खेल", "confidence": "high"}\n```', "खेल"),
+        ("```\nखेल\n```", "खेल"),
+        ("The label is **खेल**.", "खेल"),
+        ("खेल - क्योंकि मैच हुआ", "खेल"),
+        ("खेल। क्योंकि मैच हुआ", "खेल"),
+        ("खेल (cricket)", "खेल"),
+        ("A match was played.\nLabel: खेल", "खेल"),
+        ("व्यापार\u00a0जगत", "व्यापार जगत"),
+        ("sports!", "Sports"),
+        ("खेल, राजनीति", None),  # two labels are none
+        ("खेल (Sports)", None),
+        ('["खेल", "राजनीति"]', None),
+        ("खेल या राजनीति", None),
+        ("यह खेल नहीं है", None),  # a label in a sentence may be denied
+        ("खेलकूद", None),
+        ("**", None),
+        ("", None),
+    ],
+)
+def test_the_label_an_answer_gives(text: str, found: str | None) -> None:
+    assert label(text, LABELS) == found
+
+
+DRESS = st.sampled_from(
+    [
+        '"{}"',
+        "'{}'",
+        "`{}`",
+        "“{}”",
+        "«{}»",
+        "**{}**",
+        "__{}__",
+        "*{}*",
+        "[{}]",
+        "({})",
+        "<{}>",
+        "{}।",
+        "{}.",
+        "{}۔",
+        "{}!",
+        " {} \n",
+        "\n{}",
+    ]
+)
+MARK = st.sampled_from(
+    ["{}", "- {}", "* {}", "• {}", "1. {}", "2) {}", "> {}", "## {}", "Label: {}", "label：{}", "Answer: {}", "Category - {}"]
+)
+
+
+@given(st.sampled_from(LABELS), DRESS, DRESS, MARK, st.booleans())
+def test_any_two_dresses_and_a_mark_hide_no_label(name: str, inner: str, outer: str, mark: str, upper: bool) -> None:
+    said = outer.format(mark.format(inner.format(name.upper() if upper else name)))
+    assume(not (mark.startswith("Category") or (mark.startswith(">") and "<" in inner + outer)))  # a dash is no colon; `<> x>` is nothing
+    assert label(said, LABELS) == name, said
+
+
+@given(st.lists(st.sampled_from(LABELS), min_size=2, max_size=3, unique=True), st.sampled_from([", ", " / ", " और ", "; ", " or ", " - "]))
+def test_several_labels_are_none(names: list[str], between: str) -> None:
+    assert label(between.join(names), LABELS) is None
+
+
+@given(st.text() | st.text(st.sampled_from("खेल\"'*-:।. []{}`\n,Sports")))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    assert label(text, LABELS) in {*LABELS, None}
+    assert bare(bare(text)) == bare(text)
+    assert bare_sentence(bare_sentence(text)) == bare_sentence(text)
+
+
+@given(st.sampled_from(LABELS), st.sampled_from(["कूद", "x", "ness", "ों"]))
+def test_a_longer_word_is_no_label(name: str, more: str) -> None:
+    assert label(name + more, LABELS) is None
+
+
+def test_labels_that_are_themselves_marked_stay_apart() -> None:
+    assert [label(text, ["-1", "1", "0"]) for text in ("-1", "1", "Label: -1", "**1**")] == ["-1", "1", "-1", "1"]
+    assert label("खेल", ['"खेल"', "x"]) == '"खेल"'  # both sides
+
+
+@pytest.mark.parametrize(("said", "value", "invalid"), [("- **खेल**।", 1, False), ("Label: राजनीति", 0, False), ("क्रिकेट", 0, True)])
+def test_scores(said: str, value: float, invalid: bool) -> None:
+    score = LabelMatch().score(Doc("d", {"labels": LABELS, "label": "खेल"}), [Response("k", "ok", text=said)])
+    assert (score.value, "invalid" in score.flags) == (value, invalid)
