@@ -1,6 +1,6 @@
 """Uncertainty: standard errors, intervals, paired tests, many tests at once, power. Every formula names its source.
 
-`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus` and `paired` import numpy when called.
+`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus`, `paired` and `shared` import numpy when called.
 """
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
@@ -30,6 +30,7 @@ from evalkit.stats.paired import (
 )
 from evalkit.stats.power import detectable
 from evalkit.stats.several import holm
+from evalkit.stats.shared import Estimate, Terms, correlations, mean_of_scores
 from evalkit.stats.student import t_cdf, t_quantile
 
 __all__ = [
@@ -38,7 +39,9 @@ __all__ = [
     "LEVEL",
     "Corpora",
     "CorpusScore",
+    "Estimate",
     "Interval",
+    "Terms",
     "Z",
     "bootstrap_clusters",
     "bootstrap_difference",
@@ -47,6 +50,7 @@ __all__ = [
     "bootstrap_totals",
     "clustered_stderr",
     "confidence",
+    "correlations",
     "corpus_permutation",
     "detectable",
     "holding",
@@ -55,6 +59,7 @@ __all__ = [
     "matched_difference",
     "mcnemar_exact",
     "mean",
+    "mean_of_scores",
     "pooled_stderr",
     "resample_weights",
     "sign_flip",
