@@ -59,6 +59,18 @@ class Pairs:
         found = stats.Corpora.of(table, self.corpus, self.strata, self.clusters)
         return replace(found, sizes=(1,) * len(found.sizes)) if self.macro else found
 
+    def only(self, places: Sequence[int]) -> Pairs:
+        """These documents alone, as one stratum."""
+        return replace(
+            self,
+            docs=tuple(self.docs[i] for i in places),
+            values=self.values[:, list(places)],
+            sums=tuple(table[list(places)] for table in self.sums),
+            clusters=None if self.clusters is None else _clusters([str(self.clusters[i]) for i in places]),
+            strata=None,
+            macro=False,
+        )
+
 
 def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
     """Align runs on the documents where every one of them has a value of the summary's metric.

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evalkit.compare.pairs import Pairs
+from evalkit.compare.pairs import Pairs, not_pairable, pairs
 from evalkit.results import RunResult
 from evalkit.stats.shared import Terms
 from evalkit.store import TaskColumns
+from evalkit.types import Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,13 +45,23 @@ class Units:
     numbers: Mapping[Hashable, Mapping[str, int]]
     _others: dict[tuple[Hashable, str], int] = field(default_factory=dict)
 
+    @cached_property
+    def _size(self) -> int:
+        return 1 + max((number for docs in self.numbers.values() for number in docs.values()), default=-1)
+
     def of(self, key: Hashable, docs: Sequence[str]) -> NDArray[np.int64]:
         """The numbers of these documents; one that is not known stands alone."""
         import numpy as np
 
         known = self.numbers.get(key, {})
-        found = [known[doc] if doc in known else self._others.setdefault((key, doc), -1 - len(self._others)) for doc in docs]
+        found = [known[doc] if doc in known else self._others.setdefault((key, doc), self._size + len(self._others)) for doc in docs]
         return np.array(found, dtype=np.int64)
+
+    def alone(self, key: Hashable, n: int) -> Terms:
+        """Terms of a score of which only the number of documents is known, so that it goes together with no other."""
+        import numpy as np
+
+        return Terms(self.of(("alone", key), [str(i) for i in range(n)]), np.zeros(n))
 
 
 def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
@@ -78,7 +90,8 @@ def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
             for other in labels[1:]:
                 parent[root(other)] = root(labels[0])
     numbers: dict[Hashable, dict[str, int]] = {}
-    number, following = {}, count()
+    number: dict[Hashable, int] = {}
+    following = count()
     for (key, doc), label in first.items():
         top = root(label)
         numbers.setdefault(key, {})[doc] = number[top] if top in number else number.setdefault(top, next(following))
@@ -88,7 +101,7 @@ def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
 def _labels(run: HasColumns, name: str, columns: TaskColumns) -> Iterator[tuple[str, list[Hashable]]]:
     """Per document, everything that says which row or passage it is; never empty."""
     result = run.result.tasks.get(name)
-    rows = result.rows_sha256 if result else ""
+    rows = result.rows_sha256 if result and result.source else ""  # a hash of rows that came from nowhere names none
     data = ((run.config.get("tasks") or {}).get(name) or {}).get("data") or {}
     where = (data.get("path"), data.get("name")) if data.get("path") else None
     split = data.get("split")
@@ -124,6 +137,20 @@ def terms_of(found: Pairs, units: NDArray[np.int64], *, run: int, against: int |
     # One term a unit of the corpus; all documents of such a unit have one number.
     first = np.unique(_unit_places(found), return_index=True)[1]
     return Terms(units[first], terms)
+
+
+def terms_of_score(columns: TaskColumns | None, summary: Summary, units: Units, key: Hashable, *, language: str | None = None) -> Terms:
+    """The terms of one run's score, or of the score of its documents in one language; `alone` where it cannot be rebuilt.
+
+    Args:
+        summary: of the whole task, also where a language is chosen.
+    """
+    if columns is None or not_pairable(columns, summary):
+        return units.alone(key, summary.n)
+    found = pairs([columns], summary)
+    if language is not None:
+        found = found.only([i for i, doc in enumerate(found.docs) if columns.languages[columns.place[doc]] == language])
+    return terms_of(found, units.of(key, found.docs), run=0)
 
 
 def shares(parts: Sequence[Terms]) -> bool:

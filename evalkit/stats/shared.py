@@ -21,7 +21,7 @@ class Terms:
     """What each part of a score contributes to its error: the score's influence function at the sample.
 
     Attributes:
-        units: int64, shape (m,): which independent unit a term belongs to. One numbering for all scores, so that terms of
+        units: int64, shape (m,), from 0: which independent unit a term belongs to. One numbering for all scores, so that terms of
             two scores with one number come from the same document (or passage).
         values: float64, shape (m,): the terms; for a mean of n values `(value - mean) / n`. Their sum is 0.
     """
@@ -58,15 +58,20 @@ def correlations(parts: Sequence[Terms]) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    numbers, flat = np.unique(np.concatenate([part.units for part in parts]), return_inverse=True)
-    ends = np.cumsum([len(part.units) for part in parts])[:-1]
-    places = np.split(flat, ends)
-    sums = np.array([np.bincount(at, weights=part.values, minlength=len(numbers)) for at, part in zip(places, parts, strict=True)])
-    counts = np.array([np.bincount(at, minlength=len(numbers)) for at in places], dtype=float)
+    size = _below(parts)
+    sums = np.array([np.bincount(part.units, weights=part.values, minlength=size) for part in parts])
+    counts = np.array([np.bincount(part.units, minlength=size) for part in parts], dtype=float)
     still = ~(np.abs(sums) > 1e-15).any(axis=1)
     found = _cosines(np.where(still[:, None], 0.0, sums))
     overlap = _cosines(counts)
-    return np.where(still[:, None] | still[None, :], overlap, found)
+    together = np.where(still[:, None] | still[None, :], overlap, found)
+    np.fill_diagonal(together, 1.0)
+    return together
+
+
+def _below(parts: Sequence[Terms]) -> int:
+    """One more than the largest number of a unit."""
+    return 1 + max(int(part.units.max(initial=0)) for part in parts)
 
 
 def _cosines(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,7 +94,8 @@ def mean_of_scores(values: Sequence[float], stderrs: Sequence[float], parts: Seq
     k = len(values)
     spread = np.array(stderrs, dtype=float)
     variance = float(spread @ correlations(parts) @ spread) / k**2
-    units = np.unique(np.concatenate([part.units for part in parts]), return_inverse=True)[1]
-    weights = np.bincount(units, weights=np.concatenate([np.full(len(part.units), 1 / len(part.units)) for part in parts]))
+    weights = np.zeros(_below(parts))
+    for part in parts:
+        weights += np.bincount(part.units, minlength=len(weights)) / max(1, len(part.units))
     alike = float(weights.sum() ** 2 / np.square(weights).sum())
     return Estimate(math.fsum(values) / k, math.sqrt(max(variance, 0.0)), max(1, min(_ENOUGH_DF, round(alike) - 1)))
