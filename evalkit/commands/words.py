@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, did_you_mean
 
 
 def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str]]:
@@ -18,6 +20,34 @@ def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str
         else:
             rest.append(word)
     return rest, taken
+
+
+def no_word(rest: Sequence[str], usage: str) -> None:
+    """Refuse a `name=value` word that no option took; names the nearest option of the usage line.
+
+    Raises:
+        ConfigError: there is one, and no file of that name.
+    """
+    for word in rest:
+        name, equals, _ = word.partition("=")
+        if equals and not Path(word).exists():
+            known = re.findall(r"(\w+)=", usage)
+            raise ConfigError(f"unknown word {word!r}{did_you_mean(name, known)}: {usage}")
+
+
+def fraction(name: str, text: str) -> float:
+    """A size of a difference: a fraction (0.05) or a percentage (5%).
+
+    Raises:
+        ConfigError: no number, or 1 and more, which is 100 points and surely meant as a percentage.
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ConfigError(f"{name}={text} is not a number; 0.01 or 1% is one point") from None
+    if value >= 1:
+        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
+    return value
 
 
 def integer(name: str, text: str) -> int:

@@ -33,12 +33,14 @@ class SavedRun:
         result: its scores, with `manifest` filled from the folder.
         config: the resolved configuration; empty for answers made elsewhere.
         has_samples: whether `samples.jsonl` belongs to these scores.
+        kept: the numbers of every sample where they are known without `samples.jsonl` (a baseline file).
     """
 
     path: Path
     result: RunResult
     config: Mapping[str, Any] = field(default_factory=dict)
     has_samples: bool = True
+    kept: Mapping[str, TaskColumns] | None = None
 
     @property
     def samples_size(self) -> int:
@@ -52,6 +54,8 @@ class SavedRun:
         Raises:
             DataError: `samples.jsonl` is damaged; names the line.
         """
+        if self.kept is not None:
+            return self.kept
         return read_columns(self.path / SAMPLES) if self.has_samples else {}
 
     def samples(self, task: str | None = None) -> Iterator[dict[str, Any]]:
