@@ -11,14 +11,14 @@ threshold. What cannot be compared is refused with the reason, and is never take
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 from evalkit import stats
-from evalkit.compare.pairs import Pairs, not_pairable, pairs
-from evalkit.compare.protocol import Protocol
+from evalkit.compare.paired import PROMPTS_DIFFER, pair
+from evalkit.compare.pairs import Pairs
 from evalkit.compare.shared import shares, terms_of, units_of
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.results import TaskResult
@@ -155,38 +155,12 @@ def compare(base: SavedRun, candidate: SavedRun, settings: Settings | None = Non
 
 def _task(name: str, base: SavedRun, candidate: SavedRun, settings: Settings) -> tuple[TaskComparison, Pairs | None]:
     """The row, and the documents it was tested on; None where it could not be."""
-    ours, theirs = base.result.tasks[name], candidate.result.tasks.get(name)
-    if theirs is None:
-        return TaskComparison(name, ours.headline, reason="the candidate has not measured it"), None
-    reasons = list(_refusals(ours, theirs, base, candidate))
-    if not reasons:
-        reasons = [
-            f"the {who} cannot be paired: {why}"
-            for who, run, result in (("base", base, ours), ("candidate", candidate, theirs))
-            if (why := not_pairable(run.columns.get(name), result.score))
-        ]
-    if reasons:
-        return TaskComparison(name, ours.headline, reason="; ".join(reasons)), None
-    columns = [base.columns[name], candidate.columns[name]]
-    found = pairs(columns, ours.score)
-    if len(found.docs) < 2:
-        return TaskComparison(name, ours.headline, len(found.docs), reason="the runs share fewer than two measured documents"), None
-    other = [doc for doc in found.docs if columns[0].asked[columns[0].place[doc]] != columns[1].asked[columns[1].place[doc]]]
-    said = f"the prompts differ on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
-    if other and not settings.any_prompts:
-        return TaskComparison(name, ours.headline, len(found.docs), reason=f"{said}; allow=prompts compares them all the same"), None
-    dropped = f"{found.dropped:,} documents that only one run measured are left out" if found.dropped else ""
-    row = _tested(name, ours, found, columns)
-    return replace(row, notes=tuple(note for note in (said, dropped) if note)), found
-
-
-def _refusals(ours: TaskResult, theirs: TaskResult, base: SavedRun, candidate: SavedRun) -> Iterable[str]:
-    yield from (f"the candidate has {text}" for text in Protocol.of(theirs).differences(Protocol.of(ours)))
-    if ours.rows_sha256 and theirs.rows_sha256 and ours.rows_sha256 != theirs.rows_sha256:
-        yield f"the runs read different rows (sha256 {ours.rows_sha256[:12]} and {theirs.rows_sha256[:12]})"
-    for who, run, result in (("base", base, ours), ("candidate", candidate, theirs)):
-        if not run.result.complete and result.score.n < result.n_docs:
-            yield f"the {who} is unfinished ({result.score.n:,} of {result.n_docs:,} documents); repeat its command to finish it"
+    ours, found = base.result.tasks[name], pair(name, base, candidate, settings.any_prompts)
+    if found.pairs is None:
+        allow = "; allow=prompts compares them all the same" if found.reason.startswith(PROMPTS_DIFFER) else ""
+        return TaskComparison(name, ours.headline, found.n, reason=found.reason + allow), None
+    row = _tested(name, ours, found.pairs, [base.columns[name], candidate.columns[name]])
+    return replace(row, notes=found.notes), found.pairs
 
 
 def _tested(name: str, result: TaskResult, found: Pairs, columns: Sequence[TaskColumns]) -> TaskComparison:

@@ -21,6 +21,7 @@ from evalkit.stats.intervals import (
     too_few,
     wilson,
 )
+from evalkit.stats.noninferior import at_least, at_most, highest, lowest, matched_at_least, matched_at_most
 from evalkit.stats.paired import (
     bootstrap_difference,
     corpus_permutation,
@@ -43,6 +44,8 @@ __all__ = [
     "Interval",
     "Terms",
     "Z",
+    "at_least",
+    "at_most",
     "bootstrap_clusters",
     "bootstrap_difference",
     "bootstrap_interval",
@@ -53,9 +56,13 @@ __all__ = [
     "corpus_permutation",
     "correlations",
     "detectable",
+    "highest",
     "holding",
     "holm",
+    "lowest",
     "macro_stderr",
+    "matched_at_least",
+    "matched_at_most",
     "matched_difference",
     "mcnemar_exact",
     "mean",
