@@ -24,6 +24,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
+  evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
+  evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
@@ -32,7 +34,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
 Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted; compare: 10 a regression, 11 cannot compare.
+Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted;
+  compare and gate: 10 a regression, 11 cannot compare, 12 not enough evidence.
 """
 
 
