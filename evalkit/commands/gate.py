@@ -33,11 +33,12 @@ def gate(words: list[str]) -> int:
     if words and words[0] == "schema":
         return _schema(words[1:])
     from evalkit.gate import decide
+    from evalkit.gate.policy import nearest
     from evalkit.report.gate import gate_report
     from evalkit.store import load_run
 
     folders, taken = options(words, *_OUTPUTS)
-    no_word(folders, USAGE)
+    no_word(folders, USAGE, nearest)
     if len(folders) != 2:
         raise ConfigError(f"evalkit gate needs two runs, not {' '.join(folders) or 'none'}: {USAGE}")
     policy = policy_from(taken)

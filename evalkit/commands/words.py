@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evalkit.errors import ConfigError, did_you_mean
@@ -22,7 +22,7 @@ def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str
     return rest, taken
 
 
-def no_word(rest: Sequence[str], usage: str) -> None:
+def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]], str] = did_you_mean) -> None:
     """Refuse a `name=value` word that no option took; names the nearest option of the usage line.
 
     Raises:
@@ -32,7 +32,7 @@ def no_word(rest: Sequence[str], usage: str) -> None:
         name, equals, _ = word.partition("=")
         if equals and not Path(word).exists():
             known = re.findall(r"(\w+)=", usage)
-            raise ConfigError(f"unknown word {word!r}{did_you_mean(name, known)}: {usage}")
+            raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
 
 
 def fraction(name: str, text: str) -> float:

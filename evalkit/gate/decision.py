@@ -130,7 +130,7 @@ def _misuse(base: SavedRun, candidate: SavedRun, policy: Policy) -> None:
         raise ConfigError(f"base and candidate are both {base.path}; give two runs")
     if candidate.kept is not None and base.kept is None:
         raise ConfigError(f"{candidate.path} is a baseline and stands where the candidate goes; the order is BASE CANDIDATE")
-    known = [*base.result.tasks, *candidate.result.tasks]
+    known = list(dict.fromkeys([*base.result.tasks, *candidate.result.tasks]))
     for name in policy.tasks:
         if name not in known and policy.missing == "refuse":
             raise ConfigError(

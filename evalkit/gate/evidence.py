@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -60,21 +61,31 @@ class Loss:
             return stats.lowest(self.at_most, alpha)
         return self.value - stats.t_quantile(1 - alpha, self.df) * self.stderr
 
-    def power(self, d: float, alpha: float, units: int | None = None) -> float:
-        """Chance that a candidate which lost nothing passes at tolerance d, on as many units or on another number of them."""
-        d += self.allowance
-        if not self.stderr or d <= 0:
-            return 0.0
-        spread = self.stderr * ((self.units / units) ** 0.5 if units else 1.0)
-        return NormalDist().cdf(d / spread - stats.t_quantile(1 - alpha, max(1, (units or self.df + 1) - 1)))
+    def power(self, d: float, alpha: float) -> float:
+        """Chance that a candidate which lost nothing passes at tolerance d, on these documents."""
+        return power_of(self.stderr, d + self.allowance, alpha, self.units)
 
     def needed(self, d: float, alpha: float, power: float) -> int | None:
         """Units with which that chance is `power`; None where nothing is tolerated."""
-        d += self.allowance
-        if not self.stderr or d <= 0:
-            return None
-        normal = NormalDist()
-        return max(2, round((self.stderr * (normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)) / d) ** 2 * self.units + 0.5))
+        return units_needed(self.stderr, d + self.allowance, alpha, power, self.units)
+
+
+def power_of(stderr: float, d: float, alpha: float, units: int) -> float:
+    """Chance that a loss of nothing, estimated with this standard error from so many units, is found to be less than d."""
+    if d <= 0 or units < stats.fewest(d, alpha):
+        return 0.0
+    if not stderr:
+        return 1.0
+    return NormalDist().cdf(d / stderr - stats.t_quantile(1 - alpha, max(1, units - 1)))
+
+
+def units_needed(stderr: float, d: float, alpha: float, power: float, units: int) -> int | None:
+    """Units with which that chance is `power`, from the standard error of so many; None where d is nothing."""
+    if d <= 0:
+        return None
+    normal = NormalDist()
+    spread = stderr * (normal.inv_cdf(1 - alpha) + normal.inv_cdf(power)) / d
+    return max(2, stats.fewest(d, alpha), math.ceil(spread**2 * units))
 
 
 def loss_of(found: Pairs, higher_is_better: bool, relative: float | None = None) -> Loss:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from evalkit import stats
 from evalkit.compare.paired import pair
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
 from evalkit.compare.shared import terms_of, units_of
 from evalkit.errors import ConfigError
-from evalkit.gate.evidence import loss_of
+from evalkit.gate.evidence import loss_of, power_of, units_needed
 from evalkit.gate.policy import Policy, Tier
 from evalkit.store import SavedRun
 from evalkit.types import Summary
@@ -114,12 +113,8 @@ def _one(
             spreads.append(loss_of(both, True).stderr * math.sqrt(len(both.docs) / len(found.docs)))
     rate = stats.mean(rates) if rates else flips
     stderr = max(stats.mean(spreads), 1 / len(found.docs)) if spreads else _assumed_stderr(found, score, rate)
-    normal = NormalDist()
-    one_sided = normal.inv_cdf(1 - policy.alpha)
-    needed = None
-    if absolute > 0:
-        needed = max(2, math.ceil((stderr * (one_sided + normal.inv_cdf(policy.power)) / absolute) ** 2 * len(found.docs)))
-    power = normal.cdf(absolute / stderr - one_sided) if absolute > 0 and stderr else 0.0
+    needed = units_needed(stderr, absolute, policy.alpha, policy.power, len(found.docs))
+    power = power_of(stderr, absolute, policy.alpha, len(found.docs))
     return Planned(name, tier, len(found.docs), absolute, needed, power, rate, stderr, seconds), found
 
 
@@ -149,8 +144,7 @@ def _mean_power(base: SavedRun, policy: Policy, required: Sequence[tuple[Planned
     units = units_of({one.task: (base, one.task) for one, _ in required})
     terms = [terms_of(found, units.of(one.task, found.docs), run=0) for one, found in required]
     mean = stats.mean_of_scores([0.0] * len(required), [one.stderr for one, _ in required], terms)
-    tolerance = policy.of_mean
-    return NormalDist().cdf(tolerance / mean.stderr - NormalDist().inv_cdf(1 - policy.alpha)) if mean.stderr and tolerance else 0.0
+    return power_of(mean.stderr, policy.of_mean, policy.alpha, mean.df + 1)
 
 
 def seconds_a_document(base: SavedRun) -> Mapping[str, float]:

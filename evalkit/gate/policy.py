@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from evalkit.files import read_text
 Tier = Literal["required", "supporting", "advisory"]
 TIERS: tuple[Tier, ...] = ("required", "supporting", "advisory")
 Size = Annotated[float | str, msgspec.Meta(description="a fraction of the metric's scale (0.03) or a percentage ('3%')")]
+_TOLERANCES = ("threshold", "margin", "epsilon", "delta")  # what a tolerance is called elsewhere
 MEAN, TASK = 0.01, 0.03  # one point on the mean, three on any task
 
 
@@ -98,10 +99,11 @@ def policy_of(raw: Any, where: str = "policy") -> Policy:
     """
     if not isinstance(raw, Mapping):
         raise ConfigError(f"{where} is no policy; it holds a {type(raw).__name__}, not settings like `tolerance: 3%`")
-    try:
-        policy = msgspec.convert(raw, Policy)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_said(str(error))}") from error
+    tasks = raw.get("tasks") or {}
+    if not isinstance(tasks, Mapping):
+        raise ConfigError(f"{where}: tasks is a {type(tasks).__name__}, not settings by task like `gsm8k: {{tolerance: 2%}}`")
+    checked = {name: _checked(task or {}, TaskPolicy, f"{where}: tasks.{name}") for name, task in tasks.items()}
+    policy: Policy = _checked({**raw, "tasks": checked}, Policy, where)
     try:
         size("mean", policy.mean), size("tolerance", policy.tolerance)
         for task in policy.tasks:
@@ -117,15 +119,15 @@ def size(name: str, given: float | str) -> float:
     Raises:
         ConfigError: no number, below 0, or 1 and more, which is 100 points and surely meant as a percentage.
     """
-    text = str(given).strip()
+    text = f"{given:g}" if isinstance(given, float) else given.strip()
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        raise ConfigError(f"{name}={given} is no size of a difference; 0.01 or 1% is one point") from None
+        raise ConfigError(f"{name}={text} is no size of a difference; 0.01 or 1% is one point") from None
     if value >= 1:
-        raise ConfigError(f"{name}={given} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
+        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
     if not value >= 0:
-        raise ConfigError(f"{name}={given} is no size of a difference; a tolerance is 0 or more")
+        raise ConfigError(f"{name}={text} is no size of a difference; a tolerance is 0 or more")
     return value
 
 
@@ -134,13 +136,21 @@ def schema() -> str:
     return json.dumps(msgspec.json.schema(Policy), indent=1, ensure_ascii=False) + "\n"
 
 
-def _said(error: str) -> str:
-    """msgspec's message, with the nearest setting where one is misspelt."""
-    found = re.search(r"unknown field `(\w+)`(?: - at `\$\.?([^`]*)`)?", error)
-    if not found:
-        return error.replace("$.", "")
-    inside = TaskPolicy if found[2] else Policy
-    known = inside.__struct_fields__
-    return (
-        f"unknown setting {found[1]!r}{f' of {found[2]}' if found[2] else ''}{did_you_mean(found[1], known)}; there are {', '.join(known)}"
-    )
+def _checked(raw: Any, kind: type[Any], where: str) -> Any:
+    """The values as `kind`; an error names the setting, its value and what fits, and the nearest setting where one is misspelt."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        known = kind.__struct_fields__
+        if unknown := re.search(r"unknown field `([^`]+)`", str(error)):
+            near = nearest(unknown[1], known)
+            raise ConfigError(f"{where}: unknown setting {unknown[1]!r}{near}; there are {', '.join(known)}") from error
+        at = re.search(r" - at `\$\.(\w+)", str(error))
+        given = f"{at[1]}={raw.get(at[1])}: " if at and isinstance(raw, Mapping) else ""
+        raise ConfigError(f"{where}: {given}{str(error).partition(' - at ')[0]}") from error
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?`, also for the words that other tools use for a tolerance."""
+    near = did_you_mean(word, [*known, *_TOLERANCES])
+    return next((near.replace(other, "tolerance") for other in _TOLERANCES if f" {other}?" in near), near)

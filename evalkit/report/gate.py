@@ -56,9 +56,7 @@ def _row(row: Row, notes: Footnotes) -> tuple[Cell, ...]:
     def score(value: float | None) -> Cell:
         return Cell("" if value is None else numbers.score(value))
 
-    loss = "" if row.loss is None else f"{row.loss:+.3f}"
-    if row.interval:
-        loss += f" [{row.interval[0]:+.3f}, {row.interval[1]:+.3f}]"
+    loss = _loss(row)
     worse, better = row.flips
     flips = f"{numbers.plural(worse, 'document')} worse, {better:,} better" if worse or better else ""
     return (
@@ -74,13 +72,20 @@ def _row(row: Row, notes: Footnotes) -> tuple[Cell, ...]:
     )
 
 
+def _loss(row: Row) -> str:
+    """`+0.010 [-0.004, +0.024]`; nothing is +0.000, from whatever side it was rounded."""
+    if row.loss is None:
+        return ""
+    loss, *ends = (f"{round(value, 3) + 0.0:+.3f}" for value in (row.loss, *(row.interval or ())))
+    return f"{loss} [{', '.join(ends)}]" if ends else loss
+
+
 def said(row: Row) -> str:
     """One row in one sentence."""
     if row.loss is None:
         return f"{row.task} ({row.tier}): {row.outcome}; {row.reason}"
-    ends = f" [{row.interval[0]:+.3f}, {row.interval[1]:+.3f}]" if row.interval else ""
     tolerance = f"{row.tolerance:.1%} of the base" if row.relative else numbers.score(row.tolerance)
-    return f"{row.task} ({row.tier}): {row.outcome}; loss {row.loss:+.3f}{ends}, tolerance {tolerance}, {row.n:,} documents; {row.reason}"
+    return f"{row.task} ({row.tier}): {row.outcome}; loss {_loss(row)}, tolerance {tolerance}, {row.n:,} documents; {row.reason}"
 
 
 def workflow_commands(decision: Decision) -> Iterator[str]:

@@ -21,7 +21,7 @@ from evalkit.stats.intervals import (
     too_few,
     wilson,
 )
-from evalkit.stats.noninferior import at_least, at_most, highest, lowest, matched_at_least, matched_at_most
+from evalkit.stats.noninferior import at_least, at_most, fewest, highest, lowest, matched_at_least, matched_at_most
 from evalkit.stats.paired import (
     bootstrap_difference,
     corpus_permutation,
@@ -56,6 +56,7 @@ __all__ = [
     "corpus_permutation",
     "correlations",
     "detectable",
+    "fewest",
     "highest",
     "holding",
     "holm",

@@ -40,12 +40,13 @@ def matched_at_least(lost: int, won: int, n: int, d: float) -> float:
 def matched_at_most(lost: int, won: int, n: int, d: float) -> float:
     """p-value of "the loss is at most d"; small means that it is more. As `matched_at_least`.
 
-    Agresti & Min's interval (2005) turned into a test; at least as large as McNemar's exact one-sided p-value for d = 0.
+    Agresti & Min's interval (2005) turned into a test; from d = 0 at least as large as McNemar's exact one-sided p-value.
     """
     stderr, _ = matched_difference(won, lost, n, 1.0)
     p = 1 - _NORMAL.cdf(((lost - won) / (n + 2) - d) / stderr)
-    exact = mcnemar_exact(lost, won) / 2 if lost > won else 1.0
-    return max(p, exact)
+    if d < 0:
+        return p
+    return max(p, mcnemar_exact(lost, won) / 2 if lost > won else 1.0)
 
 
 def at_least(loss: float, stderr: float, df: float, d: float, units: int, allowance: float = 0.0) -> float:
@@ -77,6 +78,11 @@ def fewer(seen: float, n: int, share: float) -> float:
     return min(
         1.0, math.fsum(math.exp(top - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * logs[0] + (n - i) * logs[1]) for i in range(k + 1))
     )
+
+
+def fewest(d: float, alpha: float) -> int:
+    """Documents without which nobody can say that less than a share d of them was lost: none lost must be rarer than alpha."""
+    return 1 if d >= 1 else math.ceil(math.log(alpha) / math.log1p(-d))
 
 
 def highest(at_least: Callable[[float], float], alpha: float) -> float:
