@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 USAGE = (
     "evalkit gate BASE CANDIDATE [policy=FILE] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8] [missing=refuse|fail|ignore] "
-    "[out=DIR] [junit=FILE] [ci=github]"
+    "[out=DIR] [junit=FILE] [ci=github] [name=NAME]"
 )
 OF_POLICY = ("mean", "tolerance", "alpha", "power", "missing", "others", "documents", "prompts")
-_OUTPUTS = ("policy", "out", "junit", "ci", *OF_POLICY)
+_OUTPUTS = ("policy", "out", "junit", "ci", "name", *OF_POLICY)
 
 
 def gate(words: list[str]) -> int:
@@ -65,7 +65,7 @@ def told(decision: Decision, report: Report, taken: dict[str, str]) -> None:
     if "out" in taken:
         out = Path(taken["out"])
         write_atomic(out / "gate.md", markdown(report), "out=DIR")
-        write_atomic(out / "comment.md", comment(report), "out=DIR")
+        write_atomic(out / "comment.md", comment(report, taken.get("name", "evalkit")), "out=DIR")
         told_all = {**asdict(decision), "decision": decision.outcome, "exit_code": decision.exit_code}
         write_atomic(out / "gate.json", dump(told_all), "out=DIR")
         print(f"wrote {out / 'gate.md'}, {out / 'comment.md'}, {out / 'gate.json'}", file=sys.stderr)

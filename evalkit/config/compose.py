@@ -235,11 +235,13 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
     """Our own error inside whatever Hydra wrapped around it, or Hydra's made into one of ours; None for any other."""
     if own := _inside(error):
         return own
+    if isinstance(error, OSError) and error.filename:
+        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("evalkit"):
+        return ConfigError(f"the package {error.name} is not installed here, and this needs it; pip install evalkit brings everything")
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error, OSError) and error.filename:
-        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     return ConfigError(explain(error))
