@@ -70,19 +70,19 @@ class EvalCallback(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self.every and state.global_step % self.every == 0:
-            self._measure(state, more)
+            self._measure(state, control, more)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float] | None = None, **more: Any) -> None:
         if self.every is None:
-            scores = self._measure(state, more)
+            scores = self._measure(state, control, more)
             if metrics is not None:  # what the Trainer returns, and chooses the best checkpoint by
                 metrics.update(scores)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if self.at_end and (not self.results or self.results[-1][0] != state.global_step):
-            self._measure(state, more)
+            self._measure(state, control, more)
 
-    def _measure(self, state: Any, more: dict[str, Any]) -> dict[str, float]:
+    def _measure(self, state: Any, control: Any, more: dict[str, Any]) -> dict[str, float]:
         """One process measures; the others wait for it at their next step together."""
         if not state.is_world_process_zero:
             return {}
@@ -92,7 +92,9 @@ class EvalCallback(TrainerCallback):
         self.results.append((state.global_step, result))
         scores = named_scores(result, self.prefix)
         if self._trainer is not None:
+            wanted = control.should_log
             self._trainer.log(dict(scores))
+            control.should_log = wanted  # a log of ours is not the one of this step
         else:
             state.log_history.append({**scores, "epoch": state.epoch, "step": state.global_step})
             log.info("%s", scores)

@@ -60,12 +60,7 @@ class LoadedModel(HFModel):
 
     def release(self) -> None:
         """Forget what evaluation has built around the model."""
-        if "_runtime" in self.__dict__:
-            from transformers import AttentionInterface
-
-            attention = getattr(getattr(self._runtime.scorer, "forward", None), "attention", None)
-            AttentionInterface._global_mapping.pop(f"evalkit_{id(attention)}", None)
-            del self.__dict__["_runtime"]
+        self.__dict__.pop("_runtime", None)
 
 
 def unwrapped(model: Any) -> Any:
@@ -138,7 +133,9 @@ def untouched(model: Any) -> Iterator[None]:
     """
     import numpy as np
     import torch
+    from transformers import AttentionInterface
 
+    registered = set(AttentionInterface._global_mapping)
     modules = list(model.modules())
     training = [module.training for module in modules]
     compiled = [module.__dict__.get("_compiled_call_impl") for module in modules]
@@ -161,6 +158,8 @@ def untouched(model: Any) -> Iterator[None]:
                 module._compiled_call_impl = call
         if use_cache is not None:
             model.config.use_cache = use_cache
+        for ours in set(AttentionInterface._global_mapping) - registered:  # they hold keys and values
+            del AttentionInterface._global_mapping[ours]
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
