@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
 from evalkit.compare.protocol import Protocol
 from evalkit.results import TaskResult
-from evalkit.store import SavedRun
+from evalkit.store import SavedRun, TaskColumns
 
 PROMPTS_DIFFER = "the prompts differ"
 
@@ -54,12 +54,19 @@ def pair(name: str, base: SavedRun, candidate: SavedRun, any_prompts: bool = Fal
     found = pairs(columns, ours.score)
     if len(found.docs) < 2:
         return Paired(n=len(found.docs), reason="the runs share fewer than two measured documents")
-    other = [doc for doc in found.docs if columns[0].asked[columns[0].place[doc]] != columns[1].asked[columns[1].place[doc]]]
+    other = _asked_otherwise(found, *columns)
     said = f"{PROMPTS_DIFFER} on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
     if other and not any_prompts:
         return Paired(n=len(found.docs), reason=said)
     dropped = f"{found.dropped:,} documents that only one run measured are left out" if found.dropped else ""
     return Paired(found, len(found.docs), notes=tuple(note for note in (said, dropped) if note))
+
+
+def _asked_otherwise(found: Pairs, ours: TaskColumns, theirs: TaskColumns) -> list[str]:
+    """The shared documents whose prompts differ."""
+    if ours.docs == theirs.docs and bool((ours.asked == theirs.asked).all()):
+        return []
+    return [doc for doc in found.docs if ours.asked[ours.place[doc]] != theirs.asked[theirs.place[doc]]]
 
 
 def _refusals(ours: TaskResult, theirs: TaskResult, base: SavedRun, candidate: SavedRun) -> Iterable[str]:
