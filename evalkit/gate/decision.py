@@ -95,6 +95,14 @@ class Decision:
         return EXIT_CODES[self.outcome]
 
 
+@dataclass(frozen=True)
+class Levels:
+    """P-values that a look at growing data must reach, in place of alpha: for a pass, and (shared out over all rows) a regression."""
+
+    passing: float
+    regression: float
+
+
 @dataclass
 class _Tried:
     """A row with what its tests need."""
@@ -104,8 +112,11 @@ class _Tried:
     paired: Paired | None = None
 
 
-def decide(base: SavedRun, candidate: SavedRun, policy: Policy | None = None) -> Decision:
+def decide(base: SavedRun, candidate: SavedRun, policy: Policy | None = None, levels: Levels | None = None) -> Decision:
     """Hold the candidate against the base.
+
+    Args:
+        levels: of one look among several (`gate.sequential`); None tests at the policy's alpha, once.
 
     Raises:
         ConfigError: the policy names a task that neither run has; the runs are one; they look swapped.
@@ -118,7 +129,7 @@ def decide(base: SavedRun, candidate: SavedRun, policy: Policy | None = None) ->
     tried = [one for name in names if (one := _try(name, base, candidate, policy))]
     mean = _mean([one for one in tried if one.row.tier == "required"], base, policy)
     family = [one for one in (*tried, *([mean] if mean else ())) if one.loss]
-    judged = _judged(family, policy)
+    judged = _judged(family, policy, levels)
     rows = tuple(judged.get(one.row.task, one.row) for one in tried)
     return Decision(
         base.result.model, candidate.result.model, rows, judged[MEAN] if mean else None, policy, _warnings(base, candidate, rows, policy)
@@ -195,29 +206,32 @@ def _mean(tried: Sequence[_Tried], base: SavedRun, policy: Policy) -> _Tried | N
     return _Tried(row, mean)
 
 
-def _judged(family: Sequence[_Tried], policy: Policy) -> dict[str, Row]:
+def _judged(family: Sequence[_Tried], policy: Policy, levels: Levels | None) -> dict[str, Row]:
     """Rows by task. Advisory rows are judged by themselves: what does not count costs the others nothing."""
     counting = [one for one in family if one.row.tier != "advisory"]
     limits = {one.row.task: 0.0 if one.row.relative else one.row.tolerance for one in family}
     beyond = {one.row.task: one.loss.at_most(limits[one.row.task]) for one in family if one.loss}
-    adjusted = stats.holm([beyond[one.row.task] for one in counting])
-    beyond |= {one.row.task: p for one, p in zip(counting, adjusted, strict=True)}
+    if levels is None:
+        adjusted = stats.holm([beyond[one.row.task] for one in counting])
+        beyond |= {one.row.task: p for one, p in zip(counting, adjusted, strict=True)}
     judged = {}
     for one in family:
         if one.loss:
-            corrected = policy.alpha / (len(counting) if one.row.tier != "advisory" else 1)
-            judged[one.row.task] = _verdict(one.row, one.loss, limits[one.row.task], beyond[one.row.task], corrected, policy)
+            each = Levels(policy.alpha, policy.alpha) if levels is None else levels
+            ends = each.regression if levels or one.row.tier == "advisory" else policy.alpha / len(counting)
+            judged[one.row.task] = _verdict(one.row, one.loss, limits[one.row.task], beyond[one.row.task], each, ends, policy)
     return judged
 
 
-def _verdict(row: Row, loss: Loss, limit: float, p_regression: float, corrected: float, policy: Policy) -> Row:
+def _verdict(row: Row, loss: Loss, limit: float, p_regression: float, levels: Levels, lower: float, policy: Policy) -> Row:
+    """The row, judged; `lower` is the level of the interval's lower end."""
     p_pass = loss.at_least(limit)
     power = loss.power(limit, policy.alpha)
     needed = loss.needed(limit, policy.alpha, policy.power)
     outcome: Outcome = "not enough evidence"
-    if p_regression <= policy.alpha:
-        outcome, reason = "regression", f"worse than the tolerance beyond doubt (p = {p_regression:.2g} after Holm)"
-    elif p_pass <= policy.alpha:
+    if p_regression <= levels.regression:
+        outcome, reason = "regression", f"worse than the tolerance beyond doubt (p = {p_regression:.2g})"
+    elif p_pass <= levels.passing:
         outcome, reason = "pass", f"within the tolerance beyond doubt (p = {p_pass:.2g})"
     elif needed is None:
         reason = "nothing is tolerated, so only a candidate that is better beyond doubt passes"
@@ -231,8 +245,7 @@ def _verdict(row: Row, loss: Loss, limit: float, p_regression: float, corrected:
         row,
         outcome=outcome,
         loss=loss.value + loss.allowance,
-        interval=(loss.lowest(corrected) + loss.allowance, loss.highest(policy.alpha) + loss.allowance),
-        tolerance=row.tolerance,
+        interval=(loss.lowest(lower) + loss.allowance, loss.highest(levels.passing) + loss.allowance),
         p_pass=p_pass,
         p_regression=p_regression,
         power=power,
