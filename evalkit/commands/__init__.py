@@ -11,6 +11,7 @@ COMMANDS = {
     "report": "report:report",
     "merge": "merge:merge",
     "compare": "compare:compare",
+    "gate": "gate:gate",
     "export": "export:export",
     "import": "export:import_",
     "data": "data:data",

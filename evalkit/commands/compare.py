@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.commands.words import paths
+from evalkit.commands.words import fraction, no_word, options
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def compare(words: list[str]) -> int:
     from evalkit.report.terminal import print_report
     from evalkit.store import load_run
 
-    folders, taken = paths("evalkit compare", words, "alpha", "threshold", "tasks", "flips", "allow", "out")
+    folders, taken = options(words, "alpha", "threshold", "tasks", "flips", "allow", "out")
+    no_word(folders, USAGE)
     if len(folders) != 2:
         raise ConfigError(f"evalkit compare needs two run directories, not {' '.join(folders) or 'none'}: {USAGE}")
     settings, shown = _settings(taken), _whole("flips", taken.get("flips", "5"))
@@ -50,7 +51,7 @@ def _settings(taken: dict[str, str]) -> Settings:
         raise ConfigError(f"allow={taken['allow']} is unknown; allow=prompts compares runs that were asked in different words")
     tasks = tuple(name for name in taken.get("tasks", "").strip("[]").split(",") if name)
     return Settings(
-        _number("alpha", taken.get("alpha", "0.05")), _number("threshold", taken.get("threshold", "0")), tasks, "allow" in taken
+        _number("alpha", taken.get("alpha", "0.05")), fraction("threshold", taken.get("threshold", "0")), tasks, "allow" in taken
     )
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from evalkit.commands.words import paths
 from evalkit.errors import ConfigError, did_you_mean
 
-FORMS = ("model-index", "eval-results", "lm-eval")
+FORMS = ("model-index", "eval-results", "lm-eval", "baseline")
 
 
 def export(words: list[str]) -> int:
-    """`evalkit export RUN to=model-index|eval-results|lm-eval [out=FILE]`: printed, or written to a file."""
+    """`evalkit export RUN to=model-index|eval-results|lm-eval|baseline [out=FILE]`: printed, or written to a file."""
     from evalkit.exchange.lm_eval import to_results
     from evalkit.exchange.model_card import Exported, eval_results, model_index
     from evalkit.files import write_atomic
     from evalkit.store import load_run
+    from evalkit.store.baseline import write_baseline
 
     folders, taken = paths("evalkit export", words, "to", "out")
     form = taken.get("to", "")
@@ -24,6 +25,12 @@ def export(words: list[str]) -> int:
         wrong = f"to={form} is unknown{did_you_mean(form, FORMS)}; " if form and form not in FORMS else ""
         raise ConfigError(f"{wrong}evalkit export RUN to={'|'.join(FORMS)} [out=FILE]")
     run = load_run(Path(folders[0]))
+    if form == "baseline":
+        if "out" not in taken:
+            raise ConfigError("a baseline is no text to print; give out=FILE, as out=main.baseline")
+        size = write_baseline(run, Path(taken["out"]))
+        print(f"wrote {taken['out']}: {size / 1024:,.0f} KiB, {len(run.result.tasks)} tasks; give it wherever a run is", file=sys.stderr)
+        return 0
     made = model_index(run) if form == "model-index" else eval_results(run) if form == "eval-results" else Exported(to_results(run), ())
     text = made.text
     for reason in made.left_out:

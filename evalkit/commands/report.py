@@ -48,10 +48,11 @@ def report(words: list[str]) -> int:
 
 
 def _page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
+    from evalkit.report.formats import installed
     from evalkit.report.page import Picture, write_page
     from evalkit.report.plots import draw_all
 
-    plots = draw_all(runs, cards)
+    plots = draw_all(runs, cards) if installed("matplotlib", "pictures") else []
     for plot in plots:
         plot.save(folder / "plots")
     pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]

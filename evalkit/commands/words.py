@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from evalkit.errors import ConfigError, did_you_mean
@@ -21,6 +22,34 @@ def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str
     return rest, taken
 
 
+def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]], str] = did_you_mean) -> None:
+    """Refuse a `name=value` word that no option took; names the nearest option of the usage line.
+
+    Raises:
+        ConfigError: there is one, and no file of that name.
+    """
+    for word in rest:
+        name, equals, _ = word.partition("=")
+        if equals and not Path(word).exists():
+            known = re.findall(r"(\w+)=", usage)
+            raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
+
+
+def fraction(name: str, text: str) -> float:
+    """A size of a difference: a fraction (0.05) or a percentage (5%).
+
+    Raises:
+        ConfigError: no number, or 1 and more, which is 100 points and surely meant as a percentage.
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise ConfigError(f"{name}={text} is not a number; 0.01 or 1% is one point") from None
+    if value >= 1:
+        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
+    return value
+
+
 def paths(command: str, words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str]]:
     """Files or folders, and the `name=value` words of a command that has no other settings.
 
@@ -28,10 +57,7 @@ def paths(command: str, words: Sequence[str], *names: str) -> tuple[list[str], d
         ConfigError: a word is a setting the command does not have, naming the nearest.
     """
     rest, taken = options(words, *names)
-    for word in rest:
-        name, equals, _ = word.partition("=")
-        if equals and name.replace(".", "").replace("_", "").isalpha() and not Path(word).exists():
-            raise ConfigError(f"{command} has no setting {name}{did_you_mean(name, names)}; it has {', '.join(names)}")
+    no_word(rest, f"{command} has {', '.join(f'{name}=…' for name in names)}")
     return rest, taken
 
 

@@ -59,6 +59,18 @@ class Pairs:
         found = stats.Corpora.of(table, self.corpus, self.strata, self.clusters)
         return replace(found, sizes=(1,) * len(found.sizes)) if self.macro else found
 
+    def only(self, places: Sequence[int]) -> Pairs:
+        """These documents alone, as one stratum."""
+        return replace(
+            self,
+            docs=tuple(self.docs[i] for i in places),
+            values=self.values[:, list(places)],
+            sums=tuple(table[list(places)] for table in self.sums),
+            clusters=None if self.clusters is None else _clusters([str(self.clusters[i]) for i in places]),
+            strata=None,
+            macro=False,
+        )
+
 
 def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
     """Align runs on the documents where every one of them has a value of the summary's metric.
@@ -69,9 +81,14 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
 
     first, corpus, macro = runs[0], summary.corpus, summary.weighted is not None
     columns = [run.metrics[summary.metric] for run in runs]
-    measured = [{run.docs[i] for i in np.flatnonzero(~np.isnan(c.values))} for run, c in zip(runs, columns, strict=True)]
-    shared = [doc for doc in first.docs if all(doc in run.place for run in runs[1:])]
-    places = [np.array([run.place[doc] for doc in shared], dtype=np.int64) for run in runs]
+    if all(run.docs == first.docs for run in runs[1:]):
+        shared, places = first.docs, [np.arange(len(first.docs))] * len(runs)
+        measured = int((~np.isnan([column.values for column in columns])).any(axis=0).sum())
+    else:
+        shared = tuple(doc for doc in first.docs if all(doc in run.place for run in runs[1:]))
+        places = [np.array([run.place[doc] for doc in shared], dtype=np.int64) for run in runs]
+        of_each = ({run.docs[i] for i in np.flatnonzero(~np.isnan(column.values))} for run, column in zip(runs, columns, strict=True))
+        measured = len(set().union(*of_each))
     values = np.array([column.values[place] for column, place in zip(columns, places, strict=True)]).reshape(len(runs), len(shared))
     kept = np.flatnonzero(~np.isnan(values).any(axis=0))
     at = places[0][kept]
@@ -83,7 +100,7 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
         clusters=_clusters([first.clusters[i] for i in at]),
         strata=_strata(first, at, macro) if corpus or macro else None,
         macro=macro,
-        dropped=len(set().union(*measured)) - len(kept),
+        dropped=measured - len(kept),
     )
 
 

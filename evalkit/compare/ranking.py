@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
+from evalkit.compare.shared import Units, terms_of
 from evalkit.results import TaskResult
 from evalkit.stats.paired import bootstrap_scores
 from evalkit.store import TaskColumns
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ALPHA = 0.05
 RESAMPLES = 1000
 Pair = tuple[int, int]
+_UNPAIRED_UNITS = 30  # of a difference without pairing: its z-test counts as one of that many documents at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,16 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Ranks by model (index of the run); models that were not measured have none."""
+    """Ranks by model (index of the run); models that were not measured have none.
+
+    Attributes:
+        paired: per pair that was tested on shared documents: those, and which of their runs the two are.
+    """
 
     ranks: Mapping[int, int]
     differences: Mapping[Pair, Difference]
+    paired: Mapping[Pair, tuple[Pairs, Pair]] = field(default_factory=dict)
+    higher_is_better: bool = True
 
     @property
     def unpaired(self) -> bool:
@@ -58,13 +66,17 @@ def rank_task(results: Mapping[int, TaskResult], columns: Mapping[int, TaskColum
         if not not_pairable(columns.get(i), result.score):
             same_rows.setdefault(result.rows_sha256, []).append(i)
     differences: dict[Pair, Difference] = {}
+    paired: dict[Pair, tuple[Pairs, Pair]] = {}
     for able in same_rows.values():
-        found = _paired([columns[i] for i in able], measured[able[0]]) if len(able) > 1 else {}  # type: ignore[misc]
-        differences |= {(able[a], able[b]): difference for (a, b), difference in found.items()}
+        found = pairs([columns[i] for i in able], measured[able[0]].score) if len(able) > 1 else None  # type: ignore[misc]
+        for (a, b), difference in (_paired(found, measured[able[0]]) if found else {}).items():
+            differences[able[a], able[b]] = difference
+            paired[able[a], able[b]] = found, (a, b)  # type: ignore[assignment]
     for pair in combinations(measured, 2):
         if pair not in differences and (apart := _apart(measured[pair[0]], measured[pair[1]])):
             differences[pair] = apart
-    return Ranked(ranks(list(measured), differences), differences)
+    higher = all(result.score.higher_is_better for result in measured.values())
+    return Ranked(ranks(list(measured), differences), differences, paired, higher)
 
 
 def ranks(models: Sequence[int], differences: Mapping[Pair, Difference], alpha: float = ALPHA) -> dict[int, int]:
@@ -77,21 +89,32 @@ def ranks(models: Sequence[int], differences: Mapping[Pair, Difference], alpha: 
     return {model: 1 + better for model, better in above.items()}
 
 
-def rank_means(models: Sequence[int], rows: Sequence[Mapping[Pair, Difference]]) -> dict[int, int]:
-    """Ranks by the unweighted mean over rows; benchmarks are independent samples, so variances add. A z-test a pair."""
+def rank_means(models: Sequence[int], rows: Mapping[Hashable, Ranked], units: Units) -> dict[int, int]:
+    """Ranks by the unweighted mean over rows; a t-test a pair.
+
+    Args:
+        units: of the rows' documents, by the rows' keys: rows of one data set are no independent samples.
+    """
     means = {}
     for pair in combinations(models, 2):
-        found = [row[pair] for row in rows if pair in row]
+        found = {key: row.differences[pair] for key, row in rows.items() if pair in row.differences}
         if len(found) == len(rows) and rows:
-            value = stats.mean([difference.value for difference in found])
-            stderr = stats.macro_stderr([difference.stderr for difference in found]) or 0.0
-            means[pair] = Difference(value, stderr, _z_test(value, stderr), True)
+            terms = [_terms(rows[key], pair, units, key) for key in found]
+            mean = stats.mean_of_scores([d.value for d in found.values()], [d.stderr for d in found.values()], terms)
+            means[pair] = Difference(mean.value, mean.stderr, mean.p, True)
     return ranks(models, means)
 
 
-def _paired(columns: Sequence[TaskColumns], result: TaskResult) -> dict[Pair, Difference]:
+def _terms(row: Ranked, pair: Pair, units: Units, key: Hashable) -> stats.Terms:
+    if pair not in row.paired:
+        return units.alone((key, pair), _UNPAIRED_UNITS)
+    found, (a, b) = row.paired[pair]
+    terms = terms_of(found, units.of(key, found.docs), run=a, against=b)
+    return terms if row.higher_is_better else replace(terms, values=-terms.values)
+
+
+def _paired(found: Pairs, result: TaskResult) -> dict[Pair, Difference]:
     """Every pair on the documents that all these models measured; empty with fewer than two of them."""
-    found = pairs(columns, result.score)
     if len(found.docs) < 2:
         return {}
     sign = 1 if result.score.higher_is_better else -1

@@ -11,14 +11,15 @@ threshold. What cannot be compared is refused with the reason, and is never take
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 from evalkit import stats
-from evalkit.compare.pairs import Pairs, not_pairable, pairs
-from evalkit.compare.protocol import Protocol
+from evalkit.compare.paired import PROMPTS_DIFFER, pair
+from evalkit.compare.pairs import Pairs
+from evalkit.compare.shared import shares, terms_of, units_of
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.results import TaskResult
 from evalkit.store import SavedRun, TaskColumns
@@ -135,10 +136,11 @@ def compare(base: SavedRun, candidate: SavedRun, settings: Settings | None = Non
     for name in settings.tasks:
         if name not in known:
             raise ConfigError(f"the base has no task {name!r}{did_you_mean(name, known)}; it has: {', '.join(known) or 'none'}")
-    rows = [_task(name, base, candidate, settings) for name in settings.tasks or known]
-    tested = [row for row in rows if row.difference is not None]
-    overall = _overall(tested) if len(tested) > 1 else None
-    family = [*tested, *([overall] if overall else [])]
+    tried = [_task(name, base, candidate, settings) for name in settings.tasks or known]
+    rows = [row for row, _ in tried]
+    tested = [(row, found) for row, found in tried if found is not None]
+    overall = _overall(tested, base) if len(tested) > 1 else None
+    family = [*(row for row, _ in tested), *([overall] if overall else [])]
     adjusted = stats.holm([row.p or 0.0 for row in family])
     judged = {row.task: _judged(row, p, len(family), settings) for row, p in zip(family, adjusted, strict=True)}
     return Comparison(
@@ -151,39 +153,14 @@ def compare(base: SavedRun, candidate: SavedRun, settings: Settings | None = Non
     )
 
 
-def _task(name: str, base: SavedRun, candidate: SavedRun, settings: Settings) -> TaskComparison:
-    ours, theirs = base.result.tasks[name], candidate.result.tasks.get(name)
-    if theirs is None:
-        return TaskComparison(name, ours.headline, reason="the candidate has not measured it")
-    reasons = list(_refusals(ours, theirs, base, candidate))
-    if not reasons:
-        reasons = [
-            f"the {who} cannot be paired: {why}"
-            for who, run, result in (("base", base, ours), ("candidate", candidate, theirs))
-            if (why := not_pairable(run.columns.get(name), result.score))
-        ]
-    if reasons:
-        return TaskComparison(name, ours.headline, reason="; ".join(reasons))
-    columns = [base.columns[name], candidate.columns[name]]
-    found = pairs(columns, ours.score)
-    if len(found.docs) < 2:
-        return TaskComparison(name, ours.headline, len(found.docs), reason="the runs share fewer than two measured documents")
-    other = [doc for doc in found.docs if columns[0].asked[columns[0].place[doc]] != columns[1].asked[columns[1].place[doc]]]
-    said = f"the prompts differ on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
-    if other and not settings.any_prompts:
-        return TaskComparison(name, ours.headline, len(found.docs), reason=f"{said}; allow=prompts compares them all the same")
-    dropped = f"{found.dropped:,} documents that only one run measured are left out" if found.dropped else ""
-    row = _tested(name, ours, found, columns)
-    return replace(row, notes=tuple(note for note in (said, dropped) if note))
-
-
-def _refusals(ours: TaskResult, theirs: TaskResult, base: SavedRun, candidate: SavedRun) -> Iterable[str]:
-    yield from (f"the candidate has {text}" for text in Protocol.of(theirs).differences(Protocol.of(ours)))
-    if ours.rows_sha256 and theirs.rows_sha256 and ours.rows_sha256 != theirs.rows_sha256:
-        yield f"the runs read different rows (sha256 {ours.rows_sha256[:12]} and {theirs.rows_sha256[:12]})"
-    for who, run, result in (("base", base, ours), ("candidate", candidate, theirs)):
-        if not run.result.complete and result.score.n < result.n_docs:
-            yield f"the {who} is unfinished ({result.score.n:,} of {result.n_docs:,} documents); repeat its command to finish it"
+def _task(name: str, base: SavedRun, candidate: SavedRun, settings: Settings) -> tuple[TaskComparison, Pairs | None]:
+    """The row, and the documents it was tested on; None where it could not be."""
+    ours, found = base.result.tasks[name], pair(name, base, candidate, settings.any_prompts)
+    if found.pairs is None:
+        allow = "; allow=prompts compares them all the same" if found.reason.startswith(PROMPTS_DIFFER) else ""
+        return TaskComparison(name, ours.headline, found.n, reason=found.reason + allow), None
+    row = _tested(name, ours, found.pairs, [base.columns[name], candidate.columns[name]])
+    return replace(row, notes=found.notes), found.pairs
 
 
 def _tested(name: str, result: TaskResult, found: Pairs, columns: Sequence[TaskColumns]) -> TaskComparison:
@@ -239,29 +216,34 @@ def _flips(found: Pairs, columns: Sequence[TaskColumns], higher_is_better: bool)
     return tuple(flip(int(i)) for i in order if change[i] < 0), tuple(flip(int(i)) for i in order[::-1] if change[i] > 0)
 
 
-def _overall(tested: Sequence[TaskComparison]) -> TaskComparison:
+def _overall(tested: Sequence[tuple[TaskComparison, Pairs]], base: SavedRun) -> TaskComparison:
     """The unweighted mean of the tasks' differences: many small losses add up to one that is noticed.
 
-    Tasks are independent samples, so variances add; a z-test. A metric where lower is better counts with its sign turned.
+    Tasks that share no document are independent samples, so variances add; documents that are the same row of the same data
+    set are one unit across tasks (`stats.mean_of_scores`). A metric where lower is better counts with its sign turned.
     """
-    signs = [1 if row.higher_is_better else -1 for row in tested]
-    k = len(tested)
-    difference = sum(sign * (row.difference or 0.0) for sign, row in zip(signs, tested, strict=True)) / k
-    stderr = stats.macro_stderr([row.stderr or 0.0 for row in tested]) or 0.0
-    p = math.erfc(abs(difference) / stderr / math.sqrt(2)) if stderr else float(difference == 0)
-    half = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2) * stderr
-    same_sense = all(row.higher_is_better for row in tested)
+    rows = [row for row, _ in tested]
+    signs = [1 if row.higher_is_better else -1 for row in rows]
+    units = units_of({row.task: (base, row.task) for row in rows})
+    terms = [
+        replace(part, values=sign * part.values)
+        for sign, (row, found) in zip(signs, tested, strict=True)
+        for part in (terms_of(found, units.of(row.task, found.docs), run=1, against=0),)
+    ]
+    differences = [sign * (row.difference or 0.0) for sign, row in zip(signs, rows, strict=True)]
+    mean = stats.mean_of_scores(differences, [row.stderr or 0.0 for row in rows], terms)
+    same_sense = all(row.higher_is_better for row in rows)
     return TaskComparison(
         task=ALL_TASKS,
-        metric=f"{k} tasks",
-        n=sum(row.n for row in tested),
-        base=stats.mean([row.base or 0.0 for row in tested]) if same_sense else None,
-        candidate=stats.mean([row.candidate or 0.0 for row in tested]) if same_sense else None,
-        difference=difference,
-        stderr=stderr,
-        ci=(difference - half, difference + half),
-        p=p,
-        test="z-test of the mean",
+        metric=f"{len(rows)} tasks",
+        n=sum(row.n for row in rows),
+        base=stats.mean([row.base or 0.0 for row in rows]) if same_sense else None,
+        candidate=stats.mean([row.candidate or 0.0 for row in rows]) if same_sense else None,
+        difference=mean.value,
+        stderr=mean.stderr,
+        ci=mean.interval(stats.LEVEL),
+        p=mean.p,
+        test="t-test of the mean" + (", documents that tasks share as one" if shares(terms) else ""),
     )
 
 

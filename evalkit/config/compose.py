@@ -263,11 +263,13 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
     """Our own error inside whatever Hydra wrapped around it, or Hydra's made into one of ours; None for any other."""
     if own := _inside(error):
         return own
+    if isinstance(error, OSError) and error.filename:
+        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("evalkit"):
+        return ConfigError(f"the package {error.name} is not installed here, and this needs it; pip install evalkit brings everything")
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    if isinstance(error, OSError) and error.filename:
-        return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if error is not None and type(error).__module__.startswith("submitit."):
         return EvalkitError(f"a job on the queue did not end ({explain(error)}); its log says why, and the same command continues")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):

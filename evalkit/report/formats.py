@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
 from evalkit.files import write_atomic
 from evalkit.report.comparison import build
-from evalkit.report.frame import to_frame
+from evalkit.report.frame import score_records
 from evalkit.report.json_report import to_json
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
@@ -57,8 +60,16 @@ def tables(
 
 def to_csv(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> str:
     """The frame of `to_frame` as CSV: full precision, empty fields for what is missing."""
-    text = to_frame(results, cards).to_csv(index=False, lineterminator="\n")
-    return str(text)
+    columns, records = score_records(results, cards)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _field(value) for name, value in record.items()} for record in records)
+    return text.getvalue()
+
+
+def _field(value: Any) -> Any:
+    return "" if value is None or value != value else value
 
 
 def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Path) -> list[Path]:
@@ -68,6 +79,14 @@ def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Pa
         FileError: the folder cannot be made or written.
     """
     return write_report(build(results, cards), results, cards, folder)
+
+
+def installed(package: str, without: str) -> bool:
+    """Whether a package is there that a light installation lacks; else one line says what is left out."""
+    if find_spec(package) is not None:
+        return True
+    print(f"{without} left out: {package} is not installed; pip install evalkit brings everything", file=sys.stderr)
+    return False
 
 
 def write_report(report: Report, results: Sequence[RunResult], cards: Sequence[Card], folder: Path) -> list[Path]:

@@ -42,11 +42,16 @@ def to_frame(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> pandas
     """
     import pandas
 
+    columns, records = score_records(results, cards)
+    # Objects, not floats: an integer column with a gap must not become 200.0, nor None become nan.
+    return pandas.DataFrame([list(record.values()) for record in records], columns=columns, dtype=object)
+
+
+def score_records(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> tuple[list[str], list[dict[str, Any]]]:
+    """(columns, rows) of `to_frame` as plain values; pandas is not needed."""
     printed = dict.fromkeys(column for card in cards for column in card.columns)
     columns = [*COLUMNS, *(f"card: {column}" for column in printed)]
-    rows = list(_rows(results, cards))
-    # Objects, not floats: an integer column with a gap must not become 200.0, nor None become nan.
-    return pandas.DataFrame([[row.get(column) for column in columns] for row in rows], columns=columns, dtype=object)
+    return columns, [{column: row.get(column) for column in columns} for row in _rows(results, cards)]
 
 
 def _rows(results: Sequence[RunResult], cards: Sequence[Card]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit.cards import Card
-from evalkit.report.frame import to_frame
+from evalkit.report.frame import score_records
 from evalkit.report.rows import names
 from evalkit.report.table import Cell, Report, Table
 from evalkit.results import RunResult
@@ -18,7 +18,7 @@ SCHEMA_VERSION = 2
 
 def to_json(report: Report, results: Sequence[RunResult], cards: Sequence[Card] = ()) -> str:
     """`scores` in full precision, one record a score as in the CSV file; `tables` as people read them. Missing is null, never 0."""
-    scores = to_frame(results, cards).to_dict("records")
+    _, scores = score_records(results, cards)
     payload = {
         "schema": SCHEMA_VERSION,
         "title": report.title,

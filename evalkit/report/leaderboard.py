@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from evalkit import numbers, stats
 from evalkit.compare.ranking import Ranked, rank_means, rank_task, stderr_of
+from evalkit.compare.shared import Units, terms_of_score, units_of
 from evalkit.report.rows import Entry, Key, Section, distinct
 from evalkit.report.table import Cell, Column, Footnotes, Table
-from evalkit.store import MergedRun, SavedRun
+from evalkit.store import MergedRun, SavedRun, TaskColumns
 from evalkit.types import Summary
 
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
     "no test tells apart share a rank.",
-    "Averages are unweighted means over benchmarks, each score once, with 95% intervals, given only where every benchmark was measured; "
+    "Averages are unweighted means over benchmarks, each score once, with 95% intervals that count documents which benchmarks share "
+    "as one, given only where every benchmark was measured; "
     "else how many were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """An unweighted mean over benchmarks, which are independent samples; no standard error where one of theirs is unknown."""
+    """An unweighted mean over benchmarks; no standard error where one of theirs is unknown."""
 
     value: float
     stderr: float | None
 
     @classmethod
-    def of(cls, scores: Sequence[Summary]) -> Mean:
-        """The mean of measured scores."""
-        known = all(score.stderr is not None for score in scores)
-        spread = stats.macro_stderr([stderr_of(score) for score in scores]) if known else None
-        return cls(stats.mean([score.value for score in scores if score.value is not None]), spread)
+    def of(cls, scores: Mapping[Key, Summary], terms: Callable[[Key], stats.Terms]) -> Mean:
+        """The mean of measured scores; benchmarks that share documents are no independent samples, as their terms say."""
+        values = [score.value for score in scores.values() if score.value is not None]
+        if any(score.stderr is None for score in scores.values()):
+            return cls(stats.mean(values), None)
+        stderrs = [stderr_of(score) for score in scores.values()]
+        return cls(stats.mean(values), stats.mean_of_scores(values, stderrs, [terms(key) for key in scores]).stderr)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The samples behind the scores of a board.
+
+    Attributes:
+        columns: by score and run; None where a run kept no samples.
+        units: which documents of different rows are the same.
+    """
+
+    columns: Mapping[Key, Mapping[int, TaskColumns | None]]
+    units: Units
+    _terms: dict[Key, stats.Terms] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Sequence[Section], runs: Sequence[SavedRun | MergedRun]) -> Evidence:
+        columns: dict[Key, Mapping[int, TaskColumns | None]] = {}
+        tasks: dict[Hashable, tuple[SavedRun | MergedRun, str]] = {}
+        for entry in distinct(found):
+            held = {i: runs[i].columns.get(entry.first.task) for i, _ in entry.measured}
+            columns[entry.score] = held
+            told = next((i for i, own in held.items() if own is not None), None)
+            if told is not None:
+                tasks[entry.score] = (runs[told], entry.first.task)
+        return cls(columns, units_of(tasks))
+
+    def terms(self, key: Key, run: int, score: Summary, language: str | None = None) -> stats.Terms:
+        """What each document contributes to the error of a run's score."""
+        at = (*key, run, language)
+        if at not in self._terms:
+            self._terms[at] = terms_of_score(self.columns[key].get(run), score, self.units, key, language=language)
+        return self._terms[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +95,12 @@ ALL, SHARED = "all", "shared"
 _UNPAIRED = "ranked in part without pairing: some runs share no documents or kept no samples"
 
 
-def ranked_rows(found: Sequence[Section], runs: Sequence[SavedRun | MergedRun]) -> dict[Key, Ranked]:
+def ranked_rows(found: Sequence[Section], evidence: Evidence) -> dict[Key, Ranked]:
     """Ranks of every measured score, once whatever rows and cards it stands in."""
-    rows = {}
-    for entry in distinct(found):
-        results = dict(entry.measured)
-        rows[entry.score] = rank_task(results, {i: runs[i].columns.get(entry.first.task) for i in results})
-    return rows
+    return {entry.score: rank_task(dict(entry.measured), evidence.columns[entry.score]) for entry in distinct(found)}
 
 
-def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Sequence[str]) -> list[Standing]:
+def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Sequence[str], evidence: Evidence) -> list[Standing]:
     """One per run, best first: by overall rank, then mean; models with gaps follow in the order given."""
     sections = {place: list(dict.fromkeys(entry.score for entry in section.entries)) for place, section in enumerate(found)}
     everything = list(dict.fromkeys(key for keys in sections.values() for key in keys))
@@ -78,12 +111,14 @@ def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Se
     whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
     # Where nobody has everything, the rank is that of the mean over what all of them have.
     placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])
-    overall = rank_means(placed, [ranked[key].differences for key in by])
+    overall = rank_means(placed, {key: ranked[key] for key in by}, evidence.units)
     board = []
     for i, title in enumerate(titles):
         measured = {name: (sum(key in scores[i] for key in keys), len(keys)) for name, keys in groups.items()}
         averages = {
-            name: Mean.of([scores[i][key] for key in keys]) if keys and measured[name][0] == len(keys) else None
+            name: Mean.of({key: scores[i][key] for key in keys}, lambda key, i=i: evidence.terms(key, i, scores[i][key]))  # type: ignore[misc]
+            if keys and measured[name][0] == len(keys)
+            else None
             for name, keys in groups.items()
         }
         ranks = {key: row.ranks[i] for key, row in ranked.items() if i in row.ranks}
@@ -104,15 +139,16 @@ def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun | MergedRun], 
     """The board, every benchmark with its ranks, and averages by language; empty with fewer than two runs."""
     if len(runs) < 2 or not found:
         return ()
-    ranked = ranked_rows(found, runs)
-    return tables(found, ranked, standings(found, ranked, titles))
+    evidence = Evidence.of(found, runs)
+    ranked = ranked_rows(found, evidence)
+    return tables(found, ranked, standings(found, ranked, titles, evidence), evidence)
 
 
-def tables(found: Sequence[Section], ranked: Mapping[Key, Ranked], board: Sequence[Standing]) -> tuple[Table, ...]:
+def tables(found: Sequence[Section], ranked: Mapping[Key, Ranked], board: Sequence[Standing], evidence: Evidence) -> tuple[Table, ...]:
     """What is known as tables."""
     entries = distinct(found)
     made = [_board(found, board), _benchmarks(entries, ranked, board)]
-    return tuple(table for table in (*made, _languages(entries, board)) if table.rows)
+    return tuple(table for table in (*made, _languages(entries, board, evidence)) if table.rows)
 
 
 def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
@@ -149,7 +185,7 @@ def _placed(standing: Standing, key: Key) -> str:
     return numbers.NOT_MEASURED if found is None else f"{numbers.score(found.value)} #{standing.ranks[key]}"
 
 
-def _languages(entries: Sequence[Entry], board: Sequence[Standing]) -> Table:
+def _languages(entries: Sequence[Entry], board: Sequence[Standing], evidence: Evidence) -> Table:
     """Mean over the benchmarks that have the language; a model that lacks one of them has no mean."""
     by_language: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -157,16 +193,20 @@ def _languages(entries: Sequence[Entry], board: Sequence[Standing]) -> Table:
             by_language.setdefault(language, []).append(entry)
     columns = (Column("Language", "left", key=True), Column("Benchmarks"), *(Column(s.model, ours=True) for s in board))
     rows = [
-        (Cell(language), Cell(str(len(having))), *(Cell(_of_language(s, language, having)) for s in board))
+        (Cell(language), Cell(str(len(having))), *(Cell(_of_language(s, language, having, evidence)) for s in board))
         for language, having in sorted(by_language.items())
     ]
     return Table("Mean by language", columns, tuple(rows), name="languages")
 
 
-def _of_language(standing: Standing, language: str, entries: Sequence[Entry]) -> str:
-    groups = [result.score.groups.get(language) for entry in entries if (result := entry.results[standing.run]) is not None]
-    scores = [group for group in groups if group is not None and group.value is not None]
-    return _average(Mean.of(scores) if len(scores) == len(entries) else None, (len(scores), len(entries)))
+def _of_language(standing: Standing, language: str, entries: Sequence[Entry], evidence: Evidence) -> str:
+    whole = {entry.score: result.score for entry in entries if (result := entry.results[standing.run]) is not None}
+    groups = {key: score.groups.get(language) for key, score in whole.items()}
+    scores = {key: group for key, group in groups.items() if group is not None and group.value is not None}
+    if len(scores) < len(entries):
+        return _average(None, (len(scores), len(entries)))
+    mean = Mean.of(scores, lambda key: evidence.terms(key, standing.run, whole[key], language))
+    return _average(mean, (len(scores), len(entries)))
 
 
 def _is_language(name: str) -> bool:

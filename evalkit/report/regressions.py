@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from evalkit import numbers
-from evalkit.compare import CANNOT_COMPARE, REGRESSION, Comparison, Flip, TaskComparison
+from evalkit.compare import ALL_TASKS, CANNOT_COMPARE, REGRESSION, Comparison, Flip, TaskComparison
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table
 from evalkit.store import SavedRun
 
+_MEAN_POINTS, _TASK_POINTS = 0.01, 0.03
 _TEXTS = ("Target", "Base said", "Candidate said")
 
 
 def regressions(comparison: Comparison, base: SavedRun, candidate: SavedRun, shown: int) -> Report:
     """Verdict, table and the documents that changed most, as data; `shown` documents of each kind per task."""
-    flips = tuple(table for row in comparison.tasks if shown and (table := _flips(row, base, candidate, shown)))
+    texts = base.has_samples and candidate.has_samples
+    flips = tuple(table for row in comparison.tasks if shown and texts and (table := _flips(row, base, candidate, shown)))
     warnings = [] if comparison.rows else ["nothing to compare: the base has no task"]
     if comparison.new_tasks:
         warnings.append(f"measured by the candidate alone, so not compared: {', '.join(comparison.new_tasks)}")
@@ -33,7 +35,25 @@ def _verdict(comparison: Comparison) -> str:
     regressed = [row.task for row in comparison.rows if row.verdict == "regressed"]
     if comparison.exit_code == REGRESSION:
         return f"REGRESSION: {', '.join(regressed)}."
-    return "CANNOT COMPARE everything." if comparison.exit_code == CANNOT_COMPARE else "No regression seen."
+    if comparison.exit_code == CANNOT_COMPARE:
+        return "CANNOT COMPARE everything."
+    blind = [row for row in comparison.rows if _hidden(row, comparison.settings.threshold)]
+    if not blind:
+        return "No regression seen."
+    worst = max(blind, key=lambda row: row.detectable or 0.0)
+    rest = f" and {numbers.plural(len(blind) - 1, 'row')} more" if len(blind) > 1 else ""
+    return (
+        f"No regression seen, but these documents could hardly have shown one: on {worst.task} a loss below "
+        f"{numbers.score(worst.detectable)} would have gone unseen more often than once in five{rest}."
+    )
+
+
+def _hidden(row: TaskComparison, threshold: float) -> bool:
+    """Whether a loss that people care about could well have gone unseen: one point of a mean, three of a task, of a scale to 1."""
+    if row.detectable is None or row.verdict in ("regressed", "improved"):
+        return False
+    scale = max(1.0, abs(row.base or 0.0))
+    return row.detectable > max(threshold, (_MEAN_POINTS if row.task == ALL_TASKS else _TASK_POINTS) * scale)
 
 
 def _legend(comparison: Comparison) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Uncertainty: standard errors, intervals, paired tests, many tests at once, power. Every formula names its source.
 
-`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus` and `paired` import numpy when called.
+`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus`, `paired` and `shared` import numpy when called.
 """
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
@@ -21,6 +21,7 @@ from evalkit.stats.intervals import (
     too_few,
     wilson,
 )
+from evalkit.stats.noninferior import at_least, at_most, fewest, highest, lowest, matched_at_least, matched_at_most
 from evalkit.stats.paired import (
     bootstrap_difference,
     corpus_permutation,
@@ -30,6 +31,7 @@ from evalkit.stats.paired import (
 )
 from evalkit.stats.power import detectable
 from evalkit.stats.several import holm
+from evalkit.stats.shared import Estimate, Terms, correlations, mean_of_scores
 from evalkit.stats.student import t_cdf, t_quantile
 
 __all__ = [
@@ -38,8 +40,12 @@ __all__ = [
     "LEVEL",
     "Corpora",
     "CorpusScore",
+    "Estimate",
     "Interval",
+    "Terms",
     "Z",
+    "at_least",
+    "at_most",
     "bootstrap_clusters",
     "bootstrap_difference",
     "bootstrap_interval",
@@ -48,13 +54,20 @@ __all__ = [
     "clustered_stderr",
     "confidence",
     "corpus_permutation",
+    "correlations",
     "detectable",
+    "fewest",
+    "highest",
     "holding",
     "holm",
+    "lowest",
     "macro_stderr",
+    "matched_at_least",
+    "matched_at_most",
     "matched_difference",
     "mcnemar_exact",
     "mean",
+    "mean_of_scores",
     "pooled_stderr",
     "resample_weights",
     "sign_flip",

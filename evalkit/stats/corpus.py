@@ -150,6 +150,18 @@ class Corpora:
         """The score of everything."""
         return float(self.score(self.units.sum(axis=0)[None])[0])
 
+    def influence(self) -> NDArray[np.float64]:
+        """What each unit contributes to the score's error, shape (units,): the jackknife's terms (Tukey 1958), which sum to 0.
+
+        `-(score without the unit - mean of those) * (n - 1) / n`; of a plain mean of n values exactly `(value - mean) / n`.
+        """
+        import numpy as np
+
+        n = len(self.units)
+        total = self.units.sum(axis=0)
+        without = np.concatenate([self.score(total - block) for block in np.array_split(self.units, max(1, self.units.size // 2_000_000))])
+        return np.asarray((without.mean() - without) * (n - 1) / n)
+
 
 def numbered(labels: Sequence[Hashable]) -> NDArray[np.int64]:
     """Labels as numbers from 0, in order of first appearance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -77,7 +78,7 @@ class TaskColumns:
 
     Attributes:
         offsets: byte offset of each document's line in `samples.jsonl`, for `SavedRun.sample_at`.
-        asked: a hash of each rendered request; equal within one process exactly when the texts are.
+        asked: a 32-bit hash of each rendered request, the same in every process.
         tokens: int64, of the prompt of the first answer; -1 without an answer.
         confidence: float64, probability of the likeliest choice of a multiple-choice sample; NaN for any other.
         confident_right: bool, whether the likeliest choice is the right one.
@@ -121,7 +122,7 @@ class _Open:
         self.groups.append(line.group)
         self.clusters.append(line.cluster)
         self.offsets.append(offset)
-        self.asked.append(hash((bytes(line.prompt), bytes(line.pairs))))
+        self.asked.append(asked_hash(bytes(line.prompt), bytes(line.pairs)))
         self.tokens.append((line.responses[0].context_tokens or 0) if line.responses else -1)
         self.choices.append(line.choice)
         self.scores.append(line.scores)
@@ -144,6 +145,11 @@ class _Open:
             confident_right=np.array([right for _, right in self.choices], dtype=bool),
             metrics=metrics,
         )
+
+
+def asked_hash(prompt: bytes, pairs: bytes) -> int:
+    """32 bits of a request's text as it stands in `samples.jsonl`: two different ones agree once in four thousand million."""
+    return int.from_bytes(hashlib.blake2b(prompt + b"\x00" + pairs, digest_size=4).digest(), "little")
 
 
 def _metric(scores: list[_Score | None]) -> MetricColumn:

@@ -14,6 +14,7 @@ import msgspec
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import read_object, read_text
 from evalkit.results import RunResult
+from evalkit.store.baseline import read_baseline
 from evalkit.store.columns import TaskColumns, read_columns
 from evalkit.store.layout import CONFIG, MANIFEST, PLAN, REBUILD, SAMPLES, SCORES
 from evalkit.store.scores import from_json
@@ -33,12 +34,14 @@ class SavedRun:
         result: its scores, with `manifest` filled from the folder.
         config: the resolved configuration; empty for answers made elsewhere.
         has_samples: whether `samples.jsonl` belongs to these scores.
+        kept: the numbers of every sample where they are known without `samples.jsonl` (a baseline file).
     """
 
     path: Path
     result: RunResult
     config: Mapping[str, Any] = field(default_factory=dict)
     has_samples: bool = True
+    kept: Mapping[str, TaskColumns] | None = None
 
     @property
     def samples_size(self) -> int:
@@ -52,6 +55,8 @@ class SavedRun:
         Raises:
             DataError: `samples.jsonl` is damaged; names the line.
         """
+        if self.kept is not None:
+            return self.kept
         return read_columns(self.path / SAMPLES) if self.has_samples else {}
 
     def samples(self, task: str | None = None) -> Iterator[dict[str, Any]]:
@@ -96,7 +101,7 @@ class SavedRun:
 
 
 def load_run(folder: Path, *, rescore: Callable[[Path], RunResult] | None = None) -> SavedRun:
-    """Read a run directory.
+    """Read a run directory, or a baseline file (`evalkit export RUN to=baseline`).
 
     Args:
         rescore: gives the scores of what an unfinished run has answered so far.
@@ -107,6 +112,8 @@ def load_run(folder: Path, *, rescore: Callable[[Path], RunResult] | None = None
         DataError: damaged scores, manifest or configuration; one line that names the file.
     """
     folder = folder if folder.is_dir() or folder.name not in (SCORES, SAMPLES, MANIFEST) else folder.parent
+    if folder.is_file():
+        return read_baseline(folder)
     scores = folder / SCORES
     config = read_object(folder / CONFIG, REBUILD)
     if scores.is_file():

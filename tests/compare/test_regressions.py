@@ -203,3 +203,28 @@ def test_bad_words_are_one_line(saved_runs: Any, words: list[str], capsys: pytes
 def test_compare_loads_no_model_library() -> None:
     code = "import sys, evalkit.compare, evalkit.commands.compare; print([m for m in ('torch', 'datasets', 'pandas') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_silence_on_few_documents_says_that_it_is_silence(saved_runs: Any) -> None:
+    from evalkit.report.regressions import regressions
+
+    def title(n: int) -> str:
+        pair = [load_run(saved_runs(f"{side}{n}", {"t": [1.0, 0.0] * n, "u": [1.0] * n + [0.0] * n})) for side in "ab"]
+        return regressions(compare(*pair), *pair, 0).title
+
+    assert title(15).startswith("No regression seen, but these documents could hardly have shown one: on t a loss below 0.")
+    assert title(2000).startswith("No regression seen. ")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("threshold=5", "threshold=5 is 500 points; write 0.05 or 5% for 5 of them"),
+        ("treshold=0.01", "unknown word 'treshold=0.01'; did you mean threshold?"),
+        ("threshold=x", "threshold=x is not a number; 0.01 or 1% is one point"),
+    ],
+)
+def test_a_slip_in_a_word_is_named(saved_runs: Any, word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [str(saved_runs(name, {"t": [1.0] * 4})) for name in "AB"]
+    assert main(["compare", *folders, word]) == 2 and said in capsys.readouterr().err
+    assert main(["compare", *folders, "threshold=5%"]) == 0

@@ -161,20 +161,26 @@ class HFModel:
         added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
 
-    @cached_property
-    def _runtime(self) -> Runtime:
-        import torch
-
+    def _loaded(self, device: str) -> Any:
+        """The weights, on the device and made fast for it."""
         from evalkit.models.hf.allocator import keep_freed_blocks
-        from evalkit.models.hf.generation import Generator, tokens_in
         from evalkit.models.hf.onednn_linear import pack
-        from evalkit.models.hf.scoring import Scorer
 
-        device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
         model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
         if device == "cpu":
             keep_freed_blocks()
             pack(model)
+        return model
+
+    @cached_property
+    def _runtime(self) -> Runtime:
+        import torch
+
+        from evalkit.models.hf.generation import Generator, tokens_in
+        from evalkit.models.hf.scoring import Scorer
+
+        device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        model = self._loaded(device)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)

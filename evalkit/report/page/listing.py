@@ -48,7 +48,7 @@ def listings(runs: Sequence[SavedRun | MergedRun]) -> list[Listing]:
     """
     made = []
     for place, run in enumerate(runs):
-        for task, found in run.columns.items():
+        for task, found in run.columns.items() if run.has_samples else ():
             result = run.result.tasks.get(task)
             made.append(Listing(place, run, found, result.headline if result else next(iter(found.metrics), "")))
     return made

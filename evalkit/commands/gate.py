@@ -1,0 +1,111 @@
+"""`evalkit gate`: may this candidate replace that base? A decision that CI can trust, with an exit code for each answer."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evalkit.commands.words import fraction, no_word, options
+from evalkit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from evalkit.gate import Decision, Policy
+    from evalkit.report import Report
+
+USAGE = (
+    "evalkit gate BASE CANDIDATE [policy=FILE] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8] [missing=refuse|fail|ignore] "
+    "[out=DIR] [junit=FILE] [ci=github] [name=NAME]"
+)
+OF_POLICY = ("mean", "tolerance", "alpha", "power", "missing", "others", "documents", "prompts")
+_OUTPUTS = ("policy", "out", "junit", "ci", "name", *OF_POLICY)
+
+
+def gate(words: list[str]) -> int:
+    """`evalkit gate BASE CANDIDATE`: 0 pass, 10 regression, 12 not enough evidence, 11 cannot compare."""
+    if words and words[0] == "plan":
+        from evalkit.commands.gate_plan import gate_plan
+
+        return gate_plan(words[1:])
+    if words and words[0] == "schema":
+        return _schema(words[1:])
+    from evalkit.gate import decide
+    from evalkit.gate.policy import nearest
+    from evalkit.report.gate import gate_report
+    from evalkit.store import load_run
+
+    folders, taken = options(words, *_OUTPUTS)
+    no_word(folders, USAGE, nearest)
+    if len(folders) != 2:
+        raise ConfigError(f"evalkit gate needs two runs, not {' '.join(folders) or 'none'}: {USAGE}")
+    policy = policy_from(taken)
+    if taken.get("ci", "github") != "github":
+        raise ConfigError(f"ci={taken['ci']} is unknown; ci=github writes what GitHub's workflows read (other systems: junit=FILE)")
+    base, candidate = (load_run(Path(folder)) for folder in folders)
+    decision = decide(base, candidate, policy)
+    told(decision, gate_report(decision, base.path.name, candidate.path.name), taken)
+    return decision.exit_code
+
+
+def told(decision: Decision, report: Report, taken: dict[str, str]) -> None:
+    """Print the decision and write the forms that were asked for."""
+    from rich.console import Console
+
+    from evalkit.files import dump, write_atomic
+    from evalkit.report.gate import comment, junit, workflow_commands
+    from evalkit.report.markdown import markdown
+    from evalkit.report.terminal import print_report
+
+    print_report(report, Console(highlight=False))
+    if "junit" in taken:
+        write_atomic(Path(taken["junit"]), junit(decision), "junit=FILE")
+    if "out" in taken:
+        out = Path(taken["out"])
+        write_atomic(out / "gate.md", markdown(report), "out=DIR")
+        write_atomic(out / "comment.md", comment(report, taken.get("name", "evalkit")), "out=DIR")
+        told_all = {**asdict(decision), "decision": decision.outcome, "exit_code": decision.exit_code}
+        write_atomic(out / "gate.json", dump(told_all), "out=DIR")
+        print(f"wrote {out / 'gate.md'}, {out / 'comment.md'}, {out / 'gate.json'}", file=sys.stderr)
+    if "ci" in taken:
+        for line in workflow_commands(decision):
+            print(line)
+        _append("GITHUB_STEP_SUMMARY", markdown(report))
+        end = f"end-{secrets.token_hex(8)}"
+        outputs = f"decision={decision.outcome}\nexit-code={decision.exit_code}\ntable<<{end}\n{markdown(report)}{end}\n"
+        _append("GITHUB_OUTPUT", outputs)
+
+
+def _append(variable: str, text: str) -> None:
+    """To the file that a GitHub runner names in the environment; nothing outside a runner."""
+    if not os.environ.get(variable):
+        print(f"{variable} is not set, so nothing is written there", file=sys.stderr)
+        return
+    with open(os.environ[variable], "a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def policy_from(taken: dict[str, str]) -> Policy:
+    """The policy file, with the settings of the command line over it."""
+    from evalkit.gate import policy_of, read_policy
+
+    own: dict[str, object] = {}
+    for name in OF_POLICY:
+        if name in taken:
+            own[name] = taken[name] if name not in ("alpha", "power") else fraction(name, taken[name])
+    if "policy" not in taken:
+        return policy_of(own, "the command line")
+    import msgspec
+
+    return policy_of({**msgspec.to_builtins(read_policy(Path(taken["policy"]))), **own}, taken["policy"])
+
+
+def _schema(words: list[str]) -> int:
+    from evalkit.gate import schema
+
+    if words:
+        raise ConfigError("evalkit gate schema takes no further words; it prints the JSON schema of a policy")
+    print(schema(), end="")
+    return 0
