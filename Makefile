@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt requirements/wheels.txt
 	@test -x $(BIN)/python || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing pinned packages into $(VENV) (several minutes the first time)'
 	$(PIP) install --quiet --upgrade pip
-	$(PIP) install --quiet --editable '.[dev,openai,peft]'
+	$(PIP) install --quiet --editable '.[dev,openai,peft,rating]'
 	$(PIP) install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@
 

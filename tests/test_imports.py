@@ -38,6 +38,7 @@ RANKS = {
     "store": 4,
     "run": 5,
     "compare": 5,
+    "rating": 5,
     "exchange": 6,
     "report": 6,
     "config": 6,
