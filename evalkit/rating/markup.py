@@ -19,6 +19,8 @@ TAGS = frozenset(
 # Marks that show nothing, or turn the direction of all that follows. Joiners (U+200C, U+200D) stay: Indic scripts need them.
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
+# White space as both Python and a browser see it.
+_WHITE = re.compile(r"[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rating]'"
 
 
@@ -76,7 +78,7 @@ def fingerprint(text: str) -> str:
     The page computes the same over what it shows, so that a text which a browser translated, or somebody edited, is noticed.
     Against accidents: whoever can edit a page can compute this too.
     """
-    units = memoryview(re.sub(r"\s+", "", text).encode("utf-16-le", "surrogatepass")).cast("H")
+    units = memoryview(_WHITE.sub("", text).encode("utf-16-le", "surrogatepass")).cast("H")
     first, second = 0x811C9DC5, 0x9747B28C
     for unit in units:
         first = ((first ^ unit) * 0x01000193) & 0xFFFFFFFF
