@@ -43,8 +43,8 @@ def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
         "server": html.escape(server, quote=True),
         "count": str(len(rater.slots)),
         "languages": "".join(
-            f'<option value="{code}"{" selected" if code == language else ""}>{html.escape(WORDS[code]['own_name'])}</option>'
-            for code in WORDS
+            f'<option value="{code}"{" selected" if code == language else ""}>{html.escape(spoken["own_name"])}</option>'
+            for code, spoken in WORDS.items()
         ),
         "scale": "".join(f'<div><dt>{n}</dt><dd data-word="guide_{n}">{html.escape(words[f"guide_{n}"])}</dd></div>' for n in SCORES),
         "slots": "\n".join(
