@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 
 from evalkit.rating.markup import fingerprint, html_of, text_of
+from evalkit.rating.page.fonts import font_faces
 from evalkit.rating.sheet import LETTERS, Rater, Sheet, SheetItem, Slot
 from evalkit.rating.words import WORDS, language_of_page
 
@@ -28,6 +29,10 @@ def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
     shell, style, script = (own.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "page.js"))
     language = language_of_page(rater.page)
     words = WORDS[language]
+    slots = "\n".join(_slot(sheet.items[slot.item], slot, place, len(rater.slots), words) for place, slot in enumerate(rater.slots, 1))
+    table = json.dumps(WORDS, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    faces, families = font_faces(slots + table)
+    style = faces + style.replace("system-ui,", f"{families}system-ui,", 1)
     parts = {
         **{key: html.escape(text) for key, text in words.items()},
         "lang": language,
@@ -47,10 +52,8 @@ def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
             for code, spoken in WORDS.items()
         ),
         "scale": "".join(f'<div><dt>{n}</dt><dd data-word="guide_{n}">{html.escape(words[f"guide_{n}"])}</dd></div>' for n in SCORES),
-        "slots": "\n".join(
-            _slot(sheet.items[slot.item], slot, place, len(rater.slots), words) for place, slot in enumerate(rater.slots, 1)
-        ),
-        "words": json.dumps(WORDS, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "slots": slots,
+        "words": table,
     }
     pieces = shell.split("{{")
     return pieces[0] + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces[1:]))
