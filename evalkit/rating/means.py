@@ -3,7 +3,7 @@
 A rating has a prompt and a rater, and both are samples: other prompts and other raters would have given another mean. The
 variance of a mean is therefore clustered in two ways at once: Cameron, Gelbach and Miller, "Robust Inference With Multiway
 Clustering" (2011), equation 2.1: of prompts, plus of raters, minus of single ratings. Every part has its small-sample factor
-G / (G - S), for G clusters and S strata. The interval is Student's t with Satterthwaite's (1946) degrees of freedom for a sum of
+G / (G - S), for G clusters and S means that are taken out of them. The interval is Student's t with Satterthwaite's (1946) degrees of freedom for a sum of
 variances. `benchmarks/rating.py` simulates how often it holds the truth.
 """
 
@@ -29,7 +29,7 @@ class Estimate:
     """A mean of ratings.
 
     Attributes:
-        value: the mean of all ratings; None without any.
+        value: the mean over prompts of their mean rating; None without any.
         stderr, ci: None where fewer than two prompts or two raters gave it: nothing can then be said of how far they vary.
         df: degrees of freedom of the interval.
         n, prompts, raters: how many there are.
@@ -65,7 +65,7 @@ def two_way(
     strata: Sequence[Hashable] | None = None,
     bounds: tuple[float, float] | None = None,
 ) -> Estimate:
-    """The mean of ratings with an interval for other prompts and other raters.
+    """The mean over prompts of their mean rating, so that every prompt counts once, with an interval for other prompts and raters.
 
     Args:
         values, prompts, raters: one entry per rating.
@@ -80,16 +80,18 @@ def two_way(
         return Estimate(None, None, None, 0, 0, 0, 0)
     y, p, r = np.asarray(values, dtype=np.float64), numbered(prompts), numbered(raters)
     of_prompts, of_raters = int(p.max()) + 1, int(r.max()) + 1
-    value = stats.mean(y.tolist())
+    value = stats.mean((np.bincount(p, weights=y) / np.bincount(p)).tolist())
     if of_prompts < stats.ENOUGH_UNITS or of_raters < stats.ENOUGH_UNITS:
         return Estimate(value, None, None, 0, n, of_prompts, of_raters)
     s = _strata(strata, p, r)
     k = int(s.max()) + 1
-    error = y - (np.bincount(s, weights=y) / np.bincount(s))[s]
-    by_prompt, by_rater = _clustered(error, p, of_prompts, k), _clustered(error, r, of_raters, k)
-    single = float((error * error).sum()) / n**2 * n / max(1, n - k)
+    weight = 1 / np.bincount(p)[p] / of_prompts
+    error = weight * (y - (np.bincount(s, weights=weight * y) / np.bincount(s, weights=weight))[s])
+    lost = _linked(s, r)  # means that are taken out of the raters' sums: one for each group of raters who share no language
+    by_prompt, by_rater = _clustered(error, p, of_prompts, k), _clustered(error, r, of_raters, lost)
+    single = float((error * error).sum()) * n / max(1, n - k)
     variance = max(by_prompt + by_rater - single, by_prompt, by_rater)
-    parts = by_prompt**2 / max(1, of_prompts - k) + (by_rater**2 / max(1, of_raters - k) if by_rater > single else 0.0)
+    parts = by_prompt**2 / max(1, of_prompts - k) + (by_rater**2 / max(1, of_raters - lost) if by_rater > single else 0.0)
     df = max(1.0, (by_prompt + max(0.0, by_rater - single)) ** 2 / parts) if parts else float(min(of_prompts, of_raters) - 1)
     stderr = math.sqrt(variance)
     low, high = stats.t_interval(value, stderr, int(df))
@@ -102,7 +104,22 @@ def _clustered(error: NDArray[np.float64], labels: NDArray[np.int64], clusters: 
     import numpy as np
 
     sums = np.bincount(labels, weights=error)
-    return float((sums * sums).sum()) / len(error) ** 2 * clusters / max(1, clusters - strata)
+    return float((sums * sums).sum()) * clusters / max(1, clusters - strata)
+
+
+def _linked(strata: NDArray[np.int64], raters: NDArray[np.int64]) -> int:
+    """How many groups the strata fall into, where strata that share a rater are of one group."""
+    group = list(range(int(strata.max()) + 1))
+
+    def root(stratum: int) -> int:
+        while group[stratum] != stratum:
+            stratum = group[stratum]
+        return stratum
+
+    first: dict[int, int] = {}
+    for stratum, rater in zip(strata.tolist(), raters.tolist(), strict=True):
+        group[root(stratum)] = root(first.setdefault(rater, stratum))
+    return len({root(stratum) for stratum in group})
 
 
 def _strata(strata: Sequence[Hashable] | None, prompts: NDArray[np.int64], raters: NDArray[np.int64]) -> NDArray[np.int64]:
