@@ -24,6 +24,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
+  evalkit rate make RUN... raters=12 out=DIR                answers for people to rate, blind; then rate serve, rate collect
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
   evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network

@@ -10,6 +10,7 @@ COMMANDS = {
     "score": "score:score",
     "report": "report:report",
     "compare": "compare:compare",
+    "rate": "rate:rate",
     "export": "export:export",
     "import": "export:import_",
     "data": "data:data",

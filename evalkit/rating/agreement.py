@@ -147,14 +147,13 @@ def _pairs(ratings: Sequence[Rating]) -> Mapping[int, list[tuple[int, int, int]]
 def _chances(pairs: Sequence[tuple[int, int, int]], models: int) -> dict[int, float]:
     """Model -> mean chance of beating another, from its strength; a tie with everybody is added so that no strength is infinite."""
     there = sorted({model for a, b, _ in pairs for model in (a, b)})
-    evalica: Any
     try:
         import evalica
     except ImportError as error:
         raise ConfigError(f"{NEEDS} ({error})") from error
-    winner = evalica.Winner
+    winner: Any = evalica.Winner
     told = [*pairs, *((a, b, 0) for a, b in combinations(there, 2))]
-    made = evalica.bradley_terry(
+    made: Any = evalica.bradley_terry(
         [a for a, _, _ in told],
         [b for _, b, _ in told],
         [winner.X if gap > 0 else winner.Y if gap < 0 else winner.Draw for _, _, gap in told],

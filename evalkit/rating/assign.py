@@ -47,9 +47,7 @@ class Place:
     calibration: bool = False
 
 
-def assign(
-    items: Sequence[tuple[str, str]], raters: Mapping[str, Sequence[str]], models: int, plan: Plan
-) -> dict[str, tuple[Place, ...]]:
+def assign(items: Sequence[tuple[str, str]], raters: Mapping[str, Sequence[str]], models: int, plan: Plan) -> dict[str, tuple[Place, ...]]:
     """Each rater's prompts in the order of the page.
 
     Args:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.data.select import limit_docs
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.rating.prompt_set import TASK
 from evalkit.store import SavedRun
@@ -155,16 +156,6 @@ def _turns(sample: Mapping[str, Any], doc: Doc | None) -> tuple[Message, ...]:
 
 
 def _spread(items: Sequence[Item], limit: int | None) -> list[Item]:
-    """At most `limit` items: one of every language and category in turn."""
-    if limit is None or limit >= len(items):
-        return list(items)
-    kinds: dict[tuple[str, str], list[Item]] = {}
-    for item in items:
-        kinds.setdefault((item.category, item.language), []).append(item)
-    turn: list[Item] = []
-    place = 0
-    while len(turn) < limit:
-        turn += [mine[place] for mine in kinds.values() if place < len(mine)]
-        place += 1
-    chosen = {(item.task, item.doc) for item in turn[:limit]}
-    return [item for item in items if (item.task, item.doc) in chosen]
+    """At most `limit` items, spread over languages and categories as a limited run's documents are."""
+    places = limit_docs([Doc(str(i), {}, language=item.language, group=item.category) for i, item in enumerate(items)], limit)
+    return [items[int(doc.id)] for doc in places]

@@ -51,7 +51,7 @@ def read_raters(words: str) -> dict[str, tuple[str, ...]]:
         return {f"rater-{number:0{max(2, len(words))}d}": () for number in range(1, count + 1)}
     path = Path(words)
     if not path.is_file():
-        raise ConfigError(f'raters={words} is neither a number nor a file; a file has lines like {{"id": "asha", "languages": ["hi", "en"]}}')
+        raise ConfigError(f'raters={words} is neither a number nor a file; its lines are like {{"id": "asha", "languages": ["hi"]}}')
     found: dict[str, tuple[str, ...]] = {}
     for number, row in json_lines(path):
         at = f"{path}:{number}"

@@ -3,8 +3,8 @@
 A rating has a prompt and a rater, and both are samples: other prompts and other raters would have given another mean. The
 variance of a mean is therefore clustered in two ways at once: Cameron, Gelbach and Miller, "Robust Inference With Multiway
 Clustering" (2011), equation 2.1: of prompts, plus of raters, minus of single ratings. Every part has its small-sample factor
-G / (G - S), for G clusters and S means that are taken out of them. The interval is Student's t with Satterthwaite's (1946) degrees of freedom for a sum of
-variances. `benchmarks/rating.py` simulates how often it holds the truth.
+G / (G - S), for G clusters and S means that are taken out of them. The interval is Student's t with Satterthwaite's (1946)
+degrees of freedom for a sum of variances. `benchmarks/rating.py` simulates how often it holds the truth.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from evalkit.errors import DataError, did_you_mean
 from evalkit.files import numbered_jsonl
 from evalkit.languages import LANGUAGES
 from evalkit.metrics import LanguageConsistency
+from evalkit.metrics.base import Metric
 from evalkit.prompts import Conversation
 from evalkit.task import Task
 from evalkit.types import Doc, GenerationParams, Message
@@ -87,7 +88,7 @@ def _text(name: str, value: Any) -> str:
 
 def _turns(value: Any) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
-        raise ValueError("field 'messages': not a list of turns; write [{\"role\": \"user\", \"content\": \"…\"}]")
+        raise ValueError('field \'messages\': not a list of turns; write [{"role": "user", "content": "…"}]')
     turns = []
     for turn in value:
         if not isinstance(turn, dict) or turn.get("role") not in ROLES or set(turn) != {"role", "content"}:
@@ -119,6 +120,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
     wanted = [language for language in there if not languages or language in languages]
     if missing := [language for language in languages if language not in there]:
         raise DataError(f"{path} has no prompt in {', '.join(missing)}; it has {', '.join(there)}")
+    metrics: list[Metric] = [LanguageConsistency(measure="language")]
     return Task(
         name=TASK,
         data=DataSpec(
@@ -131,7 +133,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
             root=str(path),
         ),
         prompt=Conversation(params=GenerationParams(max_new_tokens=max_new_tokens)),
-        metrics=(LanguageConsistency(measure="language"),),
+        metrics=metrics,
         headline="in_language",
         languages=wanted,
         chat="auto",

@@ -9,6 +9,7 @@ import csv
 import io
 from importlib.resources import files
 
+
 def _read() -> dict[str, dict[str, str]]:
     text = files("evalkit.rating").joinpath("words.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -41,7 +41,7 @@ def font_faces(text: str) -> tuple[str, str]:
         source = base64.b64encode(_cut(script, mine)).decode()
         families.append(f'"Rate {script}"')
         rules.append(
-            f'@font-face{{font-family:{families[-1]};src:url(data:font/ttf;base64,{source});font-weight:100 900;unicode-range:{ranges}}}'
+            f"@font-face{{font-family:{families[-1]};src:url(data:font/ttf;base64,{source});font-weight:100 900;unicode-range:{ranges}}}"
         )
     return "\n".join(rules), "".join(f"{family}," for family in families)
 

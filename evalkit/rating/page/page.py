@@ -74,9 +74,7 @@ def _slot(item: SheetItem, slot: Slot, place: int, count: int, words: dict[str, 
     written = f'lang="{html.escape(item.language, quote=True)}" dir="{direction}"'
     head = words["prompt"].format(n=place, all=count)
     turns = "".join(_turn(turn.role, turn.content, written, words, alone=len(item.turns) == 1) for turn in item.turns)
-    answers = "".join(
-        _answer(slot.id, LETTERS[i], item.answers[model], written, words) for i, model in enumerate(slot.order)
-    )
+    answers = "".join(_answer(slot.id, LETTERS[i], item.answers[model], written, words) for i, model in enumerate(slot.order))
     return (
         f'<section class="slot" id="p-{slot.id}" data-slot="{slot.id}" data-text="{slot.text}" aria-labelledby="h-{slot.id}" hidden>'
         f'<h2 id="h-{slot.id}" tabindex="-1" data-word="prompt" data-n="{place}" data-all="{count}">{html.escape(head)}</h2>'
@@ -92,8 +90,8 @@ def _turn(role: str, content: str, written: str, words: dict[str, str], *, alone
 def _folding(made: str, source: str, written: str, words: dict[str, str]) -> str:
     if len(source) < FOLD and source.count("\n") < 14:
         return f'<div class="text" {written}>{made}</div>'
-    button = f'<button type="button" class="more" aria-expanded="false" data-word="show_all" hidden>{html.escape(words["show_all"])}</button>'
-    return f'<div class="text folded" {written}>{made}</div>{button}'
+    attributes = 'type="button" class="more" aria-expanded="false" data-word="show_all" hidden'
+    return f'<div class="text folded" {written}>{made}</div><button {attributes}>{html.escape(words["show_all"])}</button>'
 
 
 def _answer(slot: str, letter: str, answer: str, written: str, words: dict[str, str]) -> str:

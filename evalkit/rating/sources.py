@@ -1,0 +1,47 @@
+"""Ratings from wherever they lie: files of pages, a server's journals, a judge's file, or another tool's export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalkit.errors import DataError
+from evalkit.rating.ratings import Rating, ratings_of, read_file
+from evalkit.rating.sheet import KEY, RATINGS, Sheet
+
+
+def read_ratings(paths: Sequence[Path], sheet: Sheet) -> list[Rating]:
+    """All ratings of files and folders; a folder stands for the files of ratings in it (or in its `ratings/`).
+
+    Raises:
+        DataError: a file cannot be read or is not of this sheet, or one rater's ratings come from two files.
+    """
+    found: list[Rating] = []
+    seen: dict[str, Path] = {}
+    for path in _files(paths):
+        mine = _read(path, sheet)
+        for rater in dict.fromkeys(one.rater for one in mine):
+            if rater in seen:
+                raise DataError(f"{path}: the ratings of {rater} are in {seen[rater]} too; give one of the two, the newer")
+            seen[rater] = path
+        found += mine
+    return found
+
+
+def _read(path: Path, sheet: Sheet) -> list[Rating]:
+    rater, records = read_file(path, sheet)
+    return list(ratings_of(rater, records))
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        places = [path / RATINGS, path] if (path / RATINGS).is_dir() else [path]
+        inside = sorted(file for file in places[0].iterdir() if file.suffix in (".json", ".jsonl") and file.name != KEY)
+        if not inside:
+            raise DataError(f"{path} holds no file of ratings; give the files that raters sent back")
+        found += inside
+    return found
