@@ -13,7 +13,6 @@ from evalkit.errors import DataError, did_you_mean
 from evalkit.files import numbered_jsonl
 from evalkit.languages import LANGUAGES
 from evalkit.metrics import LanguageConsistency
-from evalkit.metrics.base import Metric
 from evalkit.prompts import Conversation
 from evalkit.task import Task
 from evalkit.types import Doc, GenerationParams, Message
@@ -120,7 +119,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
     wanted = [language for language in there if not languages or language in languages]
     if missing := [language for language in languages if language not in there]:
         raise DataError(f"{path} has no prompt in {', '.join(missing)}; it has {', '.join(there)}")
-    metrics: list[Metric] = [LanguageConsistency(measure="language")]
+    consistency: Any = LanguageConsistency(measure="language")
     return Task(
         name=TASK,
         data=DataSpec(
@@ -133,7 +132,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
             root=str(path),
         ),
         prompt=Conversation(params=GenerationParams(max_new_tokens=max_new_tokens)),
-        metrics=metrics,
+        metrics=(consistency,),
         headline="in_language",
         languages=wanted,
         chat="auto",
