@@ -92,7 +92,8 @@ def two_way(
     single = float((error * error).sum()) * n / max(1, n - k)
     variance = max(by_prompt + by_rater - single, by_prompt, by_rater)
     parts = by_prompt**2 / max(1, of_prompts - k) + (by_rater**2 / max(1, of_raters - lost) if by_rater > single else 0.0)
-    df = max(1.0, (by_prompt + max(0.0, by_rater - single)) ** 2 / parts) if parts else float(min(of_prompts, of_raters) - 1)
+    least = float(max(1, min(of_prompts - k, of_raters - lost)))  # the sum has no fewer than its poorest part
+    df = max(least, (by_prompt + max(0.0, by_rater - single)) ** 2 / parts) if parts else least
     stderr = math.sqrt(variance)
     low, high = stats.t_interval(value, stderr, int(df))
     if bounds is not None:
