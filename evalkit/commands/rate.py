@@ -20,6 +20,9 @@ USAGE = {
     "ask": "evalkit rate ask model=A,B [prompts=FILE] [languages=hi,ta] [limit=N] [max_new_tokens=1024] [results_dir=DIR]",
     "make": "evalkit rate make RUN... out=DIR [raters=1|FILE] [per_prompt=1] [calibration=0] [duplicates=0] [task=A,B] [languages=hi,ta] "
     "[limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; model=A,B [prompts=FILE] asks the models first",
+    "serve": "evalkit rate serve DIR [host=127.0.0.1] [port=8000]",
+    "collect": "evalkit rate collect FILES... into=DIR [sheet=DIR] [overwrite=true]",
+    "plan": "evalkit rate plan [points=0.5] [raters=12] [per_prompt=3] [prompts=N] [from=DIR]",
 }
 
 
@@ -139,7 +142,7 @@ def collect(words: list[str]) -> int:
 
     words, taken = options(words, "into", "sheet", "overwrite")
     if not words or "into" not in taken:
-        raise ConfigError("evalkit rate collect FILES... into=DIR [sheet=DIR] [overwrite=true]")
+        raise ConfigError(USAGE["collect"])
     if taken.get("overwrite", "false") not in ("true", "false"):
         raise ConfigError(f"overwrite={taken['overwrite']} is neither true nor false")
     files, into = [Path(word) for word in words], Path(taken["into"])
@@ -154,6 +157,72 @@ def collect(words: list[str]) -> int:
     print(f"wrote {into / 'ratings.md'} and {', '.join(folders)}", file=sys.stderr)
     print(f"tables, tests and the charts: evalkit report {' '.join(folders)} out=DIR", file=sys.stderr)
     return 0
+
+
+def serve(words: list[str]) -> int:
+    """`evalkit rate serve DIR`: each rater's page at an address of its own; ratings are kept as they come."""
+    from evalkit.rating.journal import RatingJournals
+    from evalkit.rating.serve import LOOPBACK, addresses, application, listen, run
+    from evalkit.rating.sheet import RATINGS, read_sheet
+
+    words, taken = options(words, "host", "port")
+    if len(words) != 1:
+        raise ConfigError(USAGE["serve"])
+    folder, host, port = Path(words[0]), taken.get("host", "127.0.0.1"), _whole(taken, "port", 8000)
+    sheet = read_sheet(folder)
+    with RatingJournals(folder, sheet) as journals, listen(host, port) as place:
+        app = application(sheet, journals)
+        for rater, address in addresses(sheet, host, place.getsockname()[1]).items():
+            print(f"{rater}  {address}", flush=True)
+        if host not in LOOPBACK:
+            print("these pages are open to the network, without encryption: whoever has an address rates in its name", file=sys.stderr)
+        print(f"ratings go to {folder / RATINGS}; Ctrl-C ends it; then: evalkit rate collect {folder} into=DIR", file=sys.stderr)
+        run(app, place)
+    return 0
+
+
+def plan(words: list[str]) -> int:
+    """`evalkit rate plan`: how many prompts and raters a difference needs."""
+    from evalkit.rating.power import Spread, planned, prompts_for, spread_of
+    from evalkit.rating.sheet import find_sheet, read_sheet
+    from evalkit.rating.sources import read_ratings
+
+    words, taken = options(words, "raters", "per_prompt", "points", "prompts", "from")
+    if words:
+        raise ConfigError(f"{words[0]} means nothing here: {USAGE['plan']}")
+    raters, per_prompt, points = _whole(taken, "raters", 12), _whole(taken, "per_prompt", 3), _points(taken.get("points", "0.5"))
+    spread = Spread()
+    if "from" in taken:
+        pilot = Path(taken["from"])
+        spread = spread_of(read_ratings([pilot], read_sheet(find_sheet([pilot])))) or spread
+        if not spread.known:
+            print(f"{pilot} has too few ratings to learn from; assumed:", file=sys.stderr)
+    source = "from these ratings" if spread.known else "assumed; from=DIR takes them from a pilot's ratings"
+    print(f"a difference of two models varies by {spread.prompt:.2f} over prompts, {spread.rater:.2f} over raters, {spread.rest:.2f} else")
+    print(f"({source}; standard deviations in points)")
+    if "prompts" in taken:
+        seen = planned(spread, integer("prompts", taken["prompts"]), raters, per_prompt)
+        print(f"{seen.prompts} prompts, {raters} raters, {per_prompt} per prompt: a difference of {seen.detectable:.2f} shows 4 times in 5")
+        return 0
+    for number in sorted({1, 2, 3, 5, per_prompt}):
+        if number > raters:
+            continue
+        need = prompts_for(points, spread, raters, number)
+        who = f"{raters} raters, {number} per prompt: "
+        print(
+            who + (f"{need.prompts} prompts, {need.ratings_per_rater:.0f} on each page" if need else "too few raters, whatever the prompts")
+        )
+    return 0
+
+
+def _points(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= 4:
+        raise ConfigError(f"points={text} is no difference on the scale of 1 to 5; 0.5 is half a point")
+    return found
 
 
 def _listed(text: str) -> list[str]:
@@ -187,4 +256,4 @@ def _page(code: str) -> str:
     return code
 
 
-ACTIONS: dict[str, Callable[[list[str]], int]] = {"ask": ask, "make": make, "collect": collect}
+ACTIONS: dict[str, Callable[[list[str]], int]] = {"ask": ask, "make": make, "serve": serve, "collect": collect, "plan": plan}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from evalkit.errors import DataError
+from evalkit.errors import DataError, did_you_mean
+from evalkit.rating.journal import read_journal
 from evalkit.rating.ratings import Rating, ratings_of, read_file
 from evalkit.rating.sheet import KEY, RATINGS, Sheet
 
@@ -29,8 +30,19 @@ def read_ratings(paths: Sequence[Path], sheet: Sheet) -> list[Rating]:
 
 
 def _read(path: Path, sheet: Sheet) -> list[Rating]:
+    if path.suffix == ".jsonl":
+        return _journal(path, sheet)
     rater, records = read_file(path, sheet)
     return list(ratings_of(rater, records))
+
+
+def _journal(path: Path, sheet: Sheet) -> list[Rating]:
+    """What `evalkit rate serve` kept of one rater; a torn last line is one that the page was never told was kept."""
+    rater = sheet.by_rater.get(path.stem)
+    if rater is None:
+        raise DataError(f"{path}: the sheet has no rater {path.stem!r}{did_you_mean(path.stem, sheet.by_rater)}")
+    entries, _ = read_journal(path, rater)
+    return list(ratings_of(rater, {slot: entry.record for slot, entry in entries.items()}))
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

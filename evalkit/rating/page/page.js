@@ -151,9 +151,12 @@ async function pump() {
     if (!reply.ok && reply.status !== 409) throw new Error(String(reply.status));
     const told = await reply.json();
     revision[id] = told.revision;
-    if (reply.status === 409) {
-      const newer = record(slot).at > told.record.at;
-      if (newer) waiting.add(slot); else { state.slots[id] = told.record; fill(slot); keep(); }
+    if (reply.status === 409) { // another tab had rated the same prompt: both are kept, here too
+      const mine = record(slot), theirs = told.record, answers = { ...theirs.answers, ...mine.answers }, comments = { ...theirs.comments, ...mine.comments };
+      if (JSON.stringify(mine) !== JSON.stringify(theirs) && waiting.has(slot)) state.slots[id] = { ...mine, answers, comments };
+      else state.slots[id] = theirs;
+      fill(slot);
+      keep();
     }
     $("warning").hidden = true;
   } catch { waiting.add(slot); warn(word("not_sent")); setTimeout(pump, 3000); }
