@@ -160,6 +160,7 @@ def test_phone_width_in_light_and_dark(page: Any, language: str, dark: bool) -> 
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     page.execute_script("speak(arguments[0]); show(arguments[1])", language, slot_in(page, language))
     assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert page.execute_script("return document.querySelector('main').clientHeight") > 500  # little is lost to what stands around it
     sizes = page.execute_script(
         "return [...document.querySelectorAll('.slot:not([hidden]) .pill, nav button')].map(e => e.getBoundingClientRect().toJSON())"
     )

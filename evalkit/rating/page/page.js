@@ -184,7 +184,8 @@ function show(place, focus = true) {
   slots.forEach((slot, i) => { slot.hidden = i !== here; });
   if (slots[here]) slots[here].querySelectorAll(".text").forEach(foldable);
   tell();
-  scrollTo(0, 0);
+  document.body.dataset.view = slots[here] ? "prompt" : "words";
+  document.querySelector("main").scrollTo(0, 0);
   if (!focus) return;
   const slot = slots[here];
   if (!slot) { $(here === GUIDE ? "guide-title" : "finish-title").focus(); return; }
@@ -276,7 +277,7 @@ document.addEventListener("keydown", event => {
   event.preventDefault();
 });
 addEventListener("pointerdown", () => { lastTouch = Date.now(); });
-addEventListener("scroll", () => { lastTouch = Date.now(); }, { passive: true });
+addEventListener("scroll", () => { lastTouch = Date.now(); }, { passive: true, capture: true });
 setInterval(() => { // seconds that a prompt took, while somebody is there
   const now = Date.now(), passed = Math.min(5, (now - lastTick) / 1000), slot = slots[here];
   lastTick = now;
