@@ -171,7 +171,7 @@ def serve(words: list[str]) -> int:
     folder, host, port = Path(words[0]), taken.get("host", "127.0.0.1"), _whole(taken, "port", 8000)
     sheet = read_sheet(folder)
     with RatingJournals(folder, sheet) as journals, listen(host, port) as place:
-        app = application(sheet, journals)
+        app = application(sheet, journals, folder)
         for rater, address in addresses(sheet, host, place.getsockname()[1]).items():
             print(f"{rater}  {address}", flush=True)
         if host not in LOOPBACK:

@@ -6,6 +6,7 @@ import hmac
 import json
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,20 +14,23 @@ import msgspec
 from evalkit.errors import ConfigError, DataError, JournalError
 from evalkit.rating.journal import RatingJournals
 from evalkit.rating.markup import NEEDS
-from evalkit.rating.page import page_of
-from evalkit.rating.sheet import Rater, Sheet
+from evalkit.rating.page import page_of, served
+from evalkit.rating.sheet import PAGES, Rater, Sheet
 
 LARGEST = 200_000  # bytes of one prompt's ratings with its comments
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def application(sheet: Sheet, journals: RatingJournals) -> Any:
+def application(sheet: Sheet, journals: RatingJournals, folder: Path) -> Any:
     """An ASGI application (starlette) of the pages and of what they send.
 
     `GET /r/TOKEN` is a rater's page; `GET /r/TOKEN/ratings` what is kept of it, `{slot: {revision, record}}`; `POST` of
     `{slot, base, record}` keeps one prompt's ratings and answers `{revision, record}`: with 409 where another tab had changed
     the prompt, and both changes were kept.
+
+    Args:
+        folder: of the sheet; its pages are given as they lie there, and made again where they do not.
 
     Raises:
         ConfigError: the packages of the extra `rating` are not installed.
@@ -49,7 +53,9 @@ def application(sheet: Sheet, journals: RatingJournals) -> Any:
         if rater is None:
             return PlainTextResponse("There is no page at this address.\n", 404, headers=HEADERS)
         if rater.id not in pages:
-            pages[rater.id] = page_of(sheet, rater, f"/r/{rater.token}")
+            file = folder / PAGES / f"{rater.id}.html"
+            text = file.read_text(encoding="utf-8") if file.is_file() else page_of(sheet, rater)
+            pages[rater.id] = served(text, f"/r/{rater.token}")
         return HTMLResponse(pages[rater.id], headers=HEADERS)
 
     async def kept(request: Request) -> Response:

@@ -88,6 +88,17 @@ class Sheet(msgspec.Struct, frozen=True, dict=True):
     def by_rater(self) -> Mapping[str, Rater]:
         return {rater.id: rater for rater in self.raters}
 
+    @cached_property
+    def letters(self) -> frozenset[str]:
+        """Every letter of every prompt and answer."""
+        texts = [text for item in self.items for text in (*item.answers, *(turn.content for turn in item.turns))]
+        return frozenset[str]().union(*texts)
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """Of the prompts, and those that raters read."""
+        return frozenset(item.language for item in self.items).union(*(rater.languages for rater in self.raters))
+
     @property
     def rows_sha256(self) -> str:
         """Of the prompts alone."""

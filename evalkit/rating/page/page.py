@@ -19,19 +19,16 @@ RIGHT_TO_LEFT = frozenset(("ar", "fa", "ks", "sd", "ur"))
 SCORES = (5, 4, 3, 2, 1)
 
 
-def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
-    """The whole page.
-
-    Args:
-        server: path of the rater's own address where a server gives the page; empty for a file.
-    """
+def page_of(sheet: Sheet, rater: Rater) -> str:
+    """The whole page, as a file."""
     own = files("evalkit.rating.page")
     shell, style, script = (own.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "page.js"))
     language = language_of_page(rater.page)
     words = WORDS[language]
     slots = "\n".join(_slot(sheet.items[slot.item], slot, place, len(rater.slots), words) for place, slot in enumerate(rater.slots, 1))
-    table = json.dumps(WORDS, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    faces, families = font_faces(slots + table)
+    spoken = {code: WORDS[code] for code in WORDS if code in ("en", language) or code in sheet.languages}
+    table = json.dumps(spoken, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    faces, families = font_faces(frozenset(table) | sheet.letters)  # one set of fonts for all raters: cut once
     style = faces + style.replace("system-ui,", f"{families}system-ui,", 1)
     parts = {
         **{key: html.escape(text) for key, text in words.items()},
@@ -41,15 +38,13 @@ def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
         "script": script,
         "style_hash": _hash(style),
         "script_hash": _hash(script),
-        "connect": "'self'" if server else "'none'",
         "sheet": sheet.id,
         "rater": html.escape(rater.id, quote=True),
         "signature": rater.signature,
-        "server": html.escape(server, quote=True),
         "count": str(len(rater.slots)),
         "languages": "".join(
-            f'<option value="{code}"{" selected" if code == language else ""}>{html.escape(spoken["own_name"])}</option>'
-            for code, spoken in WORDS.items()
+            f'<option value="{code}"{" selected" if code == language else ""}>{html.escape(own_words["own_name"])}</option>'
+            for code, own_words in spoken.items()
         ),
         "scale": "".join(f'<div><dt>{n}</dt><dd data-word="guide_{n}">{html.escape(words[f"guide_{n}"])}</dd></div>' for n in SCORES),
         "slots": slots,
@@ -57,6 +52,11 @@ def page_of(sheet: Sheet, rater: Rater, server: str = "") -> str:
     }
     pieces = shell.split("{{")
     return pieces[0] + "".join(parts[name] + rest for name, _, rest in (piece.partition("}}") for piece in pieces[1:]))
+
+
+def served(page: str, path: str) -> str:
+    """A page from its file, as a server gives it: it may speak to that server, at the rater's own address."""
+    return page.replace("connect-src 'none'", "connect-src 'self'", 1).replace('data-server=""', f'data-server="{html.escape(path)}"', 1)
 
 
 def shown_text(item: SheetItem, order: Sequence[int]) -> str:
