@@ -123,7 +123,8 @@ def words_of(models: Sequence[str]) -> tuple[str, ...]:
 def pattern(words: Sequence[str]) -> re.Pattern[str]:
     """Finds any of the words as a whole word, whatever its capitals, blanks, hyphens or version number (`Krutrim-2`)."""
     parts = sorted({re.sub(r"[\s_-]+", r"[\\s_-]*", re.escape(word).replace(r"\ ", " ").replace(r"\-", "-")) for word in words}, key=len)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(reversed(parts))})(?:[-_ ]?v?\d+(?:\.\d+)*[a-z]{{0,2}})?(?!\w)", re.IGNORECASE)
+    version = r"(?:\.\d+|[-_ ]?v?\d+(?:\.\d+)*[a-z]{0,2})*"
+    return re.compile(rf"(?<!\w)(?:{'|'.join(reversed(parts))}){version}(?!\w)", re.IGNORECASE)
 
 
 def naming(text: str, prompt: str, finder: re.Pattern[str]) -> tuple[str, ...]:
