@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ USAGE = {
     "[limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; model=A,B [prompts=FILE] asks the models first",
     "serve": "evalkit rate serve DIR [host=127.0.0.1] [port=8000]",
     "collect": "evalkit rate collect FILES... into=DIR [sheet=DIR] [overwrite=true]",
+    "judge": "evalkit rate judge DIR model=NAME [name=JUDGE]",
+    "export": "evalkit rate export DIR to=label-studio|argilla|csv [out=DIR]",
     "plan": "evalkit rate plan [points=0.5] [raters=12] [per_prompt=3] [prompts=N] [from=DIR]",
 }
 
@@ -181,6 +184,59 @@ def serve(words: list[str]) -> int:
     return 0
 
 
+def judge(words: list[str]) -> int:
+    """`evalkit rate judge DIR model=NAME`: a language model as one more rater, and how far it agrees with people."""
+    from evalkit.config.compose import compose
+    from evalkit.config.setup import build
+    from evalkit.progress import Silent, default_progress
+    from evalkit.rating.judge import judge as judged_of
+    from evalkit.rating.sheet import RATINGS, read_sheet
+    from evalkit.rating.sources import read_ratings
+    from evalkit.rating.told import judges_told
+
+    words, taken = options(words, "name")
+    folders = [word for word in words if "=" not in word]
+    if len(folders) != 1 or not any(word.startswith("model=") for word in words):
+        raise ConfigError(USAGE["judge"])
+    folder = Path(folders[0])
+    sheet = read_sheet(folder)
+    setup = build(compose([word for word in words if word not in folders]), allow_no_task=True)
+    name = _safe(taken.get("name", setup.model_name))
+    if name in sheet.by_rater:
+        raise ConfigError(f"the judge {name!r} has the id of a rater; name=NAME gives it another")
+    if setup.model_name in sheet.models:
+        print(f"{setup.model_name} is one of the models that are rated: it judges its own answers too", file=sys.stderr)
+    progress = Silent() if setup.settings.progress == "none" else default_progress()
+    path, ratings = judged_of(sheet, setup.model(), name, folder, progress)
+    people = [one for one in read_ratings([folder], sheet) if not one.judge] if any((folder / RATINGS).glob("*.json*")) else []
+    print("\n".join(judges_told(sheet, [*people, *ratings])), end="")
+    unread = len(sheet.items) * len(sheet.models) - len(ratings)
+    if unread:
+        print(f"{unread:,} answers of the judge could not be read as a number from 1 to 5; these are not rated", file=sys.stderr)
+    print(f"wrote {path}; evalkit rate collect FILES... {path} into=DIR puts it next to people", file=sys.stderr)
+    return 0
+
+
+def export(words: list[str]) -> int:
+    """`evalkit rate export DIR to=label-studio|argilla|csv`: the sheet for a tool that a team has."""
+    from evalkit.rating.other_tools import WRITERS
+    from evalkit.rating.sheet import read_sheet
+
+    words, taken = options(words, "to", "out")
+    to = taken.get("to", "")
+    if len(words) != 1 or to not in WRITERS:
+        wrong = f"to={to} is unknown{did_you_mean(to, WRITERS)}; " if to and to not in WRITERS else ""
+        raise ConfigError(wrong + USAGE["export"])
+    folder = Path(words[0])
+    for path in WRITERS[to](read_sheet(folder), Path(taken.get("out", folder / to))):
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name)[:60] or "judge"
+
+
 def plan(words: list[str]) -> int:
     """`evalkit rate plan`: how many prompts and raters a difference needs."""
     from evalkit.rating.power import Spread, planned, prompts_for, spread_of
@@ -256,4 +312,12 @@ def _page(code: str) -> str:
     return code
 
 
-ACTIONS: dict[str, Callable[[list[str]], int]] = {"ask": ask, "make": make, "serve": serve, "collect": collect, "plan": plan}
+ACTIONS: dict[str, Callable[[list[str]], int]] = {
+    "ask": ask,
+    "make": make,
+    "serve": serve,
+    "collect": collect,
+    "plan": plan,
+    "judge": judge,
+    "export": export,
+}

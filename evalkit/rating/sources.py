@@ -7,12 +7,14 @@ from pathlib import Path
 
 from evalkit.errors import DataError, did_you_mean
 from evalkit.rating.journal import read_journal
+from evalkit.rating.judge import JUDGES, read_judge
+from evalkit.rating.other_tools import read_csv, read_json
 from evalkit.rating.ratings import Rating, ratings_of, read_file
 from evalkit.rating.sheet import KEY, RATINGS, Sheet
 
 
 def read_ratings(paths: Sequence[Path], sheet: Sheet) -> list[Rating]:
-    """All ratings of files and folders; a folder stands for the files of ratings in it (or in its `ratings/`).
+    """All ratings of files and folders; a folder stands for the files in it, a sheet's for its `ratings/` and `judges/`.
 
     Raises:
         DataError: a file cannot be read or is not of this sheet, or one rater's ratings come from two files.
@@ -32,6 +34,12 @@ def read_ratings(paths: Sequence[Path], sheet: Sheet) -> list[Rating]:
 def _read(path: Path, sheet: Sheet) -> list[Rating]:
     if path.suffix == ".jsonl":
         return _journal(path, sheet)
+    if path.suffix == ".csv":
+        return read_csv(path, sheet)
+    if (given := read_json(path, sheet)) is not None:
+        return given
+    if (judged := read_judge(path, sheet)) is not None:
+        return judged
     rater, records = read_file(path, sheet)
     return list(ratings_of(rater, records))
 
@@ -51,8 +59,13 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        places = [path / RATINGS, path] if (path / RATINGS).is_dir() else [path]
-        inside = sorted(file for file in places[0].iterdir() if file.suffix in (".json", ".jsonl") and file.name != KEY)
+        places = [place for place in (path / RATINGS, path / JUDGES) if place.is_dir()] or [path]
+        inside = sorted(
+            file
+            for place in places
+            for file in place.iterdir()
+            if file.is_file() and file.suffix in (".json", ".jsonl", ".csv") and file.name != KEY
+        )
         if not inside:
             raise DataError(f"{path} holds no file of ratings; give the files that raters sent back")
         found += inside

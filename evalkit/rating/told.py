@@ -20,7 +20,7 @@ def told(sheet: Sheet, found: Collected) -> str:
     lines += _means(sheet, found)
     if any(one.value is not None for one in people):
         lines += [*_differences(sheet, people), *_preferred(sheet, people), *_raters(sheet, people, found), *_agreement(sheet, people)]
-    lines += _judges(sheet, found.ratings)
+    lines += judges_told(sheet, found.ratings)
     return "\n".join(lines) + "\n"
 
 
@@ -158,7 +158,7 @@ def _agreement(sheet: Sheet, people: Sequence[Rating]) -> Iterator[str]:
     yield from _table(["", "alpha"], rows)
 
 
-def _judges(sheet: Sheet, ratings: Sequence[Rating]) -> Iterator[str]:
+def judges_told(sheet: Sheet, ratings: Sequence[Rating]) -> Iterator[str]:
     """Each judge next to people: agreement of its points with their mean, and how far it is above them."""
     judges = list(dict.fromkeys(one.rater for one in ratings if one.judge))
     if not judges:
