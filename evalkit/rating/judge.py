@@ -119,12 +119,14 @@ def read_judge(path: Path, sheet: Sheet) -> list[Rating] | None:
     """
     text = read_text(path, "give a file of ratings")
     try:
-        if json.loads(text).get("format") != FORMAT:
-            return None
-        read = msgspec.json.decode(text, type=JudgeFile)
-    except (ValueError, AttributeError, RecursionError):
+        raw = json.loads(text)
+    except (ValueError, RecursionError):
         return None
-    except msgspec.MsgspecError as error:
+    if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+        return None
+    try:
+        read = msgspec.convert(raw, JudgeFile)
+    except msgspec.ValidationError as error:
         raise DataError(f"{path} is damaged ({error}); run evalkit rate judge again") from error
     if read.sheet != sheet.id:
         raise DataError(f"{path} belongs to the sheet {read.sheet}, not to {sheet.id}; sheet=DIR names the folder of its own")

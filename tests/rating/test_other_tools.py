@@ -156,7 +156,7 @@ def test_two_people_on_one_task_are_refused(room: Made, tmp_path: Path) -> None:
     tasks: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     tasks[3]["annotations"] *= 2
     path.write_text(json.dumps(tasks), encoding="utf-8")
-    with pytest.raises(DataError, match="task 4: .*2 people annotated it"):
+    with pytest.raises(DataError, match=r"task 4: .*2 people annotated it"):
         read_ratings([path], room.sheet)
 
 
