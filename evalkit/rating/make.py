@@ -89,7 +89,7 @@ def make(
         ConfigError: too few raters of a language; an answer names a model; the folder holds another sheet.
         FileError: a file cannot be written.
     """
-    _free(folder)
+    check_free(folder)
     if len(gathered.models) > len(LETTERS):
         raise ConfigError(f"{len(gathered.models)} models are more than a rater can hold against each other; give {len(LETTERS)} at most")
     if clash := sorted(set(raters) & set(gathered.models)):
@@ -129,7 +129,8 @@ def language_of(reads: Sequence[str], items: Sequence[SheetItem], places: Sequen
     return language_of_page(max(sorted(set(mine)), key=mine.count)) if mine else "en"
 
 
-def _free(folder: Path) -> None:
+def check_free(folder: Path) -> None:
+    """Raises ConfigError where the folder holds a sheet."""
     if (folder / KEY).exists():
         rated = any((folder / RATINGS).glob("*")) if (folder / RATINGS).is_dir() else False
         more = ", with ratings that belong to it" if rated else ""

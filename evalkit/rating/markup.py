@@ -26,7 +26,7 @@ NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rati
 
 
 def tidy(text: str) -> str:
-    """The text without what tells models apart and no reader sees: line ends, blanks at the edges, invisible marks."""
+    """The text without what could give a model away and no reader sees: line ends, blanks at the edges, invisible marks."""
     text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     lines = [line.rstrip() for line in text.split("\n")]

@@ -211,11 +211,11 @@ def test_indic_scripts_are_drawn_with_the_fonts_in_the_page(page: Any) -> None:
     loaded = page.execute_script("return [...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)")
     assert {"Rate Devanagari", "Rate Tamil"} <= {name.strip('"') for name in loaded}
     # Letters that join are narrower than the letters one by one: क्ष is one sign.
-    joined, apart = page.execute_script(
+    joined, single = page.execute_script(
         "const c = document.createElement('canvas').getContext('2d'); c.font = '40px \"Rate Devanagari\"';"
         "return [c.measureText('क्ष').width, c.measureText('क').width + c.measureText('ष').width]"
     )
-    assert joined < apart
+    assert joined < single
 
 
 def test_long_answers_fold(page: Any) -> None:

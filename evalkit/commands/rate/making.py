@@ -34,7 +34,7 @@ def make(words: list[str]) -> int:
     from evalkit.rating.assign import Plan
     from evalkit.rating.gather import gather
     from evalkit.rating.make import make as made_of
-    from evalkit.rating.make import read_raters
+    from evalkit.rating.make import check_free, read_raters
 
     names = ("raters", "per_prompt", "calibration", "duplicates", "task", "seed", "page", "named", "out")
     words, taken = options(words, *names, "prompts", "languages", "max_new_tokens")
@@ -44,18 +44,20 @@ def make(words: list[str]) -> int:
     per_prompt = integer("per_prompt", taken.get("per_prompt", str(min(3, len(raters)))))
     calibration = whole(taken, "calibration", 2 if len(raters) > per_prompt else 0)
     plan = Plan(per_prompt, calibration, whole(taken, "duplicates", 1), _seed(taken))
+    named, page, out = _named(taken.get("named", "refuse")), _page(taken.get("page", "")), Path(taken["out"])
+    check_free(out)  # before any model is asked
     runs, limit = _runs(words, taken)
     gathered = gather(runs, listed(taken.get("task", "")), listed(taken.get("languages", "")), limit)
     done = made_of(
         gathered,
         raters,
         plan,
-        Path(taken["out"]),
+        out,
         runs=[str(run.path) for run in runs],
-        named=_named(taken.get("named", "refuse")),
-        page_language=_page(taken.get("page", "")),
+        named=named,
+        page_language=page,
     )
-    _tell(done, gathered.left_out, Path(taken["out"]))
+    _tell(done, gathered.left_out, out)
     return 0
 
 
