@@ -33,8 +33,8 @@ def make(words: list[str]) -> int:
     """`evalkit rate make RUN… out=DIR`: a sheet, and a page per rater."""
     from evalkit.rating.assign import Plan
     from evalkit.rating.gather import gather
-    from evalkit.rating.make import make as made_of
     from evalkit.rating.make import check_free, read_raters
+    from evalkit.rating.make import make as made_of
 
     names = ("raters", "per_prompt", "calibration", "duplicates", "task", "seed", "page", "named", "out")
     words, taken = options(words, *names, "prompts", "languages", "max_new_tokens")
