@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalkit import stats
-from evalkit.metrics.base import TOO_FEW, VERSION
+from evalkit.metrics.base import VERSION
 from evalkit.rating.means import Estimate, two_way
 from evalkit.rating.ratings import Rating
 from evalkit.rating.sheet import SCALE, Sheet
@@ -87,7 +87,7 @@ def summary(measure: Measure, ratings: Sequence[Rating], sheet: Sheet, items: Se
             n=found.prompts,
             n_not_measured=len(places) - found.prompts,
             signature=str(signature),
-            no_interval=TOO_FEW if found.value is not None and found.ci is None else "",
+            no_interval="too few prompts or raters for an interval" if found.value is not None and found.ci is None else "",
         )
 
     whole = one(items)

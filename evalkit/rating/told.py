@@ -149,7 +149,8 @@ def _agreement(sheet: Sheet, people: Sequence[Rating]) -> Iterator[str]:
     rows = [["all", str(alpha(people))]]
     for name in ("category", "language"):
         for value in _distinct(sheet, name):
-            rows.append([value, str(alpha([one for one in people if getattr(sheet.items[one.item], name) == value]))])
+            found = alpha([one for one in people if getattr(sheet.items[one.item], name) == value])
+            rows += [[value, str(found)]] if found.value is not None else []
     shared = [one for one in people if one.calibration]
     if shared:
         rows.append(["prompts that all rate", str(alpha(shared))])
