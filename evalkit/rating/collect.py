@@ -81,8 +81,8 @@ def task_names(sheet: Sheet) -> dict[str, list[int]]:
 
 
 def rated_lines(ratings: Sequence[Rating], sheet: Sheet, leaning: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """The lines of `ratings.jsonl`: a rating each, with all that a chart or a table groups by."""
-    for one in ratings:
+    """The lines of `ratings.jsonl`: a rating each, with all that a chart or a table groups by, in the order of the prompts."""
+    for one in sorted(ratings, key=lambda one: one.item):
         item = sheet.items[one.item]
         yield {
             "sheet": sheet.id,

@@ -17,6 +17,7 @@ from evalkit.report.rows import names
 from evalkit.store import MergedRun, SavedRun
 
 ALL = "all"
+FLOOR = 0  # so that a mean of 1, the lowest there is, still has a bar
 WIDEST = 11  # inches; a bar narrower than that is thinner, not left out
 Series = tuple[str, str, dict[str, Any]]  # name, colour, estimate or published rating by group
 
@@ -73,7 +74,7 @@ def draw(title: str, about: str, groups: Sequence[str], labels: Sequence[str], s
             _bars(axes, [(x, one) for x, one in at if not isinstance(one, Estimate) or one.value is not None], width, colour, text, place)
         axes.set_xticks(range(len(groups)), [fill(text, 16, break_long_words=False) for text in labels])
         axes.set_xlim(-0.6, len(groups) - 0.4)
-        axes.set_ylim(*SCALE)
+        axes.set_ylim(FLOOR, SCALE[1])
         axes.set_yticks(range(SCALE[0], SCALE[1] + 1))
         axes.set_ylabel("mean rating, 1 to 5")
         axes.grid(axis="x", visible=False)
@@ -84,7 +85,6 @@ def draw(title: str, about: str, groups: Sequence[str], labels: Sequence[str], s
 
 
 def _bars(axes: Any, at: Sequence[tuple[float, Estimate | PublishedRating]], width: float, colour: str, text: str, place: int) -> None:
-    floor = SCALE[0]
     xs = [x for x, _ in at]
     heights = [(one.value or 0) if isinstance(one, Estimate) else one.middle for _, one in at]
     published = bool(at) and isinstance(at[0][1], PublishedRating)
@@ -92,7 +92,7 @@ def _bars(axes: Any, at: Sequence[tuple[float, Estimate | PublishedRating]], wid
     if published:
         dotted = any(isinstance(one, PublishedRating) and one.read_off for _, one in at)
         look = {"facecolor": "none", "edgecolor": colour, "linestyle": ":" if dotted else "-", "linewidth": 1.4}
-    axes.bar(xs, [height - floor for height in heights], width * 0.9, bottom=floor, label=label(text), **look)
+    axes.bar(xs, [height - FLOOR for height in heights], width * 0.9, bottom=FLOOR, label=label(text), **look)
     for x, height, (_, one) in zip(xs, heights, at, strict=True):
         ends = one.ci if isinstance(one, Estimate) else (one.low, one.high) if one.read_off else None
         if ends:
