@@ -69,7 +69,7 @@ class RatingJournals:
             DataError: the record does not fit the page.
             JournalError: it cannot be written; nothing was changed.
         """
-        sent = read_record(f"{rater.id}: {slot}", raw, rater)
+        sent = read_record(rater.id, slot, raw, rater)
         mine = self.entries[rater.id]
         before = mine.get(slot)
         kept = sent if before is None or before.revision == base else merged(before.record, sent)
@@ -112,7 +112,7 @@ def read_journal(path: Path, rater: Rater) -> tuple[dict[str, Entry], int | None
                 raise JournalError(f"{path}:{number} is damaged (its checksum does not match); restore the file, or remove that line")
             try:
                 raw = json.loads(body)
-                record = read_record(f"{path}:{number}: {raw['slot']}", raw["record"], rater)
+                record = read_record(f"{path}:{number}", raw["slot"], raw["record"], rater)
                 found[raw["slot"]] = Entry(int(raw["revision"]), record)
             except (ValueError, KeyError, TypeError, DataError) as error:
                 raise JournalError(f"{path}:{number} is no rating of this sheet ({error}); choose the folder it belongs to") from error

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 # Families, makers and assistants that answers name. A word that is an ordinary one too (phi, nova) counts only as a part of a
 # model's own name.
 KNOWN = (
-    "airavata", "alibaba cloud", "anthropic", "bard", "bharatgpt", "bloomz", "chatglm", "chatgpt", "claude", "cohere", "command r",
-    "deepseek", "falcon llm", "gemini", "gemma", "google ai", "gpt-3", "gpt-3.5", "gpt-4", "gpt-4o", "gpt", "grok", "hanooman",
+    "airavata", "alibaba cloud", "anthropic", "bharatgpt", "bloomz", "chatglm", "chatgpt", "claude", "command r",
+    "deepseek", "falcon llm", "gemini", "gemma", "google ai", "gpt-3", "gpt-3.5", "gpt-4", "gpt-4o", "gpt", "hanooman",
     "hugging face", "huggingface", "krutrim", "llama", "meta ai", "microsoft copilot", "mistral", "mixtral", "nemotron", "ola krutrim",
-    "openai", "openhathi", "palm 2", "qwen", "sarvam", "smollm", "tii", "vicuna", "कृत्रिम एआई", "क्रुट्रिम", "चैटजीपीटी", "जीपीटी",
+    "openai", "openhathi", "palm 2", "qwen", "sarvam", "smollm", "vicuna", "कृत्रिम एआई", "क्रुट्रिम", "चैटजीपीटी", "जीपीटी",
     "जेमिनी", "ओपनएआई", "मिस्ट्रल", "சாட்ஜிபிடி", "ஜெமினி", "చాట్‌జిపిటి", "జెమిని", "চ্যাটজিপিটি", "জেমিনি", "چیٹ جی پی ٹی", "جیمنی",
 )  # fmt: skip
 # Parts of a model's name that say nothing of it.

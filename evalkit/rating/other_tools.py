@@ -143,7 +143,7 @@ def read_label_studio(path: Path, raw: Sequence[Any], sheet: Sheet) -> list[Rati
     given = _Given(sheet)
     for number, task in enumerate(raw, 1):
         data = _mapping(task.get("data"), f"{path}: task {number}")
-        where = f"{path}: task {number}: {data.get('prompt_id')}"
+        where = f"{path}: task {number}"
         done = [one for one in task.get("annotations") or [] if isinstance(one, dict) and not one.get("was_cancelled")]
         if len(done) > 1:
             raise DataError(f"{where}: {len(done)} people annotated it, and it is for one; keep one annotation")
@@ -173,7 +173,7 @@ def read_argilla(path: Path, raw: Sequence[Any], sheet: Sheet) -> list[Rating]:
     """
     given = _Given(sheet)
     for number, record in enumerate(raw, 1):
-        where = f"{path}: record {number}: {record.get('id')}"
+        where = f"{path}: record {number}"
         about, fields = _mapping(record.get("metadata"), where), _mapping(record.get("fields"), where)
         points: dict[str, Any] = {}
         comments: dict[str, str] = {}
@@ -219,7 +219,7 @@ def read_csv(path: Path, sheet: Sheet) -> list[Rating]:
     given = _Given(sheet)
     for (rater, slot), mine in slots.items():
         if mine["p"]:
-            given.add(f"{mine['where']}: {slot}", mine["sheet"], rater, slot, mine["texts"], mine["p"], mine["c"])
+            given.add(mine["where"], mine["sheet"], rater, slot, mine["texts"], mine["p"], mine["c"])
     return given.ratings()
 
 
@@ -274,7 +274,7 @@ class _Given:
         if slot_id in self._records.setdefault(name, {}):
             raise DataError(f"{where}: this prompt is there twice for {name}; keep one of the two")
         raw = {"answers": dict(points), "comments": {k: v for k, v in comments.items() if v}, "text": slot.text}
-        self._records[name][slot_id] = read_record(where, raw, rater)
+        self._records[name][slot_id] = read_record(where, slot_id, raw, rater)
 
     def ratings(self) -> list[Rating]:
         return [one for name, records in self._records.items() for one in ratings_of(self._sheet.by_rater[name], records)]

@@ -106,16 +106,20 @@ def read_file(path: Path, sheet: Sheet) -> tuple[Rater, dict[str, Record]]:
         raise DataError(f"{path}: the signature is not that of the page of {rater.id}; the file was made by another page, or edited")
     if read.check != fingerprint(json.dumps(raw["slots"], ensure_ascii=False, separators=(",", ":"))):
         raise DataError(f"{path} was edited after the page saved it (its check sum does not match); ask {rater.id} to save it again")
-    return rater, {name: read_record(f"{path}: {name}", one, rater) for name, one in raw["slots"].items()}
+    return rater, {name: read_record(str(path), name, one, rater) for name, one in raw["slots"].items()}
 
 
-def read_record(where: str, raw: Any, rater: Rater) -> Record:
+def read_record(where: str, name: str, raw: Any, rater: Rater) -> Record:
     """One prompt's ratings, checked against what the page showed.
 
+    Args:
+        name: of the prompt on the rater's page.
+
     Raises:
-        DataError: begins with `where`.
+        DataError: begins with `where` and the name.
     """
-    slot = slot_of(rater, where.rpartition(" ")[2])
+    where = f"{where}: {name}"
+    slot = slot_of(rater, name)
     if slot is None:
         raise DataError(f"{where}: the page of {rater.id} has no such prompt")
     try:

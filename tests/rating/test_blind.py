@@ -189,6 +189,19 @@ def test_a_conversation_and_a_system_turn_are_shown(tmp_path: Path) -> None:
     assert "<em>briefly</em>" in asked[1] and "चाय पर दो पंक्तियाँ" in asked[1]
 
 
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    from evalkit.rating import markup
+
+    markup.html_of.cache_clear()
+    markup._tools.cache_clear()
+    monkeypatch.setitem(sys.modules, "nh3", None)
+    with pytest.raises(ConfigError, match=r"pip install 'evalkit\[rating\]'"):
+        html_of("a text that nobody has drawn before")
+    markup._tools.cache_clear()
+
+
 def test_the_page_is_whole(room: Made) -> None:
     """No address outside, one script and one style whose hashes the policy names."""
     page = room.pages["r0"].read_text(encoding="utf-8")

@@ -30,7 +30,7 @@ def expected(made: Made) -> list[Rating]:
     for rater in made.sheet.raters:
         slots = answers_of(rater, given)
         records = {
-            name: read_record(f"x {name}", {"answers": one["answers"], "comments": {"A": "ठीक"}, "text": one["text"]}, rater)
+            name: read_record("x", name, {"answers": one["answers"], "comments": {"A": "ठीक"}, "text": one["text"]}, rater)
             for name, one in slots.items()
         }
         found += list(ratings_of(rater, records))
