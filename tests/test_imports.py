@@ -39,6 +39,7 @@ RANKS = {
     "store": 4,
     "run": 5,
     "compare": 5,
+    "rating": 5,
     "gate": 6,
     "exchange": 7,
     "report": 7,

@@ -74,6 +74,9 @@ def test_wheel_puts_nothing_beside_the_package(names: set[str]) -> None:
         ("conf", "evalkit/conf", "**/*.yaml"),
         ("results/published", "evalkit/results_published", "*/card.yaml"),
         ("results/published", "evalkit/results_published", "*/cells.csv"),
+        ("evalkit/rating", "evalkit/rating", "*.csv"),
+        ("evalkit/rating", "evalkit/rating", "*.jsonl"),
+        ("evalkit/rating/page", "evalkit/rating/page", "*.[chj]*"),
     ],
 )
 def test_wheel_carries(names: set[str], folder: str, packed: str, pattern: str) -> None:

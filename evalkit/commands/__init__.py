@@ -12,6 +12,7 @@ COMMANDS = {
     "merge": "merge:merge",
     "compare": "compare:compare",
     "gate": "gate:gate",
+    "rate": "rate:rate",
     "export": "export:export",
     "import": "export:import_",
     "data": "data:data",
