@@ -11,16 +11,14 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models import checkpoint as ckpt
-from evalkit.models.base import Capabilities, WorkItem, content_key
+from evalkit.models.base import WorkItem
 from evalkit.models.batching import cohorts, equal_batches
-from evalkit.models.encoding import Encoder
+from evalkit.models.local import LocalModel
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
-from evalkit.types import Request, Response
+from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
-DEFAULT_MAX_LENGTH = 2048
 CPU_TOKENS, GPU_TOKENS = 1024, 16384  # a forward pass: enough to fill the processor, small enough for its caches
 CPU_BYTES, GPU_BYTES = 1 << 30, 16 << 30  # keys and values of texts being written: 1 GB, 16 GB
 CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
@@ -40,7 +38,7 @@ class Runtime:
     eos: frozenset[int]
 
 
-class HFModel:
+class HFModel(LocalModel):
     """Any checkpoint `AutoModelForCausalLM` loads: folder, hub id with revision, GGUF, PEFT adapter.
 
     Args:
@@ -56,6 +54,8 @@ class HFModel:
         date: the day that chat templates see, `2024-07-26` unless set; `today` is the day of the run.
         template_args: names given to the chat template. system: a system turn before conversations without one.
     """
+
+    back_end = "hf"
 
     def __init__(
         self,
@@ -77,89 +77,25 @@ class HFModel:
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
     ) -> None:
+        super().__init__(
+            name,
+            path,
+            revision,
+            gguf_file,
+            wheel,
+            dtype=dtype,
+            peft=peft,
+            trust_remote_code=trust_remote_code,
+            max_length=max_length,
+            add_bos=add_bos,
+            thinking=thinking,
+            thinking_tokens=thinking_tokens,
+            template=TemplateSettings(date, template_args or {}, system),
+        )
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
-        self.name = name
-        self.dtype = dtype
         self.device = device
-        self.peft = peft
-        self.trust_remote_code = trust_remote_code
         self.batch_tokens = batch_tokens
-        self._max_length = max_length
-        self._add_bos = add_bos
-        self.thinking = checked_thinking(thinking)
-        self.thinking_tokens = checked_tokens(thinking_tokens)
-        self.template = TemplateSettings(date, template_args or {}, system)
-        self._where = (path, revision, gguf_file, wheel)
-        self.warnings: list[str] = []
-
-    def identity(self) -> dict[str, Any]:
-        """The settings that can change an answer. Left out: name (for people), device and batch_tokens (speed)."""
-        path, revision, gguf_file, wheel = self._where
-        named = {
-            "path": path,
-            "revision": revision,
-            "gguf_file": gguf_file,
-            "wheel": wheel,
-            "dtype": self.dtype,
-            "peft": self.peft,
-            "trust_remote_code": self.trust_remote_code or None,
-            "max_length": self._max_length,
-            "add_bos": self._add_bos,
-            "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
-            "thinking_tokens": self.thinking_tokens,
-            **self.template.told(),
-        }
-        return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
-
-    @cached_property
-    def checkpoint(self) -> ckpt.Checkpoint:
-        return ckpt.find(*self._where)
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return ckpt.load_tokenizer(self.checkpoint, self.trust_remote_code)
-
-    @cached_property
-    def config(self) -> Any:
-        return ckpt.load_config(self.checkpoint, self.trust_remote_code)
-
-    @cached_property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(loglikelihood=True, generate=True, chat=bool(self.tokenizer.chat_template))
-
-    @cached_property
-    def max_length(self) -> int:
-        if self._max_length:
-            return self._max_length
-        text = self.config.get_text_config()
-        for name in ("n_positions", "max_position_embeddings", "n_ctx"):
-            if isinstance(length := getattr(text, name, None), int):
-                return length
-        length = self.tokenizer.model_max_length
-        return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Everything about the model that can change an answer; throughput settings stay out."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        tokenizer = backend.to_str() if backend is not None else repr(sorted(self.tokenizer.get_vocab().items()))
-        adapter = ckpt.find(self.peft, None, None, None).fingerprint if self.peft else ""
-        own = getattr(self.config, "dtype", None) if self.dtype == "auto" else self.dtype
-        template = str(self.tokenizer.chat_template)
-        return content_key(self.checkpoint.fingerprint, str(own), tokenizer, template, adapter, str(self._add_bos), str(self.max_length))
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
-        encoder.marks, encoder.thinking_tokens = self.marks, self.thinking_tokens
-        return encoder
-
-    @cached_property
-    def marks(self) -> Marks | None:
-        """The marks around a thought; None when the model is not known to think."""
-        added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
-        return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
 
     @cached_property
     def _runtime(self) -> Runtime:
@@ -191,9 +127,6 @@ class HFModel:
             fill=GPU_FILL if gpu else CPU_FILL,
         )
         return Runtime(model, scorer, generator, pad, frozenset(ends))
-
-    def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
-        return self.encoder.encode(requests)
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         yield from self._score([item for item in items if item.kind == "loglikelihood"], done)
@@ -255,22 +188,8 @@ class HFModel:
                 yield from self._halving([items[index] for index in batch], run)
 
     def describe(self) -> Mapping[str, Any]:
-        return {
-            "back_end": "hf",
-            "checkpoint": self.checkpoint.origin,
-            "revision": self.checkpoint.revision,
-            "weights": self.checkpoint.fingerprint,
-            "fingerprint": self.fingerprint,
-            "dtype": self.dtype,
-            "device": self.device,
-            "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
-            "max_length": self.max_length,
-            "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
-            "thinking_marks": list(self.marks) if self.marks else None,
-            "peft": self.peft,
-            "system_merged_into_user": self.encoder.system_merged,
-            "warnings": list(self.warnings),
-        }
+        path = self._runtime.scorer.path if "_runtime" in self.__dict__ else None
+        return {**self._told(), "device": self.device, "scoring_path": path, **self._prompting()}
 
     def _halving(self, batch: Sequence[WorkItem], run: Run) -> Iterator[list[Response]]:
         """Run a batch; on out-of-memory run the halves of what is left, and say so once."""
@@ -308,11 +227,6 @@ class HFModel:
             raise ModelError(
                 f"{self.name}: out of memory on {where} alone; use a smaller dtype, a shorter max_length or another device"
             ) from error
-
-    def _warn(self, message: str) -> None:
-        if message not in self.warnings:
-            self.warnings.append(message)
-            log.warning(message)
 
 
 def _is_memory(error: BaseException) -> bool:
