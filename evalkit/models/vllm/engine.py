@@ -114,7 +114,7 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         if reason := reason_missing():
-            raise ModelError(f"model.backend vllm: {reason}")
+            raise ModelError(f"model=vllm (or backend=vllm): {reason}")
         prepare_process()
         try:
             import vllm
