@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+sys.path[:0] = [] if str(HERE) in sys.path else [str(HERE)]  # a process that this one spawns has it no more
 from engine_work import WORKS, Work, as_requests, render  # noqa: E402
 
 sys.path.remove(str(HERE))  # this file must not be found under the package's name
