@@ -34,6 +34,7 @@ RANKS = {
     "models": 2,
     "metrics": 2,
     "task": 3,
+    "cluster": 3,
     "cards": 3,
     "store": 4,
     "run": 5,

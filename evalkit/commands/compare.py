@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.commands.words import options
+from evalkit.commands.words import paths
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def compare(words: list[str]) -> int:
     from evalkit.report.terminal import print_report
     from evalkit.store import load_run
 
-    folders, taken = options(words, "alpha", "threshold", "tasks", "flips", "allow", "out")
-    if len(folders) != 2 or any("=" in word and not Path(word).exists() for word in folders):
+    folders, taken = paths("evalkit compare", words, "alpha", "threshold", "tasks", "flips", "allow", "out")
+    if len(folders) != 2:
         raise ConfigError(f"evalkit compare needs two run directories, not {' '.join(folders) or 'none'}: {USAGE}")
     settings, shown = _settings(taken), _whole("flips", taken.get("flips", "5"))
     base, candidate = (load_run(Path(folder)) for folder in folders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from evalkit.commands.words import options
+from evalkit.commands.words import paths
 from evalkit.errors import ConfigError, did_you_mean
 
 FORMS = ("model-index", "eval-results", "lm-eval")
@@ -18,7 +18,7 @@ def export(words: list[str]) -> int:
     from evalkit.files import write_atomic
     from evalkit.store import load_run
 
-    folders, taken = options(words, "to", "out")
+    folders, taken = paths("evalkit export", words, "to", "out")
     form = taken.get("to", "")
     if len(folders) != 1 or form not in FORMS:
         wrong = f"to={form} is unknown{did_you_mean(form, FORMS)}; " if form and form not in FORMS else ""
@@ -40,7 +40,7 @@ def import_(words: list[str]) -> int:
     """`evalkit import results_*.json... [out=DIR]`: lm-evaluation-harness results as run directories."""
     from evalkit.exchange.lm_eval import import_run
 
-    files, taken = options(words, "out")
+    files, taken = paths("evalkit import", words, "out")
     if not files:
         raise ConfigError("evalkit import needs results_*.json files of lm-evaluation-harness [out=DIR]")
     root = Path(taken.get("out", "results/runs"))

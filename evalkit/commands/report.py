@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.commands.words import options
+from evalkit.commands.words import paths
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def report(words: list[str]) -> int:
     from evalkit.store import load_run, merge
 
     words, own = config_folder(words)
-    words, taken = options(words, "out", "card", "newest")
+    words, taken = paths("evalkit report", words, "out", "card", "newest")
     if not words:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     if taken.get("newest", "false") not in ("true", "false"):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from evalkit.cluster.shard import Shard, ShardModel
 from evalkit.config.compose import instantiate
 from evalkit.data import Source
 from evalkit.errors import ConfigError
@@ -30,6 +31,7 @@ _FITS = {
     "overwrite": "use true or false",
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
+    "shard": "give shard=1/8 to shard=8/8, or null",
 }
 
 
@@ -47,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True):
     chat: bool | None = None
     languages: list[str] | str | None = None
     progress: Literal["auto", "none"] | None = "auto"
+    shard: str | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
@@ -86,13 +89,21 @@ class Setup:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def model(self) -> Model:
-        """A new back end.
+        """A new back end: one model, its replicas on a cluster, or its part of a run.
 
         Raises:
             ConfigError: no model was named, or its settings do not fit.
         """
         if self.make_model is None:
             raise ConfigError("no model was chosen; give model=NAME (see: evalkit ls models)")
+        cluster = self.config.get("cluster")
+        if self.settings.shard and cluster:
+            raise ConfigError(f"shard={self.settings.shard} is for runs without a cluster; leave out shard= or cluster=")
+        if cluster:
+            made: Model = instantiate(cluster, "cluster").model(self.make_model, self.model_name, self.config["model"])
+            return made
+        if self.settings.shard:
+            return ShardModel(self.make_model(), Shard.read(self.settings.shard))
         return self.make_model()
 
     def folder(self, identity: Mapping[str, Any], label: str = "") -> Path:

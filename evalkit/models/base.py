@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from evalkit.errors import ModelError
 from evalkit.models.thinking import Thinking
@@ -91,7 +91,9 @@ class Model(Protocol):
     """
 
     name: str
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]: ...
 
@@ -102,6 +104,15 @@ class Model(Protocol):
         ...
 
     def describe(self) -> Mapping[str, Any]: ...
+
+
+@runtime_checkable
+class Partial(Protocol):
+    """A model that answers only some of what it is asked, as a part of a run that is split by hand."""
+
+    def wanted(self, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
+        """The items it will answer."""
+        ...
 
 
 def content_key(*parts: str | bytes | Iterable[int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.data import Source
 from evalkit.errors import ModelError
 from evalkit.metrics.base import NeedsReady
-from evalkit.models.base import Model, WorkItem, check_capabilities
+from evalkit.models.base import Model, Partial, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
 from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
@@ -80,12 +80,13 @@ def run(
 
 def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: Progress) -> int:
     """Ask what is missing, keeping every batch as it finishes; returns the number of new answers."""
-    left: dict[str, WorkItem] = {item.key: item for item in items if item.key not in kept.answers}
+    asked = model.wanted(items) if isinstance(model, Partial) else items
+    left: dict[str, WorkItem] = {item.key: item for item in asked if item.key not in kept.answers}
     if not left:
         return 0
     before = len(kept.answers)
     failed: dict[str, str] = {}
-    progress.start(list(left.values()), len(items) - len(left))
+    progress.start(list(left.values()), len(asked) - len(left))
     try:
         for batch in model.answer(items, set(kept.answers)):
             responses = [_checked(response) for response in batch]

@@ -40,11 +40,11 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, save: bool = True
         complete = all(plan.complete(answers.keys(), task.name) for task in tasks)
         run = RunResult(name, {task: result for task, (result, _) in scored.items()}, complete, path=folder)
         if save:
-            replace_scores(folder, run, {task: _by_document(samples) for task, (_, samples) in scored.items()})
+            replace_scores(folder, run, {task: scores_by_document(samples) for task, (_, samples) in scored.items()})
     return run
 
 
-def _by_document(scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, Mapping[str, Any]]:
+def scores_by_document(scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, Mapping[str, Any]]:
     """A sample's `scores` by document id."""
     docs: dict[str, dict[str, SampleScore]] = {}
     for metric, of_metric in scores.items():

@@ -52,7 +52,7 @@ class Sample:
         cls, task: str, doc: Doc, row: int, request: Request, responses: Sequence[Response], scores: Mapping[str, SampleScore]
     ) -> Sample:
         """From the values of a run."""
-        told = [_response_json(response) for response in responses]
+        told = responses_json(responses)
         where = {"language": doc.language, "group": doc.group, "cluster": doc.cluster}
         return cls(task, doc.id, row, request_json(request), doc.target, told, scores_json(scores), **where)
 
@@ -112,6 +112,11 @@ def scores_json(scores: Mapping[str, SampleScore]) -> dict[str, Any]:
         name: {"value": s.value, "prediction": s.prediction, "flags": list(s.flags), **({"stats": s.stats} if s.stats else {})}
         for name, s in scores.items()
     }
+
+
+def responses_json(responses: Sequence[Response]) -> list[dict[str, Any]]:
+    """What a line keeps of the answers."""
+    return [_response_json(response) for response in responses]
 
 
 def _response_json(response: Response) -> dict[str, Any]:

@@ -128,6 +128,10 @@ class HFModel(LocalModel):
         )
         return Runtime(model, scorer, generator, pad, frozenset(ends))
 
+    def load(self) -> None:
+        """Load the weights now, not with the first request."""
+        _ = self._runtime
+
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         yield from self._score([item for item in items if item.kind == "loglikelihood"], done)
         yield from self._generate([item for item in items if item.kind == "generate"], done)
