@@ -72,8 +72,16 @@ def measure(side: str, work: Work, data: str) -> dict[str, Any]:
     answer = _peer if side == "peer" else _ours
     started, seconds, busy, answers = answer(model, items)
     peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    about = dict(model.describe()) if side != "peer" else {}
-    return {"start_s": started, "seconds": seconds, "cpu_s": busy, "peak_mb": peak, "answers": answers, "about": {k: about.get(k) for k in ("scoring_path", "tokens")}}
+    told = dict(model.describe()) if side != "peer" else {}
+    about = {name: told.get(name) for name in ("scoring_path", "tokens")}
+    return {
+        "start_s": started,
+        "seconds": seconds,
+        "cpu_s": busy,
+        "peak_mb": peak,
+        "answers": answers,
+        "about": {k: about.get(k) for k in ("scoring_path", "tokens")},
+    }
 
 
 def _ours(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[Any]]:
@@ -111,8 +119,12 @@ def _peer(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[A
     if items[0].kind == "generate":
         order = sorted(range(len(items)), key=lambda i: (-len(items[i].prompt_ids), i))
         eos = model.tokenizer.decode(model.tokenizer.eos_token_id)
-        params = [SamplingParams(max_tokens=items[i].params.max_new_tokens, stop=[*items[i].params.stop, eos], temperature=0.0) for i in order]
-        outs = llm.generate([TokensPrompt(prompt_token_ids=list(items[i].prompt_ids)) for i in order], sampling_params=params, use_tqdm=False)
+        params = [
+            SamplingParams(max_tokens=items[i].params.max_new_tokens, stop=[*items[i].params.stop, eos], temperature=0.0) for i in order
+        ]
+        outs = llm.generate(
+            [TokensPrompt(prompt_token_ids=list(items[i].prompt_ids)) for i in order], sampling_params=params, use_tqdm=False
+        )
         texts: list[Any] = [None] * len(items)
         for index, out in zip(order, outs, strict=True):
             texts[index] = out.outputs[0].text
@@ -120,7 +132,9 @@ def _peer(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[A
     pairs = [(index, place, context, target) for index, item in enumerate(items) for place, (context, target) in enumerate(item.pairs)]
     pairs.sort(key=lambda p: (-len(p[2] + p[3]), p[2] + p[3]))
     asked = SamplingParams(temperature=0, prompt_logprobs=1, max_tokens=1, detokenize=False)
-    outs = llm.generate([TokensPrompt(prompt_token_ids=list(c + t)) for _, _, c, t in pairs], sampling_params=[asked] * len(pairs), use_tqdm=False)
+    outs = llm.generate(
+        [TokensPrompt(prompt_token_ids=list(c + t)) for _, _, c, t in pairs], sampling_params=[asked] * len(pairs), use_tqdm=False
+    )
     sums: list[list[float]] = [[0.0] * len(item.pairs) for item in items]
     for (index, place, context, target), out in zip(pairs, outs, strict=True):
         rows = out.prompt_logprobs[len(context) :]
@@ -130,7 +144,20 @@ def _peer(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[A
 
 def run_side(side: str, work: Work, args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile("r", suffix=".json") as out:
-        command = [sys.executable, __file__, "--data", args.data, "--works", work.name, "--scale", str(args.scale), "--side", side, "--json", out.name]
+        command = [
+            sys.executable,
+            __file__,
+            "--data",
+            args.data,
+            "--works",
+            work.name,
+            "--scale",
+            str(args.scale),
+            "--side",
+            side,
+            "--json",
+            out.name,
+        ]
         environment = os.environ | {"PYTHONPATH": str(HERE.parent), "OMP_NUM_THREADS": str(args.threads)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
@@ -149,7 +176,8 @@ def compared(answers: Sequence[Any], reference: Sequence[Any]) -> tuple[float | 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     lines = [
-        "| work | side | seconds | processor seconds | times as fast as the peer | largest difference from our own engine | decisions or texts that differ | start, s | peak MB |",
+        "| work | side | seconds | processor seconds | times as fast as the peer | largest difference from our own engine "
+        "| decisions or texts that differ | start, s | peak MB |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:

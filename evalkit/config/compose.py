@@ -161,7 +161,9 @@ def _check_back_end(model: Any, words: Sequence[str]) -> None:
     for word in words:
         name, _, wanted = word.partition("=")
         if name == "backend" and target.startswith("evalkit.models.") and target.split(".")[2] != wanted:
-            raise ConfigError(f"{word} changes nothing: this model runs on {target.split('.')[2]}; leave the word out, or choose another model")
+            raise ConfigError(
+                f"{word} changes nothing: this model runs on {target.split('.')[2]}; leave the word out, or choose another model"
+            )
 
 
 def _task_words() -> list[str]:

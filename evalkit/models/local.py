@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.encoding import Encoder
+from evalkit.models.placement import quantized_by
 from evalkit.models.template import TemplateSettings
 from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
 from evalkit.types import Request
@@ -136,6 +137,14 @@ class LocalModel:
         """The marks around a thought; None when the model is not known to think."""
         added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
         return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a table's footnote says of the model: weights that are not whole."""
+        if own := self._own_identity().get("quantization"):
+            return (f"the model's weights were quantised as they were loaded: {own}",)
+        method = quantized_by(self.config)
+        return (f"the checkpoint's weights are quantised: {method}",) if method else ()
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)

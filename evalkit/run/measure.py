@@ -54,7 +54,7 @@ def run(
     """
     progress, clock = progress or Silent(), _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
+        prepared = [prepare(task, source, limit, chat, has_template(model, task), getattr(model, "notes", ())) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     for metric in [metric for task in tasks for metric in task.metrics]:

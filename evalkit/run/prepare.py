@@ -25,12 +25,13 @@ class Prepared:
     loaded: Loaded
 
 
-def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False) -> Prepared:
+def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False, told: Sequence[str] = ()) -> Prepared:
     """Load documents, draw shots over all of them, then limit, then render.
 
     Args:
         chat: the run's wish; the task's own `chat` wins when it has one. None means plain text.
         template: whether the model has a chat template, for tasks that ask for it where there is one.
+        told: what a footnote says of the model.
     """
     loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
@@ -43,7 +44,7 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, te
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
     way = ("prompted through the model's chat template",) if as_chat else ()
-    evidence = Evidence(docs, loaded.n_total, loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
+    evidence = Evidence(docs, loaded.n_total, loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way, *told))
     return Prepared(task, evidence, shots, requests, loaded)
 
 

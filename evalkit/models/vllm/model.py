@@ -22,6 +22,7 @@ from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
 TOGETHER = 1024  # items asked under one plan: many times what runs at once, and what an interrupted run asks again at most
+FIRST_LENGTH = 8192  # tokens that an engine holds which is started before its requests are known
 PACK = 1024  # tokens of the planner's packs; the engine batches by itself, only the order matters
 
 
@@ -136,7 +137,13 @@ class VLLMModel(LocalModel):
             self.close()
             raise
 
+    def load(self) -> None:
+        """Start the engine now, not with the first request; a request that is longer than most starts it again."""
+        self._started(min(self.max_length, FIRST_LENGTH))
+
     def _started(self, length: int) -> Engine:
+        if self._engine is not None and self._engine.settings.length < length:
+            self.close()
         if self._engine is None:
             settings = EngineSettings(
                 model=self.checkpoint.path,

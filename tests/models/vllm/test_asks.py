@@ -142,7 +142,9 @@ class Wrong(MadeUp):
 
     def answer(self, ask: Ask) -> Given:
         given = super().answer(ask)
-        return Given(given.tokens, tuple({token: (0.0, 1) for token in listed} for listed in given.listed)) if ask.kind == "follow" else given
+        return (
+            Given(given.tokens, tuple({token: (0.0, 1) for token in listed} for listed in given.listed)) if ask.kind == "follow" else given
+        )
 
 
 class Unled(MadeUp):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -25,7 +25,7 @@ Tiny = Callable[..., Path]
 class Stand:
     """Answers vLLM's parameters with a real small model, one sequence at a time."""
 
-    made: list[Stand] = []
+    made: ClassVar[list[Stand]] = []
     version, device, rows = "0.0", "cpu", 4
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -201,7 +201,8 @@ def test_samples_have_seeds_of_their_own(tiny: Tiny) -> None:
     asks = [writing_ask(index, item, {2}) for index, item in enumerate(items)]
     assert len({one.settings["seed"] for one in asks}) == 4
     assert asks[0].settings == {
-        "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "seed": seed_of(items[0]), "stop": ["x"], "stop_token_ids": [2], "detokenize": True,
+        "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "seed": seed_of(items[0]),
+        "stop": ["x"], "stop_token_ids": [2], "detokenize": True,
     }  # fmt: skip
     (greedy,) = model.encode([gen("a b c")])
     assert "seed" not in writing_ask(0, greedy, {2}).settings
@@ -236,15 +237,25 @@ def test_one_process_and_no_word_of_the_users_is_overwritten(monkeypatch: pytest
     prepare_process()
     import os
 
-    assert (os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"], os.environ["VLLM_LOGGING_LEVEL"], os.environ["VLLM_NO_USAGE_STATS"]) == ("0", "DEBUG", "1")
+    assert (os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"], os.environ["VLLM_LOGGING_LEVEL"], os.environ["VLLM_NO_USAGE_STATS"]) == (
+        "0",
+        "DEBUG",
+        "1",
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "advice"),
     [
-        (ValueError("No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"), "lower model.max_length"),
-        (ValueError("To serve at least one request, 4 GiB KV cache is needed, which is larger than the available KV cache memory"), "model.gpu_memory"),
-        (ValueError("Free memory on device (3/80 GiB) is less than desired GPU memory utilization (0.9, 72 GiB)."), "lower model.gpu_memory"),
+        (ValueError("No available memory for the cache blocks. Try more"), "lower model.max_length"),
+        (
+            ValueError("To serve at least one request, 4 GiB KV cache is needed, which is larger than the available KV cache memory"),
+            "model.gpu_memory",
+        ),
+        (
+            ValueError("Free memory (3/80 GiB) is less than desired GPU memory utilization (0.9)"),
+            "lower model.gpu_memory",
+        ),
         (ValueError("Available memory on node 0 is less than requested memory for kv (900 GiB)"), "lower model.kv_gib"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "lower model.rows, model.batch_tokens"),
         (MemoryError(), "model.batch_tokens"),

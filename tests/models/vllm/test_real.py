@@ -32,7 +32,9 @@ def requests() -> list[Request]:
         made.append(LoglikelihoodRequest("texts", str(n), tuple((f"Question {n}: The capital of France is", end) for end in ends)))
         stem = f"{SHOTS}Question: What is {n} plus 1?\nA. {n + 1}\nB. {n}\nAnswer:"
         made.append(LoglikelihoodRequest("letters", str(n), tuple((stem, f" {letter}") for letter in "AB")))
-        made.append(GenerateRequest("sums", str(n), f"{SHOTS}Question: What is {n} plus 3?\nAnswer:", GenerationParams(24, ("\n\n", "Question"))))
+        made.append(
+            GenerateRequest("sums", str(n), f"{SHOTS}Question: What is {n} plus 3?\nAnswer:", GenerationParams(24, ("\n\n", "Question")))
+        )
     made.append(LoglikelihoodRequest("long", "0", (("word " * 300, " tail"), ("word " * 300, " some other tail"))))
     return made
 
@@ -110,12 +112,19 @@ def test_too_little_memory_names_the_setting() -> None:
 
 
 def run(folder: Path) -> subprocess.Popen[str]:
-    words = ["model=smollm2_135m", "backend=vllm", "model.kv_gib=0.5", "task=[commonsense_qa,gsm8k]", "data=samples", f"run_dir={folder}", "progress=none"]
+    words = [
+        "model=smollm2_135m",
+        "backend=vllm",
+        "model.kv_gib=0.5",
+        "task=[commonsense_qa,gsm8k]",
+        "data=samples",
+        f"run_dir={folder}",
+        "progress=none",
+    ]
     words += ["tasks.gsm8k.prompt.params.max_new_tokens=24"]
     program = "import sys; from evalkit.cli import main; sys.exit(main())"
-    return subprocess.Popen(
-        [sys.executable, "-c", program, "run", *words], cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
-    )
+    command = [sys.executable, "-c", program, "run", *words]
+    return subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
 
 
 def answered(folder: Path) -> int:
