@@ -122,7 +122,7 @@ class Engine:
             from vllm.platforms import current_platform
             from vllm.v1.engine.llm_engine import LLMEngine
         except Exception as error:  # a library built for another torch dies in many ways
-            raise ModelError(f"vLLM is installed but cannot be imported ({first_line(error)}); {_import_advice(error)}") from error
+            raise ModelError(f"vLLM is installed but cannot be imported ({first_line(error)}); {import_advice(error)}") from error
         if not hasattr(SamplingParams(), "logprob_token_ids"):
             raise ModelError(f"vLLM {vllm.__version__} cannot list chosen tokens' log-probabilities; install vllm>=0.30")
         self.version = str(vllm.__version__)
@@ -257,7 +257,7 @@ def _memory_advice(texts: str, settings: EngineSettings) -> str:
     return "lower model.rows, model.batch_tokens or model.gpu_memory, or spread the weights with model.tensor_parallel"
 
 
-def _import_advice(error: BaseException) -> str:
+def import_advice(error: BaseException) -> str:
     if any(name in str(error) for name in ("torchvision", "torchaudio", "torchcodec")):
         return "pip uninstall torchvision torchaudio torchcodec: they are built for another torch, and are not needed"
     return "install it in an environment of its own: docs/vllm.md"
