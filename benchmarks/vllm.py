@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,20 +45,28 @@ def items_of(work: Work, data: str, model: Any) -> list[Any]:
     return list(model.encode(as_requests(work.name, docs, params)))
 
 
-def cpu_seconds() -> float:
-    """Processor time so far of this process and everything below it (the peer's engine runs in a process of its own)."""
-    ticks, parents = {}, {}
+def tree() -> list[Path]:
+    """The folders in /proc of this process and of everything below it: the peer's engine runs in a process of its own."""
+    parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # ended meanwhile
-        pid = int(stat.parent.name)
-        parents[pid], ticks[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+        with suppress(OSError):  # ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
     ours = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
         ours |= more
-    return sum(ticks[pid] for pid in ours) / os.sysconf("SC_CLK_TCK")
+    return [Path("/proc") / str(pid) for pid in ours]
+
+
+def cpu_seconds() -> float:
+    """Processor time so far of the whole tree."""
+    ticks = [(folder / "stat").read_text().rpartition(")")[2].split() for folder in tree()]
+    return sum(int(fields[11]) + int(fields[12]) for fields in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb() -> float:
+    """The peaks of the tree's processes, added."""
+    lines = [line for folder in tree() for line in (folder / "status").read_text().splitlines() if line.startswith("VmHWM")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
 
 
 def measure(side: str, work: Work, data: str) -> dict[str, Any]:
@@ -71,7 +79,7 @@ def measure(side: str, work: Work, data: str) -> dict[str, Any]:
     items = items_of(work, data, model)
     answer = _peer if side == "peer" else _ours
     started, seconds, busy, answers = answer(model, items)
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
+    peak = peak_mb()
     told = dict(model.describe()) if side != "peer" else {}
     about = {name: told.get(name) for name in ("scoring_path", "tokens")}
     return {
@@ -107,6 +115,9 @@ def _plain(response: Any) -> Any:
     return list(response.loglikelihoods) if response.loglikelihoods is not None else response.text
 
 
+KEPT: list[Any] = []  # the peer's engine, whose processes are looked at after it has answered
+
+
 def _peer(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[Any]]:
     """What lm-evaluation-harness's vllm back end asks of vLLM, on the same ids."""
     os.environ |= {"VLLM_CPU_KVCACHE_SPACE": str(KV_GIB), "VLLM_CPU_OMP_THREADS_BIND": "nobind", "VLLM_LOGGING_LEVEL": "ERROR"}
@@ -115,6 +126,7 @@ def _peer(model: Any, items: Sequence[Any]) -> tuple[float, float, float, list[A
     from vllm.inputs import TokensPrompt
 
     llm = LLM(model=model.checkpoint.path, dtype="float32", seed=1234, max_model_len=2048, enforce_eager=True)
+    KEPT.append(llm)
     ready, busy = time.perf_counter(), cpu_seconds()
     if items[0].kind == "generate":
         order = sorted(range(len(items)), key=lambda i: (-len(items[i].prompt_ids), i))
