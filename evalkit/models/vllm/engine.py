@@ -116,6 +116,8 @@ class Engine:
         if reason := reason_missing():
             raise ModelError(f"model=vllm (or backend=vllm): {reason}")
         prepare_process()
+        if settings.kv_gib is not None:
+            os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)  # it would win over what is said here
         try:
             import vllm
             from vllm import EngineArgs, SamplingParams
