@@ -179,6 +179,11 @@ class Engine:
             raise
         except Exception as error:
             raise refused(error, self.settings, starting=False) from error
+        finally:
+            if left := list(self._running):  # nobody waits for them any more, and their names come again
+                self._running.clear()
+                with suppress(Exception):
+                    self._engine.abort_request(left)
 
     def drop(self, ask: Ask) -> None:
         """Nothing more is wanted of this ask."""
