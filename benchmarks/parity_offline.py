@@ -41,7 +41,7 @@ def write_punkt(folder: Path) -> None:
 
 
 def seed_langdetect() -> None:
-    """The detector draws random numbers; evalkit seeds it so."""
+    """The detector draws random numbers: with one seed the harness's verdicts can be repeated. evalkit asks several."""
     import langdetect
 
     langdetect.DetectorFactory.seed = 0

@@ -48,13 +48,52 @@ class Doc:
 
 @dataclass(frozen=True, slots=True)
 class GenerationParams:
-    """How to decode. Temperature 0 is greedy. Text is cut at the first occurrence of any stop."""
+    """How to decode.
+
+    Attributes:
+        max_new_tokens: of the answer.
+        stop: the answer is cut at the first occurrence of any of these.
+        temperature: 0 is greedy; `top_p`, `top_k` and `min_p` then choose nothing.
+        top_p: draw from the fewest likely tokens that together reach this probability.
+        seed: of the draws.
+        top_k: draw from this many likely tokens at most; 0 is all of them.
+        min_p: draw from tokens at least this many times as likely as the likeliest one; 0 is all of them.
+        repetition_penalty: the logit of a token that stands in the prompt or in the text so far is divided by this where
+            it is positive, multiplied where it is negative (Keskar et al. 2019); 1 is none.
+        presence_penalty: taken off the logit of a token that stands in the text so far; 0 is none.
+    """
 
     max_new_tokens: int = 256
     stop: tuple[str, ...] = ()
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    top_k: int = 0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+
+    @property
+    def penalised(self) -> bool:
+        """Whether what was written changes what is likely next."""
+        return self.repetition_penalty != 1 or self.presence_penalty != 0
+
+    def fault(self) -> str | None:
+        """The first value that cannot be, and what it must be; None when all can."""
+        numbers = {name: getattr(self, name) for name in ("temperature", "top_p", "min_p", "repetition_penalty", "presence_penalty")}
+        for name, value in {**numbers, "top_k": self.top_k, "max_new_tokens": self.max_new_tokens, "seed": self.seed}.items():
+            if isinstance(value, bool) or not isinstance(value, int if name not in numbers else (int, float)):
+                return f"{name}={value!r} must be a {'number' if name in numbers else 'whole number'}"
+        wrong = {
+            "max_new_tokens": (self.max_new_tokens < 1, "1 or more"),
+            "temperature": (not 0 <= self.temperature < float("inf"), "0 (greedy) or more"),
+            "top_p": (not 0 < self.top_p <= 1, "above 0 and at most 1"),
+            "top_k": (self.top_k < 0, "0 (all tokens) or more"),
+            "min_p": (not 0 <= self.min_p <= 1, "from 0 to 1"),
+            "repetition_penalty": (not 0 < self.repetition_penalty < float("inf"), "above 0 (1 is none)"),
+            "presence_penalty": (not -2 <= self.presence_penalty <= 2, "from -2 to 2"),
+        }
+        return next((f"{name}={getattr(self, name)!r} must be {right}" for name, (is_wrong, right) in wrong.items() if is_wrong), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +120,9 @@ Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
 # thinking: the thought did not end, so there is no answer. empty: nothing but white space came back.
-# error: no answer; never stored, never scored.
+# flat: no log-likelihood tells one choice from another, so nothing was chosen. error: no answer; never stored, never scored.
 # refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
-Status = Literal["ok", "length", "thinking", "empty", "refused", "filtered", "error"]
+Status = Literal["ok", "length", "thinking", "empty", "flat", "refused", "filtered", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +170,7 @@ class SampleScore:
         stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
         prediction: what was extracted, for people and for the sample page; None when unparsable.
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
-            `empty`, `length`, `thinking`, `refused`, `filtered`, `truncated`, `error`.
+            `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
     """
 
@@ -237,6 +276,8 @@ class Evidence:
     Attributes:
         docs: the documents asked, in file order.
         n_total: documents of the whole evaluated split.
+        languages_missing: languages of the benchmark of which no document was asked.
+        chat: whether the prompts are conversations; None where an older plan does not say.
     """
 
     docs: tuple[Doc, ...]
@@ -245,3 +286,5 @@ class Evidence:
     rows_sha256: str
     sample_rows: bool
     notes: tuple[str, ...] = ()
+    chat: bool | None = None
+    languages_missing: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cluster.dispatch import Dispatch, Work
@@ -75,7 +76,7 @@ class Pool:
         self._ours = False
 
     def __enter__(self) -> Pool:
-        self._ray = _ray()
+        self._ray = _ray(self.cluster.address)
         self._ours = not self._ray.is_initialized()
         if self._ours:
             self._connect()
@@ -306,9 +307,12 @@ class Pool:
         return {"engine": f"ray {self._ray.__version__}", "replicas": told, "model": dict(self._model)}
 
 
-def _ray() -> Any:
+def _ray(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
+        # `ray start` asks for this token where there is one; a driver shows it only when told to, and before Ray is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:

@@ -115,6 +115,15 @@ class Partial(Protocol):
         ...
 
 
+@runtime_checkable
+class Remarks(Protocol):
+    """A model that knows what a table must say of how it was asked."""
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        """Notes for under the table, about the requests of one task."""
+        ...
+
+
 def content_key(*parts: str | bytes | Iterable[int]) -> str:
     """Hex hash of the parts, each length-prefixed so that no two part lists collide."""
     digest = hashlib.blake2b(digest_size=16)
@@ -133,9 +142,11 @@ def _raw(part: str | bytes | Iterable[int]) -> bytes:
 
 
 def params_key(params: GenerationParams, sample: int) -> str:
-    """The decoding parameters that can change a text; the seed matters only when sampling."""
+    """The decoding parameters that can change a text; the seed matters only when sampling. What is at its default is not named."""
     sampling = [params.temperature, params.top_p, params.seed] if params.temperature > 0 else []
-    return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample])
+    names = (*(("top_k", "min_p") if sampling else ()), "repetition_penalty", "presence_penalty")
+    more = {name: value for name in names if (value := getattr(params, name)) != getattr(GenerationParams(), name)}
+    return json.dumps([params.max_new_tokens, list(params.stop), sampling, sample, *([more] if more else [])])
 
 
 def cut_at_stops(text: str, stops: Sequence[str]) -> str:

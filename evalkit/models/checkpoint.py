@@ -27,6 +27,7 @@ from evalkit.paths import cache_dir
 
 log = logging.getLogger("evalkit")
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
+DEFAULT_MAX_LENGTH = 2048
 CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 
 
@@ -238,3 +239,19 @@ def _with_adapter(model: Any, peft: str) -> Any:
 
 def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def longest(config: Any, tokenizer: Any) -> int:
+    """Tokens a model holds, by its configuration, else by its tokenizer."""
+    text = config.get_text_config()
+    for name in ("n_positions", "max_position_embeddings", "n_ctx"):
+        if isinstance(length := getattr(text, name, None), int):
+            return length
+    length = tokenizer.model_max_length
+    return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

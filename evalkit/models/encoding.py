@@ -14,6 +14,7 @@ from typing import Any
 
 from evalkit.errors import ModelError
 from evalkit.models.base import TokenIds, WorkItem, content_key, params_key
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import ChatTemplate, TemplateSettings
 from evalkit.models.thinking import THOUGHT_TOKENS, Marks, Thinking
 from evalkit.models.tokenizing import Ids, LineTokenizer, Pair
@@ -35,6 +36,7 @@ class Encoder:
         self.template = ChatTemplate(tokenizer, template)
         self.marks: Marks | None = None
         self.thinking_tokens: int | None = None
+        self.sampling = Sampling()
         self.lines = LineTokenizer(tokenizer)
         prefix = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         if prefix is None:
@@ -120,16 +122,17 @@ class Encoder:
             )
         kept = prompt[-room:]
         thinking = self._thinking(text, room - len(kept))
+        params = self.sampling.over(request.params)
         key = [] if thinking is None else [json.dumps(["thinking", *thinking.marks, thinking.tokens, thinking.opened])]
         return [
             WorkItem(
-                content_key("gen", self.fingerprint, kept, params_key(request.params, sample), *key),
+                content_key("gen", self.fingerprint, kept, params_key(params, sample), *key),
                 request.task,
                 request.doc_id,
                 sample,
                 "generate",
                 prompt_ids=kept,
-                params=request.params,
+                params=params,
                 truncated_tokens=len(prompt) - len(kept),
                 thinking=thinking,
             )

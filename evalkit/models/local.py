@@ -12,12 +12,13 @@ from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import Capabilities, WorkItem, content_key
 from evalkit.models.encoding import Encoder
 from evalkit.models.placement import quantized_by
+from evalkit.models.remarks import remarks
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import TemplateSettings
-from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of
+from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of, thinking_told
 from evalkit.types import Request
 
 log = logging.getLogger("evalkit")
-DEFAULT_MAX_LENGTH = 2048
 
 
 class LocalModel:
@@ -46,6 +47,7 @@ class LocalModel:
         thinking: str | bool | Sequence[str],
         thinking_tokens: int | None,
         template: TemplateSettings,
+        sampling: Sampling,
     ) -> None:
         self.name = name
         self.dtype = dtype
@@ -56,6 +58,7 @@ class LocalModel:
         self.thinking = checked_thinking(thinking)
         self.thinking_tokens = checked_tokens(thinking_tokens)
         self.template = template
+        self.sampling = sampling
         self._where = (path, revision, gguf_file, wheel)
         self.warnings: list[str] = []
 
@@ -72,9 +75,9 @@ class LocalModel:
             "trust_remote_code": self.trust_remote_code or None,
             "max_length": self._max_length,
             "add_bos": self._add_bos,
-            "thinking": None if self.thinking == "auto" else self.thinking if isinstance(self.thinking, str) else list(self.thinking),
-            "thinking_tokens": self.thinking_tokens,
+            **thinking_told(self.thinking, self.thinking_tokens),
             **self.template.told(),
+            **self.sampling.told(),
             **self._own_identity(),
         }
         return {"back_end": self.back_end, **{name: value for name, value in named.items() if value is not None}}
@@ -103,12 +106,7 @@ class LocalModel:
     def max_length(self) -> int:
         if self._max_length:
             return self._max_length
-        text = self.config.get_text_config()
-        for name in ("n_positions", "max_position_embeddings", "n_ctx"):
-            if isinstance(length := getattr(text, name, None), int):
-                return length
-        length = self.tokenizer.model_max_length
-        return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
+        return ckpt.longest(self.config, self.tokenizer)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -129,7 +127,7 @@ class LocalModel:
     @cached_property
     def encoder(self) -> Encoder:
         encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
-        encoder.marks, encoder.thinking_tokens = self.marks, self.thinking_tokens
+        encoder.marks, encoder.thinking_tokens, encoder.sampling = self.marks, self.thinking_tokens, self.sampling
         return encoder
 
     @cached_property
@@ -146,6 +144,10 @@ class LocalModel:
         method = quantized_by(self.config)
         return (f"the checkpoint's weights are quantised: {method}",) if method else ()
 
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        """Notes for under the table, about the requests of one task."""
+        return (*self.notes, *remarks(requests, self.marks is not None, self.encoder.template, self.sampling))
+
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
 
@@ -161,9 +163,13 @@ class LocalModel:
         }
 
     def _prompting(self) -> dict[str, Any]:
+        from evalkit.models.hf.suggested import applied_and_not  # not above: that package imports this module
+
         return {
             "max_length": self.max_length,
             "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
+            "sampling": dict(self.sampling.asked),
+            "generation_config": applied_and_not(self.checkpoint, self.sampling.asked),
             "thinking_marks": list(self.marks) if self.marks else None,
             "peft": self.peft,
             "system_merged_into_user": self.encoder.system_merged,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import ConfigError, ModelError
@@ -13,7 +14,8 @@ from evalkit.models.checkpoint import first_line
 from evalkit.types import Message
 
 DAY = "2024-07-26"  # what Llama 3.1's template takes for today when nobody says
-DIRECTIVES = "aAbBcdHIjmMpSyYxXFDTe"  # of strftime
+DIRECTIVES = "aAbBcCdDeFgGhHIjklmMnpPrRStTuUVwWxXyYzZf%"  # of strftime
+FLAGS = ("", "-", "_", "0", "^", "#", "E", "O")
 LAST = "\x00evalkit\x00"
 log = logging.getLogger("evalkit")
 
@@ -99,6 +101,18 @@ class ChatTemplate:
                 return text
             raise self._refused(error, where) from error
 
+    def dated(self, messages: Sequence[Message]) -> bool:
+        """Whether the text of a conversation holds the day.
+
+        Raises:
+            ModelError: as `render` does.
+        """
+        template = str(self.tokenizer.chat_template)
+        if "strftime_now" not in template and "date_string" not in template:
+            return False
+        other = ChatTemplate(self.tokenizer, replace(self.settings, date="1999-03-28"))
+        return other.render(messages, "a prompt") != self.render(messages, "a prompt")
+
     def _render(self, messages: Sequence[Message], where: str) -> str:
         """In text, or in lists of parts where the template loses text given as such."""
         failure: Exception | None = None
@@ -167,8 +181,19 @@ class ChatTemplate:
         return ModelError(f"{where}: the chat template refuses the conversation: {first_line(error)}; use tasks.TASK.chat=false")
 
 
+# The callable that templates ask cannot be handed to them as a value; a macro of the same name goes before it.
+CLOCK = (
+    "{%- macro strftime_now(format) -%}{%- set at = namespace(on=false, flag='') -%}{%- for c in format -%}"
+    "{%- if not at.on and c == '%' -%}{%- set at.on = true -%}{%- elif not at.on -%}{{ c }}"
+    "{%- elif c in '-_0^#EO' and not at.flag -%}{%- set at.flag = c -%}"
+    "{%- else -%}{{ DAY.get(at.flag ~ c, '%' ~ at.flag ~ c) }}{%- set at.on = false -%}{%- set at.flag = '' -%}{%- endif -%}"
+    "{%- endfor -%}{%- if at.on -%}{{ '%' ~ at.flag }}{%- endif -%}{%- endmacro -%}"
+)
+
+
 def _clock(day: datetime.date) -> str:
-    """A macro in front of a template: the function it asks for the time, on that day at midnight."""
+    """The function that a template asks for the time, on that day at midnight."""
     midnight = datetime.datetime.combine(day, datetime.time())
-    steps = "".join(f" | replace('%{letter}', {midnight.strftime('%' + letter)!r})" for letter in DIRECTIVES)
-    return "{%- macro strftime_now(form) -%}{{ form" + steps + " }}{%- endmacro -%}"
+    told = {flag + letter: midnight.strftime(f"%{flag}{letter}") for flag in FLAGS for letter in DIRECTIVES}
+    told["s"] = str(calendar.timegm(midnight.timetuple()))
+    return CLOCK.replace("DAY", repr(told))

@@ -71,7 +71,13 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     # Behind a thought an opening mark inside a sentence is spoken of; before any, everything points to a thought cut short.
     if inside or (mark and not (thoughts and before.strip())):
         return Said("\n\n".join([*thoughts, (rest.removeprefix(opening) if inside else thought).strip()]), None)
-    return Said("\n\n".join(thoughts), (kept + rest).lstrip())
+    return Said("\n\n".join(thoughts), after_thought(kept + rest))
+
+
+def after_thought(text: str) -> str:
+    """What follows a thought, without the white space between them; the first line keeps its indentation, which may be a program's."""
+    answer = text.lstrip()
+    return text[: len(text) - len(answer)].rpartition("\n")[2] + answer if answer and "\n" in text[: len(text) - len(answer)] else answer
 
 
 def checked_thinking(value: Any) -> str | Marks:
@@ -98,6 +104,12 @@ def checked_tokens(value: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
         return value
     raise ConfigError(f"model.thinking_tokens={value!r} is no whole number from 0; null leaves the default")
+
+
+def thinking_told(setting: str | Marks, tokens: int | None) -> dict[str, Any]:
+    """What was set about thoughts, for a run's identity; nothing at the defaults, so that no finished run is orphaned."""
+    named = {"thinking": None if setting == "auto" else setting if isinstance(setting, str) else list(setting), "thinking_tokens": tokens}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def pairs_of(setting: str | Marks) -> tuple[Marks, ...]:

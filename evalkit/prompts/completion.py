@@ -48,6 +48,10 @@ class Completion(Layout):
             prompt = prompt + self.delimiter + begun if isinstance(prompt, str) else (*prompt, Message("assistant", begun))
         return GenerateRequest(task, doc.id, prompt, generation_params(self.params), self.num_samples)
 
+    def stops(self, chat: bool) -> tuple[str, ...]:
+        """Where an answer is cut; the same in a conversation and in plain text."""
+        return generation_params(self.params).stop
+
     def answer(self, shot: Doc) -> str:
         """The answer a shot shows.
 
@@ -85,8 +89,6 @@ def generation_params(given: GenerationParams | Mapping[str, Any]) -> Generation
         params = GenerationParams(**{**given, "stop": (stop,) if isinstance(stop, str) else tuple(stop or ())})
     if any(not isinstance(s, str) or not s for s in params.stop):
         raise ConfigError(f"prompt params: stop={list(params.stop)!r} must hold non-empty texts")
-    if params.max_new_tokens < 1:
-        raise ConfigError(f"prompt params: max_new_tokens={params.max_new_tokens} must be 1 or more")
-    if params.temperature < 0 or not 0 < params.top_p <= 1:
-        raise ConfigError(f"prompt params: temperature={params.temperature}, top_p={params.top_p}: need t >= 0 and 0 < top_p <= 1")
+    if (fault := params.fault()) is not None:
+        raise ConfigError(f"prompt params: {fault}")
     return params

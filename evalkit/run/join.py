@@ -17,7 +17,7 @@ from evalkit.store.journal import read as read_journal
 from evalkit.store.layout import CONFIG, IDENTITY, JOURNAL, MANIFEST, REBUILD, SAMPLES
 from evalkit.store.plan import Plan, read_plan
 from evalkit.store.run_folder import RunFolder
-from evalkit.store.samples import Sample, responses_json
+from evalkit.store.samples import Sample, response_json
 from evalkit.task import Task
 from evalkit.types import Evidence, Response
 
@@ -138,4 +138,4 @@ def _samples(folders: Sequence[Path], task: str) -> Iterator[Sample]:
 
 def _renewed(sample: Sample, plan: Plan, answers: Mapping[str, Response], verdicts: Mapping[str, Mapping[str, Any]]) -> Sample:
     given = plan.given(sample.task, sample.doc, answers)
-    return replace(sample, responses=responses_json(given), scores=verdicts[sample.task][sample.doc])
+    return replace(sample, responses=[response_json(response) for response in given], scores=verdicts[sample.task][sample.doc])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from evalkit.data import Source
 from evalkit.errors import ModelError
 from evalkit.metrics.base import NeedsReady
-from evalkit.models.base import Model, Partial, WorkItem, check_capabilities
+from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
 from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
-from evalkit.run.score import score_task
+from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
 from evalkit.store.run_folder import RunFolder
@@ -54,7 +54,7 @@ def run(
     """
     progress, clock = progress or Silent(), _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat, has_template(model, task), getattr(model, "notes", ())) for task in tasks]
+        prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     for metric in [metric for task in tasks for metric in task.metrics]:
@@ -64,6 +64,7 @@ def run(
     with RunFolder.open(folder, identity, overwrite=overwrite) as kept:
         with clock("encode"):
             items = model.encode(requests)
+            prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})
         reused = len({item.key for item in items} & kept.answers.keys())
@@ -78,6 +79,13 @@ def run(
         return kept.finish(model.name, results, samples, about, fresh=measured > 0)
 
 
+def _remarked(prepared: Prepared, model: Model) -> Prepared:
+    """With what the model has to say of how this task asks it, for under the table."""
+    remarks = model.remarks(prepared.requests) if isinstance(model, Remarks) else ()
+    notes = (*prepared.evidence.notes, *remarks)
+    return replace(prepared, evidence=replace(prepared.evidence, notes=notes)) if remarks else prepared
+
+
 def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: Progress) -> int:
     """Ask what is missing, keeping every batch as it finishes; returns the number of new answers."""
     asked = model.wanted(items) if isinstance(model, Partial) else items
@@ -89,7 +97,7 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
     progress.start(list(left.values()), len(asked) - len(left))
     try:
         for batch in model.answer(items, set(kept.answers)):
-            responses = [_checked(response) for response in batch]
+            responses = [judged(response) for response in batch]
             kept.append(responses)
             failed |= {r.key: r.error or "no reason given" for r in responses if r.status == "error" and r.key in left}
             if finished := [item for r in responses if (item := left.pop(r.key, None))]:
@@ -106,13 +114,6 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
             next(iter(failed.values())),
         )
     return len(kept.answers) - before
-
-
-def _checked(response: Response) -> Response:
-    """A log-likelihood that is no number is no answer (half-precision overflow, damaged weights)."""
-    if response.loglikelihoods and any(math.isnan(value) for value in response.loglikelihoods):
-        return Response(response.key, "error", error="a log-likelihood came back as NaN; try model.dtype=float32")
-    return response
 
 
 def _samples(p: Prepared, scores: Mapping[str, Sequence[SampleScore]], plan: Plan, answers: Mapping[str, Response]) -> Iterator[Sample]:

@@ -128,3 +128,24 @@ def test_two_models_one_of_them_preempted(slurm: dict[str, str], tmp_path: Path,
     assert "Restarts=1" in call("scontrol", "show", "job", running[0].partition("_")[0])
     manifests = [json.loads(path.read_text()) for path in tmp_path.glob("fake-*/manifest.json")]
     assert any(manifest["counts"]["reused"] >= 4 for manifest in manifests)
+
+
+def test_one_job_over_nodes_as_the_page_says(slurm: dict[str, str], tmp_path: Path) -> None:
+    """The script of docs/scale.md, letter by letter but for the size of the job and the model."""
+    pytest.importorskip("ray")
+    page = (REPO / "docs" / "scale.md").read_text(encoding="utf-8")
+    script = page.partition("```bash\n")[2].partition("```")[0]
+    lines = script.splitlines()
+    assert lines[1].startswith("#SBATCH --nodes=4") and lines[-1].startswith("evalkit run card=krutrim2 model=krutrim2_12b ")
+    lines[1] = "#SBATCH --nodes=1 --ntasks-per-node=1 -c 2"
+    words = "'task=[hellaswag,gsm8k]' data=samples model=fake progress=none"
+    lines[-1] = lines[-1].replace("card=krutrim2 model=krutrim2_12b", f"{words} run_dir={tmp_path / 'run'}")
+    (tmp_path / "job.sh").write_text("\n".join(lines) + "\n")
+    env = {**os.environ, **slurm, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    log = tmp_path / "log"
+    done = subprocess.run(
+        ["sbatch", "--wait", f"--output={log}", str(tmp_path / "job.sh")], env=env, cwd=REPO, timeout=300, capture_output=True
+    )
+    assert done.returncode == 0, log.read_text()
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["model"]["cluster"]["replicas"] and json.loads((tmp_path / "run" / "scores.json").read_text())["complete"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from evalkit.files import read_jsonl
 from evalkit.models.encoding import Encoder
 from evalkit.models.hf import HFModel
 from evalkit.models.openai import OpenAIModel
-from evalkit.models.template import TemplateSettings
+from evalkit.models.template import DIRECTIVES, TemplateSettings
 from evalkit.types import GenerateRequest, GenerationParams, Message
 from tests.chat_server import Habits, serving
 
@@ -43,6 +44,29 @@ def test_the_day_is_fixed_and_the_one_asked_for(text: Callable[..., str]) -> Non
         assert text(template).startswith("26 Jul 2024[user]")
         assert text(template, date="2025-01-02").startswith("02 Jan 2025[user]")
         assert not text(template, date="today").startswith("26 Jul 2024")
+
+
+FORMS = (
+    *(f"%{letter}" for letter in DIRECTIVES),
+    *("%-d %B %Y", "%-m/%-d/%y", "%%d", "%%%d%%", "100% sure", "%d %b %Y %H:%M:%S", "%^a", "%Q", "", "%", "%_d", "%G-W%V-%u", "d % Y"),
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("day", ["2024-07-26", "2025-01-02", "1999-12-05"])
+def test_every_form_of_a_date_is_what_python_makes_of_it(text: Callable[..., str], form: str, day: str) -> None:
+    expected = datetime.datetime.fromisoformat(day).strftime(form)
+    assert text("{{ strftime_now(" + repr(form) + ") }}" + TURN, date=day).removesuffix("[user]Who wrote it?[assistant]") == expected
+
+
+def test_templates_may_ask_for_the_day_wherever_they_like(text: Callable[..., str]) -> None:
+    for template in (
+        "{% macro head() %}{{ strftime_now('%Y') }}{% endmacro %}{{ head() }}",
+        "{% set year = strftime_now(format='%Y') if strftime_now is defined else '?' %}{{ year }}",
+        "{% set year = (strftime_now('%Y') | int) + 0 %}{{ year }}",
+        '{% for m in messages %}{% if loop.first %}{{- strftime_now("%Y") -}}{% endif %}{% endfor %}',
+    ):
+        assert text(template + TURN, date="2023-05-06").startswith("2023[user]")
 
 
 def test_lists_of_parts_are_given_where_text_is_lost(text: Callable[..., str]) -> None:

@@ -12,7 +12,7 @@ from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.sequence import Row
 from evalkit.models.openai import OpenAIModel
-from evalkit.models.thinking import KNOWN, Said, Thinking, checked_thinking, marks_of, split
+from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 from tests.chat_server import Habits, serving
 
@@ -22,7 +22,7 @@ plain = st.text(st.characters(exclude_characters="<>[]|◁▷", exclude_categori
 @given(st.sampled_from(KNOWN), plain, plain, st.booleans())
 def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str, answer: str, opened: bool) -> None:
     start = "" if opened else marks[0]
-    assert split(f"{start}{thought}{marks[1]}\n\n{answer}", KNOWN, opened) == Said(thought.strip(), answer.lstrip())
+    assert split(f"{start}{thought}{marks[1]}\n\n{answer}", KNOWN, opened) == Said(thought.strip(), after_thought(f"\n\n{answer}"))
     assert split(f"{start}{thought}", [marks], opened) == Said(thought.strip(), None)
     assert split(answer, KNOWN) == Said(None, answer)
 
@@ -45,6 +45,12 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
 )
 def test_odd_texts(text: str, said: Said) -> None:
     assert split(text, KNOWN) == said
+
+
+def test_a_programs_indentation_survives_the_thought() -> None:
+    assert split("<think>sum</think>\n\n    return sum(xs)\n", KNOWN).answer == "    return sum(xs)\n"
+    assert local("<think>sum</think>\n\n    return x#", stop=("```",)).text == "    return x"
+    assert [after_thought(text) for text in (" B", "\n \n B", "\n\t", "", "B ")] == ["B", " B", "", "", "B "]
 
 
 def test_marks_are_known_from_template_or_tokens() -> None:

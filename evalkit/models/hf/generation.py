@@ -21,7 +21,7 @@ from evalkit.models.hf.forward import Forward, State
 from evalkit.models.hf.kv_cache import ROOM, Lane, LaneAttention
 from evalkit.models.hf.lm_head import WHOLE_ROWS
 from evalkit.models.hf.prompt_lookup import share_out
-from evalkit.models.hf.sequence import Row, draw
+from evalkit.models.hf.sequence import Row, own_choice
 from evalkit.types import Response
 
 Group = tuple[list[Header], deque[Row]]  # a chain of headers, and the rows that wait below it
@@ -176,14 +176,14 @@ class Generator:
         return tokens[firsts[-1] :]
 
     def _choose(self, hidden: torch.Tensor, rows: Sequence[Row]) -> list[int]:
-        """The next token of every row: the most likely one, or a draw from the row's own generator."""
+        """The next token of every row: the most likely one, or the row's own choice."""
         projection = self.forward.projection
-        drawn = [place for place, row in enumerate(rows) if row.generator is not None]
+        drawn = [place for place, row in enumerate(rows) if row.alone]
         tokens = projection.best(hidden).tolist() if len(drawn) < len(rows) else [0] * len(rows)
         for at in range(0, len(drawn), WHOLE_ROWS):
             part = drawn[at : at + WHOLE_ROWS]
             for place, logits in zip(part, projection.logits(hidden[part]), strict=True):
-                tokens[place] = draw(logits, rows[place])
+                tokens[place] = own_choice(logits, rows[place])
         return [int(token) for token in tokens]
 
     # ---- memory ----

@@ -13,8 +13,10 @@ from evalkit.errors import ConfigError, ModelError
 from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import cohorts, equal_batches
+from evalkit.models.hf.suggested import end_tokens
 from evalkit.models.local import LocalModel
 from evalkit.models.placement import Placement, best_device, home_of, quantized_by
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.types import Response
 
@@ -58,6 +60,7 @@ class HFModel(LocalModel):
         thinking_tokens: tokens a thought may take, on top of an answer's; None is 4096, or what the model holds.
         date: the day that chat templates see, `2024-07-26` unless set; `today` is the day of the run.
         template_args: names given to the chat template. system: a system turn before conversations without one.
+        sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
 
     back_end = "hf"
@@ -81,6 +84,7 @@ class HFModel(LocalModel):
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
         device_map: str | Mapping[str, Any] | None = None,
         max_memory: Mapping[str, Any] | None = None,
         quantization: str | None = None,
@@ -100,6 +104,7 @@ class HFModel(LocalModel):
             thinking=thinking,
             thinking_tokens=thinking_tokens,
             template=TemplateSettings(date, template_args or {}, system),
+            sampling=Sampling(sampling or {}),
         )
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
@@ -131,20 +136,20 @@ class HFModel(LocalModel):
                 pack(model)
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
-        ends = {tokenizer.eos_token_id, *_as_list(model.generation_config.eos_token_id)} - {None}
+        ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
         scorer = Scorer(model, pad, budget)
         gpu = device.startswith("cuda")
         generator = Generator(
             scorer.forward,
             tokenizer,
-            frozenset(ends),
+            ends,
             room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
             fill=GPU_FILL if gpu else CPU_FILL,
         )
-        return Runtime(model, scorer, generator, pad, frozenset(ends))
+        return Runtime(model, scorer, generator, pad, ends)
 
     def load(self) -> None:
         """Load the weights now, not with the first request."""
@@ -249,7 +254,7 @@ class HFModel(LocalModel):
 
     def _refuse(self, batch: Sequence[WorkItem], error: BaseException, *, last: bool) -> None:
         """Raise unless smaller batches may help; the message names the documents."""
-        if not _is_memory(error):
+        if not ckpt.is_memory(error):
             documents = ", ".join(f"{item.task}/{item.doc_id}" for item in batch[:4])
             raise ModelError(f"{self.name} failed on {documents} (batch of {len(batch)}): {ckpt.first_line(error)}") from error
         if last:

@@ -39,20 +39,24 @@ class _Writer:
 
 def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int]) -> Iterator[list[Response]]:
     """Continue prompts of one length until a stop, EOS or each row's own limit."""
-    from transformers import LogitsProcessorList, StoppingCriteriaList
+    from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
     writer = _Writer([Row.of(item) for item in items], tokenizer, eos)
     ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
-    with torch.inference_mode():
-        model.generate(
-            input_ids=ids,
-            attention_mask=torch.ones_like(ids),
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=max(row.item.limit for row in writer.rows),
-            pad_token_id=pad,
-            eos_token_id=None,
-            logits_processor=LogitsProcessorList([writer.process]),
-            stopping_criteria=StoppingCriteriaList([writer.finished]),
-        )
+    # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and
+    # stop strings alike.
+    longest = max(row.item.limit for row in writer.rows)
+    config = GenerationConfig(do_sample=False, num_beams=1, max_new_tokens=longest, pad_token_id=pad)
+    own, model.generation_config = model.generation_config, GenerationConfig()
+    try:
+        with torch.inference_mode():
+            model.generate(
+                input_ids=ids,
+                attention_mask=torch.ones_like(ids),
+                generation_config=config,
+                logits_processor=LogitsProcessorList([writer.process]),
+                stopping_criteria=StoppingCriteriaList([writer.finished]),
+            )
+    finally:
+        model.generation_config = own
     yield list(writer.answers.values())

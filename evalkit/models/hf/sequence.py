@@ -12,7 +12,7 @@ import torch
 
 from evalkit.models.base import TokenIds, WorkItem, cut_at_stops
 from evalkit.models.hf.prompt_lookup import Drafter
-from evalkit.models.thinking import split
+from evalkit.models.thinking import after_thought, split
 from evalkit.types import GenerationParams, Response
 
 FEW = 256  # words that nearly always hold the mass asked for: finding them costs a tenth of a sorted vocabulary
@@ -45,6 +45,11 @@ class Row:
         return self.params.max_new_tokens - (len(self.ids) - self.answer_at)
 
     @property
+    def alone(self) -> bool:
+        """Whether its next token is chosen from all logits of its own: drawn, or after penalties."""
+        return self.generator is not None or self.params.penalised
+
+    @property
     def read(self) -> TokenIds:
         """The prompt and everything written so far."""
         return (*self.item.prompt_ids, *self.ids)
@@ -55,8 +60,8 @@ class Row:
         return len(self.item.prompt_ids) + len(self.ids)
 
     def draft(self) -> list[int]:
-        """Tokens it may write next; none for a sample, whose draws must not be guessed at, and none past its limit."""
-        if self.generator is not None:
+        """Tokens it may write next; none where `alone`, whose choices must not be guessed at, and none past its limit."""
+        if self.alone:
             return []
         if self.drafter is None:
             self.drafter = Drafter(self.read)
@@ -130,7 +135,7 @@ class Row:
         if said.answer is None or self.answer_at is None:
             return whole, said.thought, said.answer
         shared = split(tokenizer.decode(self.ids[: self.answer_at]), [self.item.thinking.marks], self.item.thinking.opened).answer or ""
-        return whole, said.thought, (shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True)).lstrip()
+        return whole, said.thought, after_thought(shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True))
 
     def _may_stop(self, tokenizer: Any) -> bool:
         """Whether a stop stands in the text of the answer's last tokens; a character takes four tokens at most."""
@@ -142,9 +147,28 @@ class Row:
 
 
 def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
-    """The next token of every row: the most likely one, or a draw from the row's own generator."""
+    """The next token of every row: the most likely one, or the row's own choice."""
     best: list[int] = logits.argmax(-1).tolist()
-    return [draw(logits[place], row) if row.generator is not None else best[place] for place, row in enumerate(rows)]
+    return [own_choice(logits[place], row) if row.alone else best[place] for place, row in enumerate(rows)]
+
+
+def own_choice(logits: torch.Tensor, row: Row) -> int:
+    """The next token from (vocabulary,) logits: after the row's penalties the most likely one, or a draw from the row's generator."""
+    if row.params.penalised:
+        logits = _penalised(logits, row)
+    return int(logits.argmax()) if row.generator is None else _draw(logits, row)
+
+
+def _penalised(logits: torch.Tensor, row: Row) -> torch.Tensor:
+    """Logits after the penalties; a thought is text like any other."""
+    logits = logits.clone()
+    if row.params.repetition_penalty != 1:
+        seen = torch.tensor(sorted(set(row.read)), device=logits.device)
+        there = logits[seen]
+        logits[seen] = torch.where(there < 0, there * row.params.repetition_penalty, there / row.params.repetition_penalty)
+    if row.params.presence_penalty and row.ids:
+        logits[torch.tensor(sorted(set(row.ids)), device=logits.device)] -= row.params.presence_penalty
+    return logits
 
 
 def _generator(item: WorkItem) -> torch.Generator | None:
@@ -155,12 +179,16 @@ def _generator(item: WorkItem) -> torch.Generator | None:
     return torch.Generator().manual_seed(seed)
 
 
-def draw(logits: torch.Tensor, row: Row) -> int:
-    """A token from (vocabulary,) logits at the row's temperature, of the most likely ones that together reach its top_p."""
-    probabilities = (logits.cpu().double() / row.params.temperature).softmax(0)
-    if row.params.top_p >= 1:
-        return int(torch.multinomial(probabilities, 1, generator=row.generator))
-    likely, order = _most_likely(probabilities, row.params.top_p)
+def _draw(logits: torch.Tensor, row: Row) -> int:
+    """A token at the row's temperature, out of those that top_k, then top_p, then min_p leave, as transformers orders them."""
+    params = row.params
+    wide = logits.cpu().double() / params.temperature
+    if not params.top_k and params.top_p >= 1 and not params.min_p:
+        return int(torch.multinomial(wide.softmax(0), 1, generator=row.generator))
+    if 0 < params.top_k < len(wide):
+        wide = torch.where(wide < wide.topk(params.top_k).values[-1], -torch.inf, wide)
+    likely, order = _most_likely(wide.softmax(0), params.top_p)
+    likely = torch.where(likely < params.min_p * likely[0], 0.0, likely)
     return int(order[torch.multinomial(likely, 1, generator=row.generator)])
 
 

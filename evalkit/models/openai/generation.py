@@ -1,43 +1,26 @@
-"""Asking for text: what is sent, and what came back, refusals and filters told apart."""
+"""Asking for text: what is sent, in the endpoint's own dialect."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from evalkit.errors import ConfigError
-from evalkit.models.base import WorkItem, cut_at_stops
+from evalkit.errors import ConfigError, ModelError
+from evalkit.identity import of_attributes
+from evalkit.models.base import WorkItem
+from evalkit.models.openai.begun import AUTO, CONTINUE, FLAGS, NEVER, PROBE, PROBE_TOKENS, WAYS, Begun, begun_in, find_way
 from evalkit.models.openai.client import Route
-from evalkit.models.openai.cost import Used
-from evalkit.models.openai.failures import Failure, Malformed, message_of, shortened
-from evalkit.models.openai.session import Ask, Session
+from evalkit.models.openai.failures import Failure
+from evalkit.models.openai.said import CUT, Thought, answers, cut_in_question, without_question
+from evalkit.models.openai.session import Ask, Session, Stop
+from evalkit.models.sampling import NEUTRAL, Sampling
 from evalkit.models.template import TemplateSettings
-from evalkit.models.thinking import Marks, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Prompt, Response
 
-OMITTABLE = ("temperature", "top_p", "seed", "stop", "n")
+OMITTABLE = ("temperature", "top_p", "seed", "stop", "n", *NEUTRAL)
 LIMIT_NAMES = ("max_tokens", "max_completion_tokens")
 A_TURN = 16  # tokens a template adds around one message, generously
-# Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
-FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
-CUT = frozenset({"length", "max_tokens", "model_length"})
-BROKEN = frozenset({"error", "abort", "aborted", "cancelled"})
-
-
-@dataclass
-class Thought:
-    """What is known of the thoughts of a hosted model.
-
-    Attributes:
-        pairs: marks to look for in the content; none when `model.thinking` is off.
-        tokens: asked for on top of the answer's.
-        known: the model thinks, so that stops are applied here alone; found out from the first answer that shows it.
-    """
-
-    pairs: Sequence[Marks] = ()
-    tokens: int = 0
-    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +32,11 @@ class Dialect:
         max_n: samples one request may ask for.
         max_stops: stops one request may carry; None = any number. All stops are applied here as well.
         blank_stops: whether a stop may be white space alone.
-        omit: parameters never sent, of temperature, top_p, seed, stop and n.
+        omit: parameters never sent, of OMITTABLE. A task or model that asks for top_k, min_p or a penalty is then refused.
         extra_body: sent with every request as it is.
+        continues: how an answer is sent whose beginning a task gives. `as_it_is`: the server goes on in a last turn of the
+            assistant; `flags`: it does so when asked with vLLM's `continue_final_message`; `never`: it starts over, so the prompt
+            ends with the question; `auto`: a probe finds out, when a task needs it.
     """
 
     limit_name: str = "max_tokens"
@@ -59,6 +45,7 @@ class Dialect:
     blank_stops: bool = True
     omit: Sequence[str] = ()
     extra_body: Mapping[str, Any] = field(default_factory=dict)
+    continues: str = AUTO
 
     def __post_init__(self) -> None:
         if self.limit_name not in LIMIT_NAMES:
@@ -72,16 +59,50 @@ class Dialect:
                 raise ConfigError(f"model.dialect.{name}={value!r} is no whole number from {least}")
         if not isinstance(self.extra_body, Mapping):
             raise ConfigError(f"model.dialect.extra_body={self.extra_body!r} is no mapping of parameters")
+        if self.continues not in WAYS:
+            raise ConfigError(f"model.dialect.continues={self.continues!r} is unknown; use {', '.join(WAYS)}")
 
-    def decoding(self, params: GenerationParams, first_sample: int, n: int, thought: Thought) -> dict[str, Any]:
-        """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal."""
+    def identity(self) -> dict[str, Any]:
+        """For a run's folder; see `told`."""
+        named = {"class": f"{type(self).__module__}.{type(self).__qualname__}", **of_attributes(self)}
+        return {**named, **({"omit": self.told()["omit"]} if "omit" in named else {})}
+
+    def told(self) -> dict[str, Any]:
+        """What can change every answer, for their keys. `omit` refuses the newer parameters, which changes none, and `continues` is
+        in the keys of begun answers alone.
+        """
+        named = {**asdict(self), "omit": [name for name in self.omit if name not in NEUTRAL]}
+        return {name: value for name, value in named.items() if name != "continues"}
+
+    def decoding(
+        self, params: GenerationParams, first_sample: int, n: int, thought: Thought, asked: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal.
+
+        Args:
+            asked: what `model.sampling` names; it is sent also where it changes nothing, since a server has defaults of its own.
+        """
         stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
         stops = [] if thought.known else stops  # a server looks for them in the thought as well
         sent: dict[str, Any] = {self.limit_name: params.max_new_tokens + thought.tokens, "temperature": params.temperature}
         if params.temperature > 0:  # top_p also when it is 1, because not every server's default is
             sent |= {"seed": params.seed + first_sample, "top_p": params.top_p}
+        sent |= self._extras(params, asked)
         sent |= ({"stop": stops} if stops else {}) | ({"n": n} if n > 1 else {})
         return {name: value for name, value in sent.items() if name not in self.omit} | dict(self.extra_body)
+
+    def check(self, params: GenerationParams, task: str) -> None:
+        """Raises ModelError where a task asks for what this endpoint does not take and nothing here can do instead."""
+        if refused := [name for name, neutral in NEUTRAL.items() if name in self.omit and getattr(params, name) != neutral]:
+            raise ModelError(
+                f"task {task} asks for {refused[0]}={getattr(params, refused[0])}, and model.dialect.omit says that this endpoint "
+                f"does not take it; set tasks.{task}.prompt.params.{refused[0]}={NEUTRAL[refused[0]]}"
+            )
+
+    def _extras(self, params: GenerationParams, asked: Collection[str]) -> dict[str, Any]:
+        """What not every server knows: sent where it is asked for."""
+        names = [name for name, neutral in NEUTRAL.items() if getattr(params, name) != neutral or name in asked]
+        return {name: getattr(params, name) for name in names if params.temperature > 0 or name not in ("top_k", "min_p")}
 
 
 def as_messages(prompt: Prompt, template: TemplateSettings) -> list[dict[str, str]]:
@@ -103,115 +124,113 @@ def grouped(items: Sequence[WorkItem], most: int) -> list[list[WorkItem]]:
     return groups
 
 
-async def generate(
-    session: Session, dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings
-) -> list[Response]:
-    """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
+@dataclass
+class Manner:
+    """How an endpoint is asked: what was set, and what was found out on the way.
 
-    A thought that ends at one of our stops was cut by it: the request is sent once more, without stops.
+    Attributes:
+        special: special tokens of the tokenizer, where it is here.
     """
 
+    dialect: Dialect
+    route: Route
+    template: TemplateSettings
+    sampling: Sampling
+    thought: Thought
+    begun: Begun
+    special: frozenset[str] = frozenset()
+
+    def left_out(self, item: WorkItem) -> str:
+        """The begun answer that the prompt of this item has to do without."""
+        known = self.begun.way == NEVER and self.route == "chat" and isinstance(item.request, GenerateRequest)
+        return begun_in(item.request.prompt) if known and isinstance(item.request, GenerateRequest) else ""
+
+    def question(self, item: WorkItem) -> str:
+        """What the user says last; empty where the server turns no messages into text."""
+        if self.route != "chat" or not isinstance(item.request, GenerateRequest):
+            return ""
+        prompt = item.request.prompt
+        return prompt if isinstance(prompt, str) else next((turn.content for turn in reversed(prompt) if turn.role == "user"), "")
+
+    async def learn(self, session: Session) -> None:
+        """Find out how this server takes a begun answer."""
+
+        async def said(extra: Mapping[str, Any]) -> str | None:
+            decoding = self.dialect.decoding(GenerationParams(PROBE_TOKENS), 0, 1, self.thought) | dict(extra)
+            payload = {"messages": as_messages(PROBE, self.template)} | self._named() | decoding
+            item = WorkItem("probe", "probe", "probe", 0, "generate", params=GenerationParams(PROBE_TOKENS))
+            try:
+                ask = Ask(self.route, payload, _bytes(payload["messages"]), PROBE_TOKENS + self.thought.tokens)
+                (response,) = await session.ask(ask, lambda body: answers(body, self.route, [item], self.thought))
+            except Failure as failure:
+                if failure.unreachable:
+                    raise Stop(str(failure)) from None
+                return None
+            return response.text
+
+        self.begun = await find_way(said)
+
+    def _named(self) -> dict[str, Any]:
+        return {"chat_template_kwargs": dict(self.template.args)} if self.template.args else {}
+
+    def ask(self, items: Sequence[WorkItem], thought: Thought) -> Ask:
+        """Samples of one prompt as one request."""
+        first = items[0]
+        params = first.params or GenerationParams()
+        prompt = first.request.prompt if isinstance(first.request, GenerateRequest) else None
+        if left := self.left_out(first):
+            # A stop is for what follows the begun text; a new answer may well hold it before.
+            params = replace(params, stop=())
+            prompt = prompt[:-1] if isinstance(prompt, tuple) and left else prompt
+        decoding = self.dialect.decoding(params, first.sample, len(items), thought, self.sampling.asked)
+        if prompt is None:
+            payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
+            # Marks that are special tokens would not come back.
+            payload |= {"skip_special_tokens": False} if first.thinking and set(first.thinking.marks) & self.special else {}
+            size = len(first.prompt_ids)
+        elif self.route == "chat":
+            payload = {"messages": as_messages(prompt, self.template)} | self._named()
+            payload |= CONTINUE if begun_in(prompt) and self.begun.way == FLAGS else {}
+            size = _bytes(payload["messages"])
+        else:
+            payload = {"prompt": prompt}
+            size = len(str(prompt).encode(errors="replace"))
+        return Ask(self.route, payload | decoding, size, (params.max_new_tokens + thought.tokens) * len(items))
+
+
+async def generate(session: Session, manner: Manner, items: Sequence[WorkItem]) -> list[Response]:
+    """Samples of one prompt in one request; what a server that knows no `n` left out is asked for one by one.
+
+    A thought, or a question repeated, that ends at one of our stops was cut by it: the request is sent once more, without stops.
+    """
+    thought, begun, asked = manner.thought.of(items[0]), manner.left_out(items[0]), manner.question(items[0])
+    stops = (items[0].params or GenerationParams()).stop
+
     async def ask(then: Thought) -> list[Response]:
-        return await session.ask(_ask(dialect, route, items, then, template), lambda body: _answers(body, route, items, then))
+        return await session.ask(manner.ask(items, then), lambda body: answers(body, manner.route, items, then, begun, asked))
 
     # As it is known now: another answer may tell while this one is on its way.
-    then = replace(thought, known=thought.known or not (items[0].params or GenerationParams()).stop)
+    then = replace(thought, known=thought.known or not stops)
     try:
         responses = await ask(then)
         thought.known = thought.known or any(response.thinking is not None for response in responses)
-        if not then.known and any(r.status == "thinking" and (r.finish or "") not in CUT for r in responses):
+        ended = [response for response in responses if not then.known and (response.finish or "") not in CUT]
+        if any(response.status == "thinking" or cut_in_question(asked, response, stops) for response in ended):
             responses = await ask(replace(then, known=True))
+            repeated = (without_question(asked, response.said or "") != response.said for response in responses)
+            thought.known = thought.known or any(repeated)
     except Failure as failure:
         if not failure.filtered:
             raise
         return [Response(item.key, "filtered", text="", truncated_tokens=item.truncated_tokens) for item in items]
     for item in items[len(responses) :]:
         try:
-            responses += await generate(session, dialect, route, [item], thought, template)
+            responses += await generate(session, manner, [item])
         except Failure as failure:  # the samples that were given stay
             session.given_up(failure)
             responses.append(Response(item.key, "error", error=str(failure)))
     return responses
 
 
-def _ask(dialect: Dialect, route: Route, items: Sequence[WorkItem], thought: Thought, template: TemplateSettings) -> Ask:
-    first = items[0]
-    params = first.params or GenerationParams()
-    decoding = dialect.decoding(params, first.sample, len(items), thought)
-    prompt = first.request.prompt if isinstance(first.request, GenerateRequest) else None
-    if prompt is None:
-        payload: dict[str, Any] = {"prompt": list(first.prompt_ids)}
-        size = len(first.prompt_ids)
-    elif route == "chat":
-        payload = {"messages": as_messages(prompt, template)}
-        if template.args:
-            payload["chat_template_kwargs"] = dict(template.args)
-        size = sum(A_TURN + len(turn["content"].encode(errors="replace")) for turn in payload["messages"])
-    else:
-        payload = {"prompt": prompt}
-        size = len(str(prompt).encode(errors="replace"))
-    return Ask(route, payload | decoding, size, (params.max_new_tokens + thought.tokens) * len(items))
-
-
-def _answers(body: Mapping[str, Any], route: Route, items: Sequence[WorkItem], thought: Thought) -> list[Response]:
-    """One response a choice; tokens are split evenly where the server only counts them together."""
-    choices = sorted(body["choices"], key=lambda choice: choice.get("index") or 0)
-    if not 1 <= len(choices) <= len(items):
-        raise Malformed(f"{len(choices)} choices where {len(items)} were asked for")
-    used = Used.of(body) or Used()
-    whole, rest = divmod(used.completion, len(choices))
-    responses = []
-    for place, (item, choice) in enumerate(zip(items, choices, strict=False)):
-        said = _said(choice, route, (item.params or GenerationParams()).stop, thought)
-        context, tokens = used.prompt or len(item.prompt_ids), whole + (place < rest)
-        responses.append(replace(said, key=item.key, context_tokens=context, output_tokens=tokens, truncated_tokens=item.truncated_tokens))
-    return responses
-
-
-def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought: Thought) -> Response:
-    """The thought, the answer before its first stop, and what became of it; the caller adds key and tokens.
-
-    Raises:
-        Malformed: the server says that it broke off; what there is of the text is no answer.
-    """
-    finish = str(choice.get("finish_reason") or "").lower()
-    if choice.get("error") or finish in BROKEN:
-        said, _ = message_of(choice, f"finish_reason {finish}")
-        raise Malformed(f"the server broke off: {shortened(said)}")
-    message: Mapping[str, Any] = choice["message"] if route == "chat" else choice
-    refusal = message.get("refusal") if route == "chat" else None
-    full = _content(message.get("content") if route == "chat" else choice["text"])
-    parts = split(full, thought.pairs)
-    apart = _reasoning(message) if thought.pairs else None
-    thinking = "\n\n".join(part for part in (apart, parts.thought) if part) or parts.thought
-    answer = parts.answer
-    # A server that hands the thought over by itself leaves the content empty until the thought has ended.
-    unfinished = answer is None or bool(apart and not answer.strip() and (finish in CUT or not thought.known))
-    text = cut_at_stops(answer or "", stops)
-    kept = Response("", "ok", text=text, raw=full if full != text else None, thinking=thinking, finish=finish or None)
-    if refusal or finish == "refusal":
-        return replace(kept, status="refused", text=text or str(refusal or ""))
-    if finish in FILTERED or finish.startswith("content_filter"):
-        return replace(kept, status="filtered")
-    if unfinished:
-        return replace(kept, status="thinking")
-    if not text.strip():
-        return replace(kept, status="empty")
-    return replace(kept, status="length" if finish in CUT and len(text) == len(answer or "") else "ok")
-
-
-def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """The thought where the server hands it over in a field of its own, under one of two names."""
-    for name in ("reasoning_content", "reasoning"):
-        if isinstance(said := message.get(name), str) and said.strip():
-            return said.strip()
-    return None
-
-
-def _content(content: Any) -> str:
-    """Text, or the text parts of a list; null is an empty answer."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if isinstance(content, list):
-        return "".join(part["text"] for part in content if part.get("type") == "text")
-    raise Malformed(f"content is a {type(content).__name__}, not text")
+def _bytes(messages: Sequence[Mapping[str, str]]) -> int:
+    return sum(A_TURN + len(turn["content"].encode(errors="replace")) for turn in messages)

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from dataclasses import asdict, fields
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
-from evalkit.errors import ConfigError, ModelError, did_you_mean
+from evalkit.errors import ConfigError, ModelError
 from evalkit.identity import identity_of
 from evalkit.models.base import Capabilities, WorkItem, content_key, params_key
 from evalkit.models.openai import scoring
+from evalkit.models.openai.begun import AS_IT_IS, AUTO, Begun, begun_in
 from evalkit.models.openai.client import Endpoint, Route
-from evalkit.models.openai.cost import Ledger, Price
-from evalkit.models.openai.generation import Dialect, Thought, as_messages, generate, grouped
+from evalkit.models.openai.cost import Ledger
+from evalkit.models.openai.generation import Dialect, Manner, as_messages, generate, grouped
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
+from evalkit.models.openai.said import Thought
+from evalkit.models.openai.seen import Seen
 from evalkit.models.openai.served import served_length
 from evalkit.models.openai.session import Job, Session, Traffic
+from evalkit.models.openai.settings import price_of, settings_of
+from evalkit.models.remarks import remarks
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import checked_thinking, checked_tokens, pairs_of
-from evalkit.types import GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
+from evalkit.models.thinking import checked_thinking, checked_tokens, marks_of, pairs_of, thinking_told
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Prompt, Request, Response
 
 APIS: tuple[Route, ...] = ("chat", "completions")
-MOST_NAMES = 20  # of models, fingerprints and reasons; a server that makes them up must not fill the memory
-FEW_DRAWN = 3  # prompts with equal samples that could still be chance
 log = logging.getLogger("evalkit")
-S = TypeVar("S")
 
 
 class OpenAIModel:
@@ -52,6 +54,7 @@ class OpenAIModel:
         thinking_tokens: asked for on top of an answer's tokens; None adds nothing.
         date: the day that the chat template of `tokenizer` sees. system: a system turn before conversations without one.
         template_args: names given to the chat template; a chat endpoint gets them as `chat_template_kwargs`.
+        sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class OpenAIModel:
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         if not name:
             raise ConfigError("model.name is not set; give the model as the server calls it (GET base_url/models lists them)")
@@ -88,9 +92,9 @@ class OpenAIModel:
         self.model_id = model_id or name
         self.api: Route = "chat" if api == "chat" else "completions"
         self.base_url = checked_url(base_url)
-        self.dialect = _settings(Dialect, dialect, "dialect")
-        self.traffic = _settings(Traffic, traffic, "traffic")
-        self.ledger = Ledger(_price_of(self.model_id, price, max_cost), max_cost)
+        self.dialect = settings_of(Dialect, dialect, "dialect")
+        self.traffic = settings_of(Traffic, traffic, "traffic")
+        self.ledger = Ledger(price_of(self.model_id, price, max_cost), max_cost)
         self._key_variable = checked_variable(api_key_env, self.base_url)
         told = {"name": name, "model_id": model_id, "base_url": base_url, "tokenizer": tokenizer, "revision": revision, "dialect": dialect}
         refuse_pasted(self._key_variable, told)
@@ -103,11 +107,14 @@ class OpenAIModel:
             raise ConfigError("model.date is for a chat template that is read here; a chat endpoint has its own: leave it out")
         if self.template.args and "chat_template_kwargs" in self.dialect.extra_body:
             raise ConfigError("model.template_args and model.dialect.extra_body.chat_template_kwargs say the same; set one")
-        self._thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
+        self.sampling = Sampling(sampling or {})
+        if left_out := [name for name in self.sampling.asked if name in self.dialect.omit]:
+            raise ConfigError(f"model.sampling.{left_out[0]} is asked for, and model.dialect.omit says that this endpoint does not take it")
+        thought = Thought(pairs_of(self.thinking), self.thinking_tokens or 0, known=not isinstance(self.thinking, str))
+        begun = Begun(self.dialect.continues)
+        self._manner = Manner(self.dialect, self.api, self.template, self.sampling, thought, begun)
         self._way: scoring.Way | None = None
-        self._served: dict[str, set[str]] = {"model": set(), "system_fingerprint": set()}
-        self._ends: Counter[str] = Counter()
-        self._drawn = self._alike = 0
+        self._seen = Seen()
 
     def identity(self) -> dict[str, Any]:
         """The settings that can change an answer. Left out: name (for people), traffic, key, price and budget (speed, access)."""
@@ -119,17 +126,11 @@ class OpenAIModel:
             "tokenizer": self._tokenizer_at,
             "max_length": self._max_length,
             "revision": self._revision,
-            **self._thinking_set,
+            **thinking_told(self.thinking, self.thinking_tokens),
             **self.template.told(),
+            **self.sampling.told(),
         }
         return {"back_end": "openai", **{name: value for name, value in named.items() if value is not None}}
-
-    @property
-    def _thinking_set(self) -> dict[str, Any]:
-        """What was set about thoughts; nothing at the defaults, so that no finished run is orphaned."""
-        marks = self.thinking if isinstance(self.thinking, str) else list(self.thinking)
-        named = {"thinking": None if marks == "auto" else marks, "thinking_tokens": self.thinking_tokens}
-        return {name: value for name, value in named.items() if value is not None}
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -145,6 +146,8 @@ class OpenAIModel:
         from evalkit.models import checkpoint as ckpt
 
         at = self._tokenizer_at
+        if isinstance(at, str) and (folder := Path(at).expanduser()).is_dir():
+            return ckpt.Checkpoint(str(folder), None, "", str(folder))  # a tokenizer alone is enough
         return ckpt.find(None, None, None, at) if isinstance(at, Mapping) else ckpt.find(at, None, None, None)
 
     @cached_property
@@ -176,8 +179,9 @@ class OpenAIModel:
     @cached_property
     def fingerprint(self) -> str:
         """What can change an answer and is known here: the weights behind an address are not."""
-        told: list[Any] = [self.base_url, self.model_id, self.api, self._revision, asdict(self.dialect)]
-        told += [own] if (own := self._thinking_set | self.template.told()) else []
+        told: list[Any] = [self.base_url, self.model_id, self.api, self._revision, self.dialect.told()]
+        # Sampling too: a value that changes nothing here takes back a default of the server.
+        told += [own] if (own := thinking_told(self.thinking, self.thinking_tokens) | self.template.told() | self.sampling.told()) else []
         backend = getattr(self.tokenizer, "backend_tokenizer", None)
         tokenizer = [backend.to_str(), str(self.tokenizer.chat_template), str(self.max_length)] if backend is not None else []
         return content_key("openai", json.dumps(told, sort_keys=True, default=str), *tokenizer)
@@ -185,10 +189,28 @@ class OpenAIModel:
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         """Items with token ids when a tokenizer was named, else with the rendered request itself."""
         if self.tokenizer is not None:
-            from evalkit.models.encoding import Encoder
+            items = self._encoder.encode(requests)
+        else:
+            items = [item for request in requests for item in self._items(request)]
+        for task, params in {(item.task, item.params) for item in items if item.params}:
+            self.dialect.check(params or GenerationParams(), task)
+        return items
 
-            return Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template).encode(requests)
-        return [item for request in requests for item in self._items(request)]
+    @cached_property
+    def _encoder(self) -> Any:
+        from evalkit.models.encoding import Encoder
+
+        encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, None, self.template)
+        added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
+        encoder.marks = marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
+        encoder.thinking_tokens, encoder.sampling = self.thinking_tokens, self.sampling
+        self._manner.special = frozenset(self.tokenizer.all_special_tokens)
+        return encoder
+
+    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
+        encoder = self._encoder if self.tokenizer is not None else None
+        thinks = encoder.marks is not None if encoder else self._manner.thought.known
+        return remarks(requests, thinks, encoder.template if encoder else None, self.sampling)
 
     def _items(self, request: Request) -> Iterator[WorkItem]:
         if isinstance(request, LoglikelihoodRequest):
@@ -196,10 +218,13 @@ class OpenAIModel:
             key = content_key("text-ll", self.fingerprint, told)
             yield WorkItem(key, request.task, request.doc_id, 0, "loglikelihood", request=request)
             return
-        told = json.dumps(self._sent(request.prompt))
+        told, params = json.dumps(self._sent(request.prompt)), self.sampling.over(request.params)
+        # Sent as it is, a begun answer was kept under such a key before there was any other way.
+        begun = self.api == "chat" and begun_in(request.prompt) and self.dialect.continues != AS_IT_IS
+        way = [json.dumps(["begun", self.dialect.continues])] if begun else []
         for sample in range(request.num_samples):
-            key = content_key("text-gen", self.fingerprint, told, params_key(request.params, sample))
-            yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=request.params, request=request)
+            key = content_key("text-gen", self.fingerprint, told, params_key(params, sample), *way)
+            yield WorkItem(key, request.task, request.doc_id, sample, "generate", params=params, request=request)
 
     def _sent(self, prompt: Prompt) -> Any:
         return as_messages(prompt, self.template) if self.api == "chat" else prompt
@@ -208,14 +233,22 @@ class OpenAIModel:
         left = list({item.key: item for item in items if item.key not in done}.values())
         if not left:
             return
-        endpoint = Endpoint(self.base_url, self.model_id, read_key(self._key_variable), self.traffic.timeout, self._note)
+        endpoint = Endpoint(self.base_url, self.model_id, read_key(self._key_variable), self.traffic.timeout, self._seen.note)
         scored = [item for item in left if item.kind == "loglikelihood"]
-        session = Session(endpoint, self.ledger, self.traffic, self._probe if scored else None)
-        yield from session.run(self._jobs(scored, [item for item in left if item.kind == "generate"]))
-        if self._drawn >= FEW_DRAWN and self._alike == self._drawn:
+        generated = [item for item in left if item.kind == "generate"]
+        session = Session(endpoint, self.ledger, self.traffic, partial(self._probe, scored=bool(scored), begun=self._unsure(generated)))
+        yield from session.run(self._jobs(scored, generated))
+        if self._seen.never_draws:
             log.warning(
-                "all samples of every prompt are the same text (%d prompts), so %s may not draw: docs/hosted.md", self._drawn, self.name
+                "all samples of every prompt are the same text (%d prompts), so %s may not draw: docs/hosted.md",
+                self._seen.drawn,
+                self.name,
             )
+
+    def _unsure(self, items: Sequence[WorkItem]) -> bool:
+        """Whether some answer is begun and nobody has said how this server takes that."""
+        begun = (isinstance(item.request, GenerateRequest) and begun_in(item.request.prompt) for item in items)
+        return self.api == "chat" and self._manner.begun.way == AUTO and any(begun)
 
     def _jobs(self, scored: Sequence[WorkItem], generated: Sequence[WorkItem]) -> Iterator[Job]:
         for item in scored:
@@ -228,13 +261,16 @@ class OpenAIModel:
         return [await scoring.score(session, self._way, item, self.dialect.extra_body)]
 
     async def _generate(self, group: Sequence[WorkItem], session: Session) -> list[Response]:
-        responses = await generate(session, self.dialect, self.api, group, self._thought, self.template)
-        if len(group) > 1 and (group[0].params or GenerationParams()).temperature > 0:
-            self._drawn += 1
-            self._alike += len({response.text for response in responses}) == 1
+        responses = await generate(session, self._manner, group)
+        if (group[0].params or GenerationParams()).temperature > 0:
+            self._seen.samples(responses)
         return responses
 
-    async def _probe(self, session: Session) -> None:
+    async def _probe(self, session: Session, *, scored: bool, begun: bool) -> None:
+        if begun:
+            await self._manner.learn(session)
+        if not scored:
+            return
         if self.tokenizer is None:
             self._way = await scoring.probe(session, scoring.PROBE, None, self.dialect.extra_body)
             return
@@ -242,24 +278,13 @@ class OpenAIModel:
         texts = [[self.tokenizer.decode([token]) for token in row] for row in ids]
         self._way = await scoring.probe(session, ids, texts, self.dialect.extra_body)
 
-    def _note(self, body: Mapping[str, Any]) -> None:
-        """Which model the server says it was, since a name may stand for another one tomorrow; and why its answers ended."""
-        for name, seen in self._served.items():
-            if isinstance(value := body.get(name), str) and len(seen) < MOST_NAMES:
-                seen.add(value)
-        choices = body.get("choices")
-        for choice in choices if isinstance(choices, list) else ():
-            end = str(choice.get("finish_reason"))[:40] if isinstance(choice, Mapping) else "None"
-            if end in self._ends or len(self._ends) < MOST_NAMES:
-                self._ends[end] += 1
-
     def describe(self) -> Mapping[str, Any]:
         return {
             "back_end": "openai",
             "base_url": self.base_url,
             "model_id": self.model_id,
-            "served_as": sorted(self._served["model"]),
-            "system_fingerprints": sorted(self._served["system_fingerprint"]),
+            "served_as": sorted(self._seen.served["model"]),
+            "system_fingerprints": sorted(self._seen.served["system_fingerprint"]),
             "revision": self._revision,
             "fingerprint": self.fingerprint,
             "api": self.api,
@@ -269,8 +294,10 @@ class OpenAIModel:
             "dialect": identity_of(self.dialect),
             "system": self.template.system,
             "template_args": dict(self.template.args),
-            "thinks": self._thought.known,
-            "finish_reasons": dict(sorted(self._ends.items())),
+            "sampling": dict(self.sampling.asked),
+            "thinks": self._manner.thought.known or bool(self.tokenizer is not None and self._encoder.marks),
+            "begun_answers": self._manner.begun.describe(),
+            "finish_reasons": dict(sorted(self._seen.ends.items())),
             "usage": self.ledger.describe(),
         }
 
@@ -284,35 +311,3 @@ class OpenAIModel:
             return "the server's own, not visible from here"
         template = self.tokenizer.chat_template if self.tokenizer is not None else None
         return f"the tokenizer's, {content_key(str(template))}" if template else None
-
-
-def _price_of(model_id: str, given: Mapping[str, Any] | None, max_cost: float | None) -> Price | None:
-    """The price, if it is this model's.
-
-    Raises:
-        ConfigError: it is another's, and a ceiling would rest on it.
-    """
-    price = _settings(Price, given, "price") if given else None
-    if price is None or price.model in (None, model_id):
-        return price
-    if max_cost is not None:
-        raise ConfigError(
-            f"model.max_cost needs the price of {model_id}, and model.price is {price.model}'s; set its input, output and model"
-        )
-    return None
-
-
-def _settings(kind: type[S], given: Mapping[str, Any] | None, where: str) -> S:
-    """A frozen settings class from configuration.
-
-    Raises:
-        ConfigError: a name it does not have, or one it cannot do without.
-    """
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
-    for name in given or {}:
-        if name not in known:
-            raise ConfigError(f"model.{where}: unknown {name!r}{did_you_mean(str(name), known)}; there are {', '.join(known)}")
-    try:
-        return kind(**(given or {}))
-    except TypeError:
-        raise ConfigError(f"model.{where} needs more than {dict(given or {})}; there are {', '.join(known)}") from None

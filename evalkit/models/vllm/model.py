@@ -13,6 +13,7 @@ from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import cohorts
 from evalkit.models.local import LocalModel
+from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
 from evalkit.models.vllm.asks import Ask, Form, Gathering, reading_order, scoring_asks
 from evalkit.models.vllm.engine import Engine, EngineSettings
@@ -39,7 +40,7 @@ class VLLMModel(LocalModel):
         rows: requests computed at once. batch_tokens: tokens a step reads at most. eager: without compilation. Speed and memory only.
         quantization: of the weights as they are loaded, by vLLM's name (`fp8`, `bitsandbytes`); None takes the checkpoint's own.
         engine: more of vLLM's engine arguments, by its own names.
-        add_bos, thinking, thinking_tokens, date, template_args, system: as for `hf`.
+        add_bos, thinking, thinking_tokens, date, template_args, system, sampling: as for `hf`.
     """
 
     back_end = "vllm"
@@ -69,6 +70,7 @@ class VLLMModel(LocalModel):
         date: str = DAY,
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(
             name,
@@ -84,6 +86,7 @@ class VLLMModel(LocalModel):
             thinking=thinking,
             thinking_tokens=thinking_tokens,
             template=TemplateSettings(date, template_args or {}, system),
+            sampling=Sampling(sampling or {}),
         )
         _counts(tensor_parallel=tensor_parallel, pipeline_parallel=pipeline_parallel, rows=rows, batch_tokens=batch_tokens)
         if gpu_memory is not None and not 0 < gpu_memory <= 1:
@@ -115,15 +118,9 @@ class VLLMModel(LocalModel):
     @cached_property
     def ends(self) -> frozenset[int]:
         """Token ids that end a text: the tokenizer's, and those its generation settings name."""
-        from transformers import GenerationConfig
+        from evalkit.models.hf.suggested import end_tokens, load_suggested
 
-        ids = {self.tokenizer.eos_token_id}
-        try:
-            told = GenerationConfig.from_pretrained(self.checkpoint.path, revision=self.checkpoint.revision).eos_token_id
-        except OSError:
-            told = getattr(self.config, "eos_token_id", None)
-        ids |= set(told if isinstance(told, list) else [told])
-        return frozenset(token for token in ids if token is not None)
+        return end_tokens(self.tokenizer.eos_token_id, load_suggested(self.checkpoint).eos_token_id)
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         distinct = list({item.key: item for item in items}.values())

@@ -21,7 +21,9 @@ def writing_ask(index: int, item: WorkItem, ends: Collection[int]) -> Ask:
     settings: dict[str, Any] = {"max_tokens": item.limit, "temperature": float(params.temperature), "stop_token_ids": sorted(ends)}
     stops = [stop for stop in params.stop if stop]
     if params.temperature > 0:
-        settings |= {"top_p": float(params.top_p), "seed": seed_of(item)}
+        settings |= {"top_p": float(params.top_p), "top_k": params.top_k, "min_p": float(params.min_p), "seed": seed_of(item)}
+    if params.penalised:
+        settings |= {"repetition_penalty": float(params.repetition_penalty), "presence_penalty": float(params.presence_penalty)}
     if stops and item.thinking is None:
         settings |= {"stop": stops, "detokenize": True}
     else:

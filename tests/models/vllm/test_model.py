@@ -201,7 +201,7 @@ def test_samples_have_seeds_of_their_own(tiny: Tiny) -> None:
     asks = [writing_ask(index, item, {2}) for index, item in enumerate(items)]
     assert len({one.settings["seed"] for one in asks}) == 4
     assert asks[0].settings == {
-        "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "seed": seed_of(items[0]),
+        "max_tokens": 12, "temperature": 0.7, "top_p": 0.9, "top_k": 0, "min_p": 0.0, "seed": seed_of(items[0]),
         "stop": ["x"], "stop_token_ids": [2], "detokenize": True,
     }  # fmt: skip
     (greedy,) = model.encode([gen("a b c")])
