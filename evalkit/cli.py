@@ -23,6 +23,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit run card=krutrim2 model=krutrim2_12b              a model card: its rows, in its order, with its shots  [card.tables=[A,B]]
   evalkit ls tasks|models|suites|cards                      what there is
   evalkit show task=mmlu n=2                                rendered prompts, shots and targets; loads no model
+  evalkit plan task=mmlu model=NAME                         tokens, memory and time of a run, before it  [rate=TOKENS_PER_SECOND]
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]

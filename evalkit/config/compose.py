@@ -147,11 +147,23 @@ def _register_cards(folder: Path | None) -> None:
 
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
     """Of a card's rows, those of its tables; with `task=` or `suite=` given too, those that these name."""
+    _check_back_end(config.get("model"), words)
     by_hand = [word for word in words if re.match(r"(task|suite)=", word)]
     chosen = None
     if by_hand and any(re.match(r"card=(?!null$)", word) for word in words):
         chosen = compose([*by_hand, *(["--config-dir", str(folder)] if folder else [])])["tasks"].keys()
     return narrowed(config, chosen)
+
+
+def _check_back_end(model: Any, words: Sequence[str]) -> None:
+    """`backend=NAME` chooses what reads the weights of a shipped model; raises ConfigError where the model does not ask."""
+    target = str((model or {}).get("_target_", ""))
+    for word in words:
+        name, _, wanted = word.partition("=")
+        if name == "backend" and target.startswith("evalkit.models.") and target.split(".")[2] != wanted:
+            raise ConfigError(
+                f"{word} changes nothing: this model runs on {target.split('.')[2]}; leave the word out, or choose another model"
+            )
 
 
 def _task_words() -> list[str]:

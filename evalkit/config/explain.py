@@ -13,6 +13,7 @@ from evalkit.errors import did_you_mean
 from evalkit.paths import conf_dir
 
 # What `evalkit ls` calls a group of the configuration, and its folder.
+BACK_ENDS = ("hf", "vllm")  # of `backend=`, each with a file in conf/model that the shipped models may stand on
 GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "cards": "card", "data": "data", "sandboxes": "sandbox"}
 
 
@@ -24,7 +25,8 @@ def explain(error: BaseException) -> str:
     if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
         listed = next((f" (see: evalkit ls {what})" for what, folder in GROUPS.items() if folder == group), "")
-        return f"unknown {group} {name!r}{did_you_mean(name, _names(group))}{listed}"
+        some = "" if listed or len(_names(group)) > 6 else f"; one of {', '.join(_names(group))}"
+        return f"unknown {group} {name!r}{did_you_mean(name, _names(group))}{listed}{some}"
     if found := re.search(r"You must specify '(\w+)'", text):
         return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(_names(found[1]))}"
     if found := re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text):
@@ -77,4 +79,5 @@ def _keys(file: Path) -> set[str]:
     """The top keys of a file and of those that its `defaults` put in the same place (`NAME@_here_`)."""
     loaded = load_yaml(file.read_text(encoding="utf-8"))
     bases = [item.removesuffix("@_here_") for item in loaded.pop("defaults", ()) if isinstance(item, str) and item.endswith("@_here_")]
-    return {str(key) for key in loaded}.union(*(_keys(file.parent / f"{name}.yaml") for name in bases))
+    by_name = [name for base in bases for name in (BACK_ENDS if base.endswith("${backend}") else (base,))]
+    return {str(key) for key in loaded}.union(*(_keys(file.parent / f"{name}.yaml") for name in by_name))

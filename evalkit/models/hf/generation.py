@@ -144,7 +144,7 @@ class Generator:
         drafts = self._drafts(rows)
         at = 0
         for lane in self.lanes:
-            lane.open([1 + len(draft) for draft in drafts[at : at + len(lane.rows)]], self.forward.model.device)
+            lane.open([1 + len(draft) for draft in drafts[at : at + len(lane.rows)]], self.forward.device)
             at += len(lane.rows)
         self.attention.use(self.lanes)
         ids = [token for row, draft in zip(rows, drafts, strict=True) for token in (row.ids[-1], *draft)]

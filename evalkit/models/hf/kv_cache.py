@@ -153,7 +153,17 @@ class Lane:
             at += size
         self._row = torch.tensor([row for row, count in enumerate(counts) for _ in range(count)], device=device)
         self._column = torch.tensor(self.depths, device=device)
+        self._elsewhere: dict[Any, tuple[list[Run], torch.Tensor, torch.Tensor]] = {}
         self._even = max(counts) == 1 and min(self.lengths) == max(self.lengths)
+
+    def on(self, device: Any) -> tuple[list[Run], torch.Tensor, torch.Tensor]:
+        """The step's runs, and row and column of each of its tokens, on the device of some layer."""
+        if device == self._row.device:
+            return self.runs, self._row, self._column
+        if device not in self._elsewhere:
+            runs = [Run(run.rows, run.tokens, run.counts, run.lengths, device) for run in self.runs]
+            self._elsewhere[device] = (runs, self._row.to(device), self._column.to(device))
+        return self._elsewhere[device]
 
     @property
     def depths(self) -> list[int]:
@@ -162,11 +172,12 @@ class Lane:
 
     def append(self, layer: int, key: torch.Tensor, value: torch.Tensor) -> None:
         """Write the step's keys and values: (kv heads, tokens, width) each."""
+        _, row, column = self.on(key.device)
         for buffer, states in zip(self.buffers[layer], (key, value), strict=True):
             if self._even:
                 buffer[: len(self.rows), :, self.lengths[0]] = states.transpose(0, 1)
             else:
-                buffer[self._row, :, self._column] = states.transpose(0, 1)
+                buffer[row, :, column] = states.transpose(0, 1)
 
     def view(self, layer: int, run: Run, window: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values that some token of the run may look at: (rows, kv heads, columns, width) each."""
@@ -203,7 +214,7 @@ class LaneAttention:
     def use(self, lanes: Sequence[Lane]) -> None:
         """Describe the next forward pass; lanes are open, and those under one header come one after another."""
         self.lanes = lanes
-        self._header_masks: dict[tuple[int, int, int], Masked | None] = {}
+        self._header_masks: dict[tuple[Any, int, int, int], Masked | None] = {}
 
     def __call__(
         self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any = None, **settings: Any
@@ -231,7 +242,7 @@ class LaneAttention:
         for lane in self.lanes:
             end = at + sum(lane.counts)
             lane.append(layer, key[0, :, at:end], value[0, :, at:end])
-            for run in lane.runs:
+            for run in lane.on(query.device)[0]:
                 keys, values = lane.view(layer, run, rule.window)
                 rows = run.in_rows(query[0, :, at:end])
                 out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.window, groups, query), rule)
@@ -243,7 +254,8 @@ class LaneAttention:
     def _mask(self, header: int, lanes: Sequence[Lane], window: int, query: torch.Tensor, groups: int) -> Masked | None:
         if window >= WIDE:
             return None
-        if (header, window, groups) not in self._header_masks:
+        kind = (query.device, header, window, groups)
+        if kind not in self._header_masks:
             depths = torch.tensor([depth for lane in lanes for depth in lane.depths], device=query.device)
-            self._header_masks[header, window, groups] = header_mask(depths, lanes[0].start, window, query.dtype, groups)
-        return self._header_masks[header, window, groups]
+            self._header_masks[kind] = header_mask(depths, lanes[0].start, window, query.dtype, groups)
+        return self._header_masks[kind]

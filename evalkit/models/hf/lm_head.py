@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from evalkit.models.placement import home_of
+
 ROWS, GPU_ROWS = 512, 2048  # positions projected at once
 WHOLE_ROWS = 32  # the same where the vocabulary cannot be taken in blocks
 FEW_ROWS = 64  # up to here they are multiplied from the other side
@@ -25,6 +27,10 @@ def _multiply(hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | N
         return torch.nn.functional.linear(hidden, weight, bias)
     logits = (weight @ hidden.t()).t()
     return logits if bias is None else logits.add_(bias)
+
+
+def _at_hand(weight: torch.Tensor) -> bool:
+    return type(weight) in (torch.Tensor, torch.nn.Parameter) and weight.device.type != "meta"
 
 
 class Projection:
@@ -42,7 +48,8 @@ class Projection:
         self.multiply = float(getattr(config, "logit_scale", None) or 1.0)
         self.divide = float(getattr(config, "logits_scaling", None) or 1.0)
         self.exact = self.head is not None and self._agrees()
-        self._in_blocks = self.exact and type(self.head) is torch.nn.Linear  # not an adapter's or quantised weights
+        # Not an adapter's or quantised weights, nor weights that are fetched for every pass.
+        self._in_blocks = self.exact and type(self.head) is torch.nn.Linear and _at_hand(self.head.weight)
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """(positions, width) hidden states to (positions, vocabulary) logits, in float32 or wider."""
@@ -119,13 +126,14 @@ class Projection:
         if not self.exact:
             yield 0, hidden if hidden.dtype == torch.float64 else hidden.float()
         elif not self._in_blocks:
-            yield 0, self.logits(hidden)
+            yield 0, self.logits(hidden).to(hidden.device)
         else:
             weight, bias = self.head.weight, self.head.bias
+            hidden, back = hidden.to(weight.device), hidden.device
             size = WORDS if hidden.device.type == "cpu" else GPU_WORDS
             for start in range(0, weight.shape[0], size):
                 part = slice(start, start + size)
-                yield start, self._finish(_multiply(hidden, weight[part], None if bias is None else bias[part]))
+                yield start, self._finish(_multiply(hidden, weight[part], None if bias is None else bias[part])).to(back)
 
     def _finish(self, logits: torch.Tensor) -> torch.Tensor:
         if self.multiply != 1.0 or self.divide != 1.0:
@@ -151,7 +159,7 @@ class Projection:
 
     def _agrees(self) -> bool:
         vocabulary = self.model.config.get_text_config().vocab_size
-        ids = torch.arange(5, 21, device=self.model.device).remainder(vocabulary)[None]
+        ids = torch.arange(5, 21, device=home_of(self.model)).remainder(vocabulary)[None]
         with torch.inference_mode():
             expected = self.model(input_ids=ids, use_cache=False).logits[0]
             try:

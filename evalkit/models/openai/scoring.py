@@ -9,6 +9,7 @@ from typing import Any
 
 from evalkit.models.base import TokenIds, WorkItem
 from evalkit.models.encoding import move_spaces
+from evalkit.models.openai import chosen
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Failure
 from evalkit.models.openai.session import Ask, Session, Stop
@@ -46,14 +47,17 @@ class Scored:
 
 @dataclass(frozen=True)
 class Way:
-    """How this server gives prompt log-probabilities: `form`, and whether it takes several prompts at once."""
+    """How this server gives prompt log-probabilities: `form`, whether it takes several prompts at once, and whether it lists
+    those of chosen tokens after a prompt."""
 
     form: str
     batch: bool
+    chosen: bool = False
 
     def describe(self) -> str:
         how = "echo with logprobs" if self.form == "echo" else "prompt_logprobs"
-        return f"/completions, {how}, {'a document' if self.batch else 'a pair'} a request"
+        single = "; single tokens by logprob_token_ids" if self.chosen else ""
+        return f"/completions, {how}, {'a document' if self.batch else 'a pair'} a request{single}"
 
 
 async def probe(session: Session, prompts: Sequence[Sent], texts: Sequence[Sequence[str]] | None, extra: Mapping[str, Any]) -> Way:
@@ -71,12 +75,17 @@ async def probe(session: Session, prompts: Sequence[Sent], texts: Sequence[Seque
         for batch in (True, False):
             way = Way(form, batch)
             try:
-                _believable(await read_all(session, way, prompts, extra, retries=2), texts if form == "echo" else None)
+                lines = await read_all(session, way, prompts, extra, retries=2)
+                _believable(lines, texts if form == "echo" else None)
             except Failure as failure:
                 if failure.unreachable:
                     raise Stop(str(failure)) from None
                 reasons.append(f"{form}: {failure}")
             else:
+                known = lines[0].logprobs[-1]
+                ids = prompts[0]
+                if not isinstance(ids, str) and known is not None and await chosen.works(session, ids, known, extra):
+                    return Way(form, batch, chosen=True)
                 return way
     # The first word about the values themselves says most: not every server that can score takes two prompts at once.
     reason = next((r for r in reasons if r.startswith("echo") and "choices for" not in r and "HTTP" not in r), reasons[0])
@@ -115,6 +124,8 @@ def _foreseen(scored: Scored, shift: int) -> int:
 
 async def score(session: Session, way: Way, item: WorkItem, extra: Mapping[str, Any]) -> Response:
     """All pairs of one document."""
+    if way.chosen and chosen.fits(item):
+        return await chosen.score(session, item, extra)
     if item.pairs:
         prompts: list[Sent] = [context + target for context, target in item.pairs]
         scored = await read_all(session, way, prompts, extra)
