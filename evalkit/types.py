@@ -120,9 +120,9 @@ Request = LoglikelihoodRequest | GenerateRequest
 
 # ok: a complete answer. length: generation used up max_new_tokens without a stop.
 # thinking: the thought did not end, so there is no answer. empty: nothing but white space came back.
-# error: no answer; never stored, never scored.
+# flat: no log-likelihood tells one choice from another, so nothing was chosen. error: no answer; never stored, never scored.
 # refused: the model declined and the server says so. filtered: a content filter stopped the prompt or the answer.
-Status = Literal["ok", "length", "thinking", "empty", "refused", "filtered", "error"]
+Status = Literal["ok", "length", "thinking", "empty", "flat", "refused", "filtered", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class SampleScore:
         stats: sufficient statistics of a corpus metric (n-gram counts); empty for means.
         prediction: what was extracted, for people and for the sample page; None when unparsable.
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
-            `empty`, `length`, `thinking`, `refused`, `filtered`, `truncated`, `error`.
+            `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
     """
 
@@ -276,6 +276,8 @@ class Evidence:
     Attributes:
         docs: the documents asked, in file order.
         n_total: documents of the whole evaluated split.
+        languages_missing: languages of the benchmark of which no document was asked.
+        chat: whether the prompts are conversations; None where an older plan does not say.
     """
 
     docs: tuple[Doc, ...]
@@ -284,3 +286,5 @@ class Evidence:
     rows_sha256: str
     sample_rows: bool
     notes: tuple[str, ...] = ()
+    chat: bool | None = None
+    languages_missing: tuple[str, ...] = ()

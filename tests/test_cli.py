@@ -377,7 +377,8 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
     by_id = [{"id": f"test/{row['id']}", "response": [row["response"]]} for row in by_index]
     outputs = []
     for name, rows in (("index", by_index), ("id", by_id)):
-        file = write_jsonl(tmp_path / f"{name}.jsonl", rows)
+        (tmp_path / f"by_{name}").mkdir()
+        file = write_jsonl(tmp_path / f"by_{name}/answers.jsonl", rows)
         said = evalkit("score", "task=gsm8k", f"responses={file}", "data=samples", f"run_dir={name}", "name=theirs")
         assert said.code == 0, said.err
         scores = json.loads((tmp_path / name / "scores.json").read_text())
@@ -402,13 +403,16 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"response": "a"}', ":2: expected"),
         ("7", ":2: expected"),
         ('{"id": 0, "response": "a"}', ":2: document 0 was answered on an earlier line"),
-        ('{"id": 12, "response": "a"}', ":2: row index 12 is out of range"),
+        ('{"id": 12, "response": "a"}', ":2: row 12 is out of range; the rows of test go from 0 to 11"),
         ('{"id": -1, "response": "a"}', ":2: no document has the id -1"),
         ('{"id": "dev/1", "response": "a"}', ":2: no document has the id 'dev/1'"),
         ('{"id": true, "response": "a"}', ":2: no document has the id True"),
         ('{"id": 1, "response": 5}', ":2: response must be a text or a list of texts"),
         ('{"id": 1, "response": []}', ":2: response must be a text or a list of texts"),
-        ('{"id": 1, "response": ["a", null]}', ":2: response must be a text or a list of texts"),
+        ('{"id": 1, "response": ["a", 5]}', ":2: response must be a text or a list of texts"),
+        ('{"id": [1], "response": "a"}', ":2: no document has the id [1]"),
+        ('{"id": null, "response": "a"}', ":2: no document has the id None"),
+        ('{"id": 1.5, "response": "a"}', ":2: no document has the id 1.5"),
         ("\xff", ":2: not valid JSON"),
     ],
 )

@@ -35,7 +35,7 @@ def judge(result: TaskResult | None, table: CardTable, row: CardRow, cell: Publi
     result = row.shown(result)
     score = result.score
     if score.value is None:
-        return Verdict("not measured", "no document could be scored")
+        return Verdict("not measured", score.note or "no document could be scored")
     if cell.value is None:
         return Verdict("not comparable", f"the card prints no number here ({cell.note})")
     difference = score.value - cell.value
@@ -64,12 +64,22 @@ def _incomparable(result: TaskResult, table: CardTable, row: CardRow, cell: Publ
         yield table.third_party.reason
     if cell.note:
         yield f"the card's number was made otherwise: {cell.note}"
-    elif row.about.shots is not None and row.about.shots != result.num_fewshot:
-        yield f"measured {result.num_fewshot}-shot, the card says {row.about.shots}-shot"
+    elif row.about.shots is not None and result.shots not in (None, row.about.shots):
+        yield f"measured {result.shots}-shot, the card says {row.about.shots}-shot"
     if row.about.metric and result.headline != row.about.metric:
         yield f"measured {result.headline}; the card's number is {row.about.metric}, which {result.task} does not have"
+    if result.answers_from:
+        yield f"how the answers of {result.answers_from} were asked for (prompt, shots, template, sampling) is not known"
+    if result.languages_missing:
+        yield _some_languages(result)
     if result.sample_rows:
         yield "measured on sample rows, not the benchmark"
+
+
+def _some_languages(result: TaskResult) -> str:
+    missing = result.languages_missing
+    listed = f": without {', '.join(missing)}" if len(missing) <= 3 else ""
+    return f"{len(missing)} of the benchmark's languages were not measured{listed}"
 
 
 def standings(table: CardTable, column: str, measured: Mapping[str, float] | None = None) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cluster.dispatch import Dispatch, Work
@@ -72,7 +76,7 @@ class Pool:
         self._ours = False
 
     def __enter__(self) -> Pool:
-        self._ray = _ray()
+        self._ray = _ray(self.cluster.address)
         self._ours = not self._ray.is_initialized()
         if self._ours:
             self._connect()
@@ -85,14 +89,24 @@ class Pool:
             self._ray.shutdown()
 
     def _connect(self) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        before = signal.getsignal(signal.SIGTERM) if main else None
+        try:
+            self._initialise()
+        finally:
+            if main and before is not None:
+                signal.signal(signal.SIGTERM, before)  # Ray puts one of its own there, which saves nothing of ours
+
+    def _initialise(self) -> None:
         quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
         try:
             if self.cluster.address is None:
                 least = None if self.cluster.replicas is None else max(_cores(), int(self.cluster.replicas * self.cluster.cpus))
-                self._ray.init(num_cpus=least, include_dashboard=False, **quiet)
+                self._ray.init(address="local", num_cpus=least, include_dashboard=False, **quiet)
             else:
+                _reachable(self.cluster.address)
                 self._ray.init(address=self.cluster.address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0]
             where = f"cluster.address={self.cluster.address}"
             raise ConfigError(f"{where}: no Ray cluster answers there ({why}); start one with ray start --head") from error
@@ -293,14 +307,29 @@ class Pool:
         return {"engine": f"ray {self._ray.__version__}", "replicas": told, "model": dict(self._model)}
 
 
-def _ray() -> Any:
+def _ray(address: str | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
+        # `ray start` asks for this token where there is one; a driver shows it only when told to, and before Ray is imported.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     try:
         import ray
     except ImportError as error:
         raise ConfigError("cluster=ray needs Ray, which is not installed; pip install 'evalkit[ray]'") from error
     return ray
+
+
+def _reachable(address: str) -> None:
+    """Ray itself would go on trying for minutes.
+
+    Raises:
+        OSError: nobody listens at host:port.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
+            pass
 
 
 def _cores() -> int:

@@ -9,6 +9,7 @@ COMMANDS = {
     "show": "show:show",
     "score": "score:score",
     "report": "report:report",
+    "merge": "merge:merge",
     "compare": "compare:compare",
     "export": "export:export",
     "import": "export:import_",

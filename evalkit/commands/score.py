@@ -19,17 +19,18 @@ def score(words: list[str]) -> int:
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
+    from evalkit.models.thinking import checked_thinking
     from evalkit.report.formats import tables
-    from evalkit.run.answers_file import answers_identity, score_responses
+    from evalkit.run.answers_file import Asked, answers_identity, score_responses
 
     setup = build(compose(words))
     if len(setup.tasks) != 1:
         raise ConfigError(f"responses=FILE holds answers to one task; {len(setup.tasks)} were chosen: {', '.join(setup.tasks)}")
     (task,), settings, file = setup.tasks.values(), setup.settings, Path(taken["responses"])
     name = taken.get("name", file.stem)
-    limit, chat = settings.limit, settings.chat
-    folder = setup.folder(answers_identity(task, setup.source, file, limit, chat), name)
-    result = score_responses(task, setup.source, file, name, folder, limit=limit, chat=chat, overwrite=settings.overwrite)
+    asked = Asked(settings.limit, settings.chat, checked_thinking((setup.config.get("model") or {}).get("thinking", "auto")))
+    folder = setup.folder(answers_identity(task, setup.source, file, asked), name)
+    result = score_responses(task, setup.source, file, name, folder, asked, overwrite=settings.overwrite)
     tables([result], cards_of([setup.config])[0], result.path)
     return 0
 
@@ -38,11 +39,15 @@ def _rescore(folder: Path, overrides: Sequence[str]) -> int:
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import merged
     from evalkit.config.setup import build
+    from evalkit.models.thinking import checked_thinking, pairs_of
     from evalkit.report.formats import tables
     from evalkit.run.rescore import rescore
     from evalkit.store.layout import read_config
 
-    setup = build(merged(read_config(folder), overrides))
-    result = rescore(folder, list(setup.tasks.values()), setup.model_name)
+    saved = read_config(folder)
+    setup = build(merged(saved, overrides))
+    was, wished = ((config.get("model") or {}).get("thinking", "auto") for config in (saved, setup.config))
+    thinking = None if was == wished else pairs_of(checked_thinking(wished))
+    result = rescore(folder, list(setup.tasks.values()), setup.model_name, thinking=thinking)
     tables([result], cards_of([setup.config])[0], folder)
     return 0

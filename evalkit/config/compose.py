@@ -39,7 +39,7 @@ def run(words: Sequence[str], job: Job) -> int:
     _register_cards(own)
     if {"--help", "-h"} & set(words) and not any(word.startswith("model=") for word in words):
         words = [*words, "model=hf"]  # Hydra's help shows a whole configuration, and a model has no default
-    main_process, failed, sweeps = os.getpid(), [0], dict[Path, None]()
+    main_process, failed = os.getpid(), [0]
 
     def one(config: Any) -> float:
         value, folder = math.nan, None
@@ -53,28 +53,42 @@ def run(words: Sequence[str], job: Job) -> int:
                 raise
             print(f"error: {ours}", file=sys.stderr)
             failed[0] = max(failed[0], ours.exit_code)
-        if (sweep := _note_job(value, folder)) is not None:
-            sweeps[sweep] = None
+        _note_job(value, folder)
         return value
 
     outer, sys.argv = sys.argv, ["evalkit run", *words]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")(one)()
+        hydra.main(**_base(), **_trusted("execution_whitelist"), config_path=str(conf_dir()), config_name="config")(one)()
     finally:
         sys.argv = outer
-    for sweep in sweeps:
-        print(f"the jobs of this sweep, with their folders and scores: {sweep / JOBS}", file=sys.stderr)
     return failed[0]
 
 
-def _note_job(value: float, folder: Path | None) -> Path | None:
-    """Append a sweep's job to its list; returns the sweep's folder, None outside a sweep."""
+class SweepWords:
+    """Hydra's callback around a sweep: says where its jobs write, wherever they run."""
+
+    def on_multirun_start(self, config: Any, **_: Any) -> None:
+        if logs := config.hydra.launcher.get("submitit_folder"):
+            print(f"the jobs' logs, a folder per job: {Path(logs).parent}", file=sys.stderr)
+
+    def on_multirun_end(self, config: Any, **_: Any) -> None:
+        print(f"the jobs of this sweep, with their folders and scores: {Path(config.hydra.sweep.dir) / JOBS}", file=sys.stderr)
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        """Nothing to say at Hydra's other moments."""
+        if name.startswith("on_"):
+            return lambda **_: None
+        raise AttributeError(name)
+
+
+def _note_job(value: float, folder: Path | None) -> None:
+    """Append a sweep's job to its list."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
     about = HydraConfig.get()
     if about.mode != RunMode.MULTIRUN:
-        return None
+        return
     sweep = Path(about.sweep.dir)
     sweep.mkdir(parents=True, exist_ok=True)
     told = {
@@ -85,7 +99,6 @@ def _note_job(value: float, folder: Path | None) -> Path | None:
     }
     with (sweep / JOBS).open("a", encoding="utf-8") as file:
         file.write(line(told))
-    return sweep
 
 
 def compose(words: Sequence[str]) -> dict[str, Any]:
@@ -113,7 +126,7 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
+        with initialize_config_dir(**_base(), config_dir=str(conf_dir())):
             config = plain(hydra_compose(config_name="config", overrides=words))
     except Exception as error:
         raise as_ours(error) or error from error
@@ -206,12 +219,27 @@ def instantiate(node: Mapping[str, Any], where: str) -> Any:
     from hydra.utils import instantiate as hydra_instantiate
 
     try:
-        return hydra_instantiate(dict(node), _convert_="all")
+        return hydra_instantiate(dict(node), _convert_="all", **_trusted())
     except Exception as error:
         ours = as_ours(error)
         if isinstance(ours, ConfigError) and isinstance(error, HydraException) and not _inside(error):
             raise ConfigError(f"{where}: {ours}") from error
         raise ours or error from error
+
+
+def _base() -> dict[str, Any]:
+    """Hydra 1.3 wants to be told which version's habits to take; from 1.4 on there is nothing to tell."""
+    from hydra.version import __version__
+
+    return {"version_base": "1.3"} if __version__.startswith("1.3.") else {}
+
+
+def _trusted(name: str = "_execution_whitelist_") -> dict[str, Any]:
+    """From Hydra 1.4 on, a configuration names which classes it may make; ours may make any, as its user's tasks are code."""
+    from hydra import utils
+
+    unchecked = getattr(utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
+    return {} if unchecked is None else {name: unchecked}
 
 
 def _importable(words: Sequence[str]) -> None:
@@ -240,6 +268,8 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
 
     if isinstance(error, OSError) and error.filename:
         return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
+    if error is not None and type(error).__module__.startswith("submitit."):
+        return EvalkitError(f"a job on the queue did not end ({explain(error)}); its log says why, and the same command continues")
     if not isinstance(error, (HydraException, OmegaConfBaseException)):
         return None
     return ConfigError(explain(error))

@@ -159,4 +159,5 @@ def _select_languages(tasks: Mapping[str, dict[str, Any]], wanted: Sequence[str]
             raise ConfigError(f"task {name} has no language {', '.join(missing)}; it has {', '.join(has)}")
         if missing:
             log.warning("task %s has no language %s and is measured without", name, ", ".join(missing))
+        tasks[name].setdefault("benchmark_languages", list(has))
         tasks[name]["languages"] = [code for code in has if code in wanted]

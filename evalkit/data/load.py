@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalkit.data.local import LocalSource
-from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Row, Rows, Source, SplitNotCarried, resolve
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Origin, Row, Rows, Source, SplitNotCarried, resolve
 from evalkit.errors import DataError, EvalkitError
 from evalkit.types import Doc
 
@@ -23,15 +23,27 @@ class _Part:
     language: str | None
     read: Rows
     docs: tuple[Doc, ...]
-    n_dropped: int
+    origins: tuple[Origin, ...]
+
+    @property
+    def n_dropped(self) -> int:
+        return len(self.origins) - len(self.docs)
 
 
-def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str], want_shots: bool) -> Loaded:
+def load(
+    task_name: str,
+    spec: DataSpec,
+    source: Source,
+    languages: Sequence[str],
+    want_shots: bool,
+    benchmark_languages: Sequence[str] = (),
+) -> Loaded:
     """Read a task's evaluated split and, when shots are wanted, the pool they are drawn from.
 
     Args:
         languages: ISO codes, read and concatenated in this order; empty for a benchmark with one language.
         want_shots: whether a pool is needed; without it no few-shot split is touched.
+        benchmark_languages: every language of the benchmark; empty = `languages`.
 
     Raises:
         DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
@@ -50,7 +62,12 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
     every = [*parts, *pool_parts]
     sample_rows = any(part.read.sample_rows for part in every)
-    remarks = (*absent, *notes, *_size(spec, docs, sample_rows))
+    missing = tuple(code for code in benchmark_languages or languages if code not in codes)
+    share = f"languages measured: {len(codes)} of {len(codes) + len(missing)}"
+    some = (f"{share}; in the coverage each of the others counts as large as these are on average",) if missing else ()
+    remarks = (*absent, *some, *_size(spec, docs, sample_rows, missing))
+    read_notes = dict.fromkeys([*(note for part in parts for note in part.read.notes), *remarks])
+    pool_notes = dict.fromkeys([*(note for part in pool_parts for note in part.read.notes), *notes])
     return Loaded(
         docs=docs,
         pool=pool,
@@ -60,8 +77,11 @@ def load(task_name: str, spec: DataSpec, source: Source, languages: Sequence[str
         revision=next((part.read.revision for part in every if part.read.revision), None),
         sample_rows=sample_rows,
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
-        n_total=max(len(docs), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
-        notes=tuple(dict.fromkeys([*(note for part in every for note in part.read.notes), *remarks])),
+        n_total=max(round(len(docs) * (1 + len(missing) / len(codes))), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
+        languages_missing=missing,
+        notes=tuple(dict.fromkeys([*read_notes, *pool_notes])),
+        pool_notes=tuple(note for note in pool_notes if note not in read_notes),
+        origins=tuple(origin for part in parts for origin in part.origins),
     )
 
 
@@ -114,8 +134,9 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
     if not read.rows:
         raise DataError(f"task {task}: {read.where} is empty; expected rows of {spec.path} split {split}")
     prefix = f"{language}/{split}" if language else split
-    docs, errors = [], []
+    docs, origins, errors = [], [], []
     seen: dict[str, str] = {}
+    key = spec.key or spec.unique
     for index, row in enumerate(read.rows):
         at = read.places[index] if read.places else f"{read.where}, row {index}"
         try:
@@ -124,11 +145,16 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
         except DataError as error:
             errors.append((str(error), at))
             continue
+        name = f"{prefix}/{index}"
         if doc is not None:
-            docs.append(replace(doc, id=doc.id or f"{prefix}/{index}", language=doc.language or language))
+            doc = replace(doc, id=doc.id or name, language=doc.language or language)
+            docs.append(doc)
+        number = read.numbers[index] if read.numbers else index
+        called = None if key is None or row.get(key) is None else str(row[key])
+        origins.append(Origin(number, name, doc.id if doc else None, called, language, not read.numbers))
     if errors:
         raise DataError(errors[0][0] + _more([at for _, at in errors[1:]]))
-    return _Part(language, read, tuple(docs), len(read.rows) - len(docs))
+    return _Part(language, read, tuple(docs), tuple(origins))
 
 
 def _once(task: str, spec: DataSpec, at: str, row: Row, seen: dict[str, str]) -> None:
@@ -174,10 +200,10 @@ def _convert(task: str, spec: DataSpec, at: str, row: Row, to_doc: ToDoc) -> Doc
         raise DataError(f"task {task}: {at}: {why}; the row has: {present}") from error
 
 
-def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool) -> tuple[str, ...]:
+def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool, missing: Sequence[str]) -> tuple[str, ...]:
     """A word about another number of documents than the benchmark has: part of it, or another version."""
     size = spec.sizes.get(spec.split, len(docs))
-    if sample_rows or size == len(docs):
+    if sample_rows or missing or size == len(docs):
         return ()
     return (f"{len(docs):,} documents were read where {spec.path} has {size:,} ({spec.split})",)
 

@@ -69,16 +69,19 @@ def select(task: str, spec: DataSpec, path: Path, read: Rows, split: str, langua
     field = spec.language_field
     several = language is not None and path.parent.name != language
     kept = []
-    for row, place in zip(read.rows, read.places, strict=True):
+    for number, (row, place) in enumerate(zip(read.rows, read.places, strict=True)):
         if row.get("split") not in splits:
             if not several and path.stem in splits:
                 raise DataError(f"task {task}: {place}: split {row['split']!r} in a file of split {split!r}; mend the row or move it")
             continue
         if not (several and field and row.get(field) not in (None, language)):
-            kept.append((row, place))
+            kept.append((number, row, place))
     if not kept and read.rows:
         raise LanguageNotCarried(f"task {task}: {path} has no row of split {split!r}" + (f" in language {language!r}" if language else ""))
-    return replace(read, rows=[row for row, _ in kept], places=tuple(place for _, place in kept))
+    if len(kept) == len(read.rows):
+        return read
+    rows, places = [row for _, row, _ in kept], tuple(place for _, _, place in kept)
+    return replace(read, rows=rows, places=places, numbers=tuple(number for number, _, _ in kept))
 
 
 def find(root: Path, task: str, spec: DataSpec, split: str, language: str | None) -> Path:

@@ -59,6 +59,8 @@ class DataSpec:
             see `evalkit.data.wheel`.
         required: fields every row must have.
         unique: a field whose value no two rows of a split and language may share; None = no such field.
+        key: the field with the benchmark's own name for a row (`task_id`), by which answers made elsewhere may name it; None =
+            `unique`, if there is one.
         language_field: the field that tells `to_doc` a row's language. Filled in where rows lack it; a row that
             names another language than the one being read is an error, or another file's row where `one_file` is set.
         one_file: locally, the rows of all languages and splits may be in one file, `<root>/<task>.jsonl` or
@@ -74,6 +76,7 @@ class DataSpec:
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {
         "private": "what an error message says",
         "sizes": "tells coverage; neither a prompt nor a score depends on it",
+        "key": "what rows are called in a file of answers; neither a prompt nor a score depends on it",
     }
 
     path: str
@@ -89,6 +92,7 @@ class DataSpec:
     wheel: Mapping[str, Any] = field(default_factory=dict)
     required: Sequence[str] = ()
     unique: str | None = None
+    key: str | None = None
     columns: Sequence[str] = ()
     language_field: str | None = None
     one_file: bool = False
@@ -124,6 +128,8 @@ class Rows:
         sample_rows: True when these are our own invented rows.
         notes: what a reader of the score has to know about these rows.
         places: `file:line` of every row, where rows came from a file of lines; for messages about a row.
+        numbers: place of every row among all rows of the file, from 0, where the file holds others too (`one_file`); empty =
+            these are all of them.
     """
 
     rows: list[Row]
@@ -132,6 +138,7 @@ class Rows:
     sample_rows: bool = False
     notes: tuple[str, ...] = ()
     places: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 class SplitNotCarried(DataError):
@@ -155,6 +162,28 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """One row of the evaluated split and what became of it.
+
+    Attributes:
+        number: its place among all rows of the file it was read from, from 0.
+        name: what a document is called that brings no id of its own: `test/3`, `hi/test/3`; counted among the rows of its split
+            and language.
+        doc: the id of its document; None where the benchmark does not score the row.
+        key: the benchmark's own name for it (`DataSpec.key`); None where it has none.
+        language: the language it was read for.
+        alone: the file holds no rows of other languages or splits, so its number and the one in `name` are the same.
+    """
+
+    number: int
+    name: str
+    doc: str | None
+    key: str | None
+    language: str | None
+    alone: bool
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A benchmark's documents, ready for shots and prompts.
@@ -164,10 +193,14 @@ class Loaded:
         pool: documents shots are drawn from; () when no shots are wanted.
         pool_is_eval: the pool is the evaluated split itself (`pool` then equals `docs`).
         n_dropped: rows of the evaluated split that the benchmark does not score.
-        n_total: documents of the whole benchmark, of which a source may carry a part.
+        n_total: documents of the whole benchmark, of which a source may carry a part. Languages whose size is not known count
+            with the mean size of those that were read.
+        languages_missing: languages of the benchmark of which no row was read.
         revision: commit sha of the hub data set, None for other sources.
         rows_sha256: over the canonical JSON of the rows read (evaluated split, then pool).
         notes: lines for under the table.
+        pool_notes: those of them that are about the shots alone.
+        origins: every row of the evaluated split, in order, those that are not scored too.
     """
 
     docs: tuple[Doc, ...]
@@ -180,3 +213,6 @@ class Loaded:
     sample_rows: bool
     rows_sha256: str
     notes: tuple[str, ...] = ()
+    pool_notes: tuple[str, ...] = ()
+    languages_missing: tuple[str, ...] = ()
+    origins: tuple[Origin, ...] = ()

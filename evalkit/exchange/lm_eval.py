@@ -261,13 +261,13 @@ def to_results(run: SavedRun) -> str:
         results[name] = {"alias": name, "sample_len": task.score.n}
         for metric, summary in task.summaries.items():
             results[name] |= {f"{metric},none": summary.value, f"{metric}_stderr,none": "N/A" if summary.stderr is None else summary.stderr}
-    configs = {n: {"task": n, "num_fewshot": task.num_fewshot, "metadata": {"version": task.version}} for n, task in tasks.items()}
+    configs = {n: {"task": n, "num_fewshot": task.shots, "metadata": {"version": task.version}} for n, task in tasks.items()}
     payload = {
         "results": results,
         "group_subtasks": {},
         "configs": configs,
         "versions": {name: task.version for name, task in tasks.items()},
-        "n-shot": {name: task.num_fewshot for name, task in tasks.items()},
+        "n-shot": {name: task.shots for name, task in tasks.items()},
         "higher_is_better": {name: {m: s.higher_is_better for m, s in task.summaries.items()} for name, task in tasks.items()},
         "n-samples": {name: {"original": task.n_total, "effective": task.score.n} for name, task in tasks.items()},
         "config": {"model": "evalkit", "model_args": {"pretrained": run.result.model}},

@@ -51,6 +51,15 @@ class NeedsReady(Protocol):
 
 
 @runtime_checkable
+class ChecksSamples(Protocol):
+    """A metric that cannot score any number of samples per document, and can tell before any model is asked."""
+
+    def check_samples(self, n: int) -> None:
+        """Raises ConfigError when `n` samples per document cannot be scored."""
+        ...
+
+
+@runtime_checkable
 class BatchMetric(Metric, Protocol):
     """A metric that is cheaper over all documents at once: an encoder's batches, a pool of sandboxes."""
 
@@ -66,17 +75,18 @@ def score_documents(metric: Metric, docs: Sequence[Doc], answers: Mapping[str, S
 
 
 def usable(responses: Sequence[Response]) -> list[Response]:
-    """The responses that are answers; an error is none."""
-    return [r for r in responses if r.status != "error"]
+    """The responses that are answers; an error is none, nor are log-likelihoods that choose nothing."""
+    return [r for r in responses if r.status not in ("error", "flat")]
 
 
 def flags_of(responses: Sequence[Response], *, invalid: bool = False) -> tuple[str, ...]:
-    """Remarks about a document's responses, each once: invalid, empty, length, refused, filtered, truncated, error."""
+    """Remarks about a document's responses, each once: invalid, empty, length, thinking, flat, refused, filtered, truncated, error."""
     remarks = {
         "invalid": invalid,
         "empty": any(r.status == "empty" for r in responses),
         "length": any(r.status == "length" for r in responses),
         "thinking": any(r.status == "thinking" for r in responses),
+        "flat": any(r.status == "flat" for r in responses),
         "refused": any(r.status == "refused" for r in responses),
         "filtered": any(r.status == "filtered" for r in responses),
         "truncated": any(r.truncated_tokens > 0 for r in responses),
@@ -104,6 +114,40 @@ def sample(
         flags=flags_of(responses, invalid=invalid),
         group=doc.group,
         language=doc.language,
+    )
+
+
+def over_samples(doc: Doc, responses: Sequence[Response], one: Callable[[Response], SampleScore]) -> SampleScore:
+    """The verdict on a document of several samples: the mean of the verdicts on each.
+
+    Args:
+        one: scores a single answer.
+    """
+    answers = usable(responses)
+    return merged(responses, [one(answer) for answer in answers]) if answers else sample(doc, responses, None)
+
+
+def merged(responses: Sequence[Response], each: Sequence[SampleScore]) -> SampleScore:
+    """Verdicts on the samples of one document as one: means of value and statistics, every prediction, every remark.
+
+    The mean of the statistics lets every document weigh alike in a corpus score, however many samples it has, and the order of
+    the samples mean nothing. Documents stay what is resampled, so the samples of one are never taken for independent.
+
+    Args:
+        responses: all of the document's.
+        each: of the samples that count, one at least.
+    """
+    if len(each) == len(responses) == 1:
+        return each[0]
+    values = [score.value for score in each if score.value is not None]
+    told = [flag for score in each for flag in score.flags]
+    flags = flags_of(responses, invalid="invalid" in told)
+    return replace(
+        each[0],
+        value=stats.mean(values) if values else None,
+        stats=tuple(stats.mean(column) for column in zip(*(score.stats for score in each), strict=True)),
+        prediction=each[0].prediction if len(each) == 1 else tuple(score.prediction for score in each),
+        flags=tuple(dict.fromkeys([*flags, *told])),
     )
 
 

@@ -72,8 +72,8 @@ class ChrF(CorpusMetric):
         return Segment(tuple(map(float, counts)), prediction=text)
 
     def total(self, totals: Sequence[float]) -> float:
-        """By sacrebleu itself, in double precision; the counts are whole numbers."""
-        return float(self._sacrebleu._compute_f_score([int(count) for count in totals])) / 100
+        """By sacrebleu itself, in double precision; the counts are whole numbers, but for means over several samples."""
+        return float(self._sacrebleu._compute_f_score([int(count) if count == int(count) else count for count in totals])) / 100
 
     def settings(self) -> list[str]:
         """sacrebleu's own signature, with what stands before it."""

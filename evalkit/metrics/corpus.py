@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from evalkit import stats
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import UNIT, VERSION, cluster_labels, count_invalid, few_in, sample, usable, with_groups, within
+from evalkit.metrics.base import UNIT, VERSION, cluster_labels, count_invalid, few_in, over_samples, sample, with_groups, within
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class CorpusMetric(ABC):
     Attributes:
         resamples, seed: of the bootstrap. The defaults are sacrebleu's, so one language has sacrebleu's resamples.
 
-    Of several samples per document the first usable one counts. A sample's value is the score of that document alone.
+    A sample's value is the score of that document alone. Of several samples per document, its value and its statistics are the
+    means: the score is that of a corpus in which every document stands with each of its samples, at one document's weight.
     Several languages are a corpus each, combined by number of documents; the unweighted mean is `macro`.
 
     Interval: bootstrap over documents within each language, or over whole clusters where documents share one, as sacrebleu
@@ -81,13 +82,13 @@ class CorpusMetric(ABC):
         """The parts of the signature that say how it is measured, as `key:value`, in order."""
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """The first usable response's statistics, and the score of this document alone."""
-        answers = usable(responses)
-        if not answers:
-            return sample(doc, responses, None)
-        found = self.segment(doc, answers[0].text or "")
+        """The document's statistics, and the score of this document alone; means over its samples."""
+        return over_samples(doc, responses, lambda response: self._single(doc, response))
+
+    def _single(self, doc: Doc, response: Response) -> SampleScore:
+        found = self.segment(doc, response.text or "")
         value = self.total(found.stats)
-        return sample(doc, responses, value, prediction=found.prediction, sufficient=found.stats, invalid=found.invalid)
+        return sample(doc, [response], value, prediction=found.prediction, sufficient=found.stats, invalid=found.invalid)
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         """Corpus score, bootstrap stderr and interval; per language or group, with the macro mean."""

@@ -53,8 +53,9 @@ class EvaluateMetric:
         resamples: bootstrap resamples for stderr and interval of a corpus score. Each runs the module once more.
 
     When the score is a list with one number a document, it is a mean with its own interval; else it is a corpus score
-    over all pairs. Of several samples a document, the first is used. A module gives no statistics that could be summed, so
-    this is no `CorpusMetric`: the bootstrap runs the module again, and a corpus score cannot be paired by `evalkit compare`.
+    over all pairs. Several samples per document are refused: a module takes one prediction for each. It gives no statistics
+    that could be summed, so this is no `CorpusMetric`: the bootstrap runs the module again, and a corpus score cannot be
+    paired by `evalkit compare`.
     """
 
     path: str
@@ -93,6 +94,11 @@ class EvaluateMetric:
         if self.resamples == 1 or self.resamples < 0:
             raise ConfigError(f"metric {self.name}: resamples={self.resamples} gives no interval; use 0 (none) or 100 and more")
 
+    def check_samples(self, n: int) -> None:
+        """Raises ConfigError for more than one sample per document."""
+        if n > 1:
+            raise ConfigError(f"metric {self.name}: modules of evaluate take one answer per document, not {n}; ask for one sample")
+
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """The pair the module will see, with the value `sample_value` asks for.
 
@@ -101,6 +107,7 @@ class EvaluateMetric:
             DataError: the document's target cannot be cast.
         """
         answers = usable(responses)
+        self.check_samples(len(answers))
         shown, answer = self._prediction(doc, answers[0]) if answers else (None, None)
         if not answers or (self.of == "choice" and answer is None):
             return sample(doc, [], None)

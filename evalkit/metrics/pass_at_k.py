@@ -118,7 +118,16 @@ class PassAtK:
             signature=str(Signature.of(self.name, *asked, f"ci:{method}", VERSION)),
             higher_is_better=self.higher_is_better,
             no_interval=TOO_FEW if values and few else "",
+            note=self._too_few_samples(scores),
         )
+
+    def _too_few_samples(self, scores: Sequence[SampleScore]) -> str:
+        """Which problems have no estimate because k is more than their samples; empty when none has."""
+        fewer = sorted(int(s.stats[1]) for s in scores if s.value is None and len(s.stats) > 1 and 0 < s.stats[1] < self.k)
+        if not fewer:
+            return ""
+        said = f"{fewer[0]}" if fewer[0] == fewer[-1] else f"{fewer[0]} to {fewer[-1]}"
+        return f"{self.name} needs {self.k} samples of a problem; {len(fewer)} have fewer ({said}: n < k), so there is no estimate for them"
 
     def _bootstrap(self, values: Sequence[float]) -> tuple[float, stats.Interval]:
         import numpy as np

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import mean_summary, sample, usable
+from evalkit.metrics.base import mean_summary, over_samples, sample
 from evalkit.metrics.exact_match import gold_texts
 from evalkit.text import ascii_digits, nfc
 from evalkit.types import Doc, Response, SampleScore, Summary
@@ -38,13 +38,13 @@ class Squad:
             object.__setattr__(self, "name", f"squad_{self.measure}")
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """The first usable response; two answers without a word are equal, and score 1."""
-        answers = usable(responses)
-        if not answers:
-            return sample(doc, responses, None)
-        answer = words(answers[0].text or "")
+        """The mean over the samples; two answers without a word are equal, and score 1."""
+        return over_samples(doc, responses, lambda response: self._single(doc, response))
+
+    def _single(self, doc: Doc, response: Response) -> SampleScore:
+        answer = words(response.text or "")
         value = max(self._one(answer, words(gold)) for gold in gold_texts(doc))
-        return sample(doc, responses, value, prediction=answers[0].text or "")
+        return sample(doc, [response], value, prediction=response.text or "")
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         return mean_summary(self.name, scores, [f"measure:{self.measure}", "norm:mlqa+nfc+digits"])

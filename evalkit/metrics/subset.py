@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import Metric, mean_summary, score_documents
+from evalkit.metrics.base import ChecksSamples, Metric, mean_summary, merged, over_samples, score_documents, usable
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 APART = "apart"
@@ -22,7 +22,8 @@ class Subset:
         where: only documents whose fields have these values, as `{answerable: true}`.
         valid_only: only answers from which something could be extracted (not flagged `invalid`).
 
-    The other documents are neither measured nor wrong: they leave the denominator, and `Summary.n_apart` counts them.
+    Of several samples per document, `valid_only` takes the mean over the valid ones. The other documents are neither
+    measured nor wrong: they leave the denominator, and `Summary.n_apart` counts them.
     """
 
     metric: Metric
@@ -37,6 +38,11 @@ class Subset:
     @property
     def higher_is_better(self) -> bool:
         return self.metric.higher_is_better
+
+    def check_samples(self, n: int) -> None:
+        """Raises ConfigError as the inner metric does."""
+        if isinstance(self.metric, ChecksSamples):
+            self.metric.check_samples(n)
 
     def about(self, doc: Doc) -> bool:
         """Whether the metric has anything to say about this document.
@@ -56,7 +62,14 @@ class Subset:
         """`score` of every document, in order; the inner metric gets those that count all at once."""
         counted = [doc for doc in docs if self.about(doc)]
         inner = {score.doc_id: score for score in score_documents(self.metric, counted, answers)}
-        return [self._one(doc, inner.get(doc.id)) for doc in docs]
+        several = {doc.id: given for doc in counted if self.valid_only and len(given := usable(answers.get(doc.id, ()))) > 1}
+        return [self._valid(doc, several[doc.id]) if doc.id in several else self._one(doc, inner.get(doc.id)) for doc in docs]
+
+    def _valid(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
+        """The mean over the valid ones of several samples; set apart when none is."""
+        each = [self.metric.score(doc, [response]) for response in responses]
+        valid = [score for score in each if "invalid" not in score.flags]
+        return merged(responses, valid) if valid else _apart(merged(responses, each))
 
     def _one(self, doc: Doc, inner: SampleScore | None) -> SampleScore:
         if inner is None:
@@ -84,8 +97,10 @@ class InvalidRate:
     higher_is_better: bool = False
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """1 for an invalid answer, 0 for a valid one, None when there is no answer."""
-        inner = self.metric.score(doc, responses)
+        """1 for an invalid answer, 0 for a valid one, their mean for several; None when there is no answer."""
+        return over_samples(doc, responses, lambda response: self._single(self.metric.score(doc, [response])))
+
+    def _single(self, inner: SampleScore) -> SampleScore:
         flags = tuple(flag for flag in inner.flags if flag != "invalid")
         return replace(inner, value=None if inner.value is None else float("invalid" in inner.flags), stats=(), flags=flags)
 

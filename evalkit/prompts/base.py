@@ -10,7 +10,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.types import Doc, GenerateRequest, LoglikelihoodRequest, Message, Prompt
@@ -21,6 +21,15 @@ class PromptFormatter(Protocol):
 
     def render(self, task: str, doc: Doc, shots: Sequence[Doc], chat: bool) -> LoglikelihoodRequest | GenerateRequest:
         """The request for one document; `chat` asks for messages instead of text."""
+        ...
+
+
+@runtime_checkable
+class CutsAnswers(Protocol):
+    """A formatter whose answers end at stops, so that a saved answer can be cut again without a prompt."""
+
+    def stops(self, chat: bool) -> tuple[str, ...]:
+        """Where an answer is cut, when prompts are conversations (`chat`) or plain text."""
         ...
 
 

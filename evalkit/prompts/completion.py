@@ -48,6 +48,10 @@ class Completion(Layout):
             prompt = prompt + self.delimiter + begun if isinstance(prompt, str) else (*prompt, Message("assistant", begun))
         return GenerateRequest(task, doc.id, prompt, generation_params(self.params), self.num_samples)
 
+    def stops(self, chat: bool) -> tuple[str, ...]:
+        """Where an answer is cut; the same in a conversation and in plain text."""
+        return generation_params(self.params).stop
+
     def answer(self, shot: Doc) -> str:
         """The answer a shot shows.
 

@@ -42,6 +42,10 @@ class Conversation:
         if chat:
             return GenerateRequest(task, doc.id, tuple(Message(turn["role"], turn["content"]) for turn in turns), params)
         text = "\n".join(f"{ROLES[turn['role']]}: {turn['content']}" for turn in turns)
+        return GenerateRequest(task, doc.id, f"{text}\n{ROLES['assistant']}:", replace(params, stop=self.stops(chat)))
+
+    def stops(self, chat: bool) -> tuple[str, ...]:
+        """Where an answer is cut; in plain text also where the user's next turn would start."""
+        given = generation_params(self.params).stop
         next_turn = f"\n{ROLES['user']}:"
-        stop = params.stop if next_turn in params.stop else (*params.stop, next_turn)
-        return GenerateRequest(task, doc.id, f"{text}\n{ROLES['assistant']}:", replace(params, stop=stop))
+        return given if chat or next_turn in given else (*given, next_turn)

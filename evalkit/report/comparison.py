@@ -26,6 +26,7 @@ _REMARKS = {
     "refused": "{} refused by the model",
     "filtered": "{} stopped by a content filter",
 }
+UNKNOWN = "?"  # shots of answers that were made elsewhere
 
 
 def build(
@@ -166,11 +167,11 @@ def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
         shots = "" if row is None or row.about.shots is None else str(row.about.shots)
         return [Cell(entry.label), Cell(shots), Cell(row.about.printed_metric if row else ""), Cell("")]
     first, results = entry.first, [result for _, result in entry.measured]
-    shots_said = entry.row.about.shots if entry.row else first.num_fewshot
+    shots_said = entry.row.about.shots if entry.row else first.shots
     stated = "states no shots" if shots_said is None else f"says {numbers.plural(shots_said, 'shot')}"
     return [
         Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), SAMPLE_ROWS if first.sample_rows else ""),
-        Cell(str(first.num_fewshot), notes.mark("" if shots_said == first.num_fewshot else f"the card {stated}")),
+        Cell(UNKNOWN if first.shots is None else str(first.shots), notes.mark("" if shots_said == first.shots else f"the card {stated}")),
         Cell(first.headline),
         Cell(transpose_equal([numbers.count(result.score.n) for result in results])),
     ]
@@ -191,7 +192,7 @@ def _statements(found: Sequence[Section], runs: Sequence[RunResult]) -> Iterator
 
 def _counts(row: CardRow, result: TaskResult) -> bool:
     """A score of the benchmark, in the metric that the row prints."""
-    return not result.sample_rows and row.about.metric in ("", result.headline)
+    return not result.sample_rows and not result.languages_missing and row.about.metric in ("", result.headline)
 
 
 def _other_rows(results: Sequence[TaskResult]) -> str:
@@ -210,7 +211,9 @@ def _measured(result: TaskResult | None, notes: Footnotes) -> Cell:
 
 
 def by_others(result: TaskResult) -> str:
-    """What is not known of a score that another program made; empty for ours."""
+    """What is not known of a score whose answers, or which itself, another program made; empty for a run of ours."""
+    if result.answers_from:
+        return f"answers read from {result.answers_from}: how they were asked for (prompt, shots, template, sampling) is not known"
     if not result.measured_by:
         return ""
     return (
@@ -222,18 +225,27 @@ def by_others(result: TaskResult) -> str:
 def remarks(result: TaskResult) -> str:
     """What a reader must know about the answers behind one score; empty when there is nothing to say."""
     counts = dict(result.counts)
-    failed = max(counts.pop("error", 0), result.score.n_not_measured)
-    waiting = counts.pop("unanswered", 0)
+    reasons = _not_measured(result, counts)
     counts["invalid"] = max(counts.get("invalid", 0), result.score.n_invalid)
     order = [*_REMARKS, *sorted(name for name in counts if name not in _REMARKS)]
     parts = [_REMARKS.get(name, f"{{}} {name}").format(numbers.count(counts[name])) for name in order if counts.get(name)]
-    if failed:
-        missing = "not asked yet" if waiting == failed else "no answer"
-        why = "left out of the score" if result.score.note else f"{missing}; left out of the score"
-        parts.append(f"{numbers.count(failed)} not measured ({why})")
+    if result.score.n_not_measured:
+        parts.append(f"{numbers.count(result.score.n_not_measured)} not measured ({', '.join((*reasons, 'left out of the score'))})")
     if result.score.note:
         parts.append(result.score.note)
     if result.score.value is not None and result.score.ci is None:
         parts.append(result.score.no_interval or "no interval")
     said = f"{'; '.join(parts)}" if parts else ""
     return f"of {numbers.plural(result.n_docs, 'document')}: {said}" if said else ""
+
+
+def _not_measured(result: TaskResult, counts: dict[str, int]) -> list[str]:
+    """Why documents have no score, as far as their answers say; takes these reasons out of `counts`. Others are in the score's note."""
+    found = {name: count for name in ("error", "unanswered", "flat") if (count := counts.pop(name, 0))}
+    words = {
+        "error": "failed",
+        "unanswered": f"without an answer in {result.answers_from}" if result.answers_from else "without an answer",
+        "flat": "log-likelihoods all equal or -inf, so nothing was chosen",
+    }
+    alone = list(found.values()) == [result.score.n_not_measured]
+    return [words[name] if alone else f"{numbers.count(count)} {words[name]}" for name, count in found.items()]

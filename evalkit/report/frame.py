@@ -35,7 +35,7 @@ def to_frame(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> pandas
     without a model) or `group`; these three are named in `group`, a group being a language or subject. n_docs, n_total,
     coverage and the answer counts belong to the whole benchmark and are given at level `all`. A `card: COLUMN` column
     holds the published number, on our scale of 0 to 1, next to the headline at level `all`; `card_notes` what the card prints
-    with or instead of a number. Missing is None, never 0.
+    with or instead of a number. Missing is None, never 0; so is `num_fewshot` where answers were made elsewhere.
 
     Raises:
         nothing; no runs give an empty frame with all columns.
@@ -85,7 +85,7 @@ def _metric_rows(task: TaskResult, metric: str, place: Place | None) -> Iterator
         "benchmark": row.label if row else task.task,
         "task": task.task,
         "version": task.version,
-        "num_fewshot": task.num_fewshot,
+        "num_fewshot": task.shots,
         "metric": metric,
         "headline": headline,
         "signature": summary.signature,

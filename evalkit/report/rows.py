@@ -38,9 +38,9 @@ class Entry:
 
     @property
     def first(self) -> TaskResult:
-        """The result the row is described by: the first of evalkit's own, else the first."""
+        """The result the row is described by: the first of evalkit's own, answers made elsewhere last, else the first."""
         results = [result for _, result in self.measured]
-        return next((result for result in results if not result.measured_by), results[0])
+        return min(results, key=lambda result: (bool(result.measured_by), bool(result.answers_from)))
 
     @property
     def measured(self) -> tuple[tuple[int, TaskResult], ...]:
@@ -120,7 +120,7 @@ def _unlike(same: Sequence[tuple[Section, Entry]]) -> list[str]:
     """Labels for entries of one label: with what tells them from each other, in as few words as will do."""
     labels = [entry.label for _, entry in same]
     ways = (
-        [f"{entry.first.num_fewshot}-shot" for _, entry in same],
+        ["shots not known" if entry.first.shots is None else f"{entry.first.shots}-shot" for _, entry in same],
         [section.title for section, _ in same],
         [entry.first.headline for _, entry in same],
         [entry.first.task for _, entry in same],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabil
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
 from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
-from evalkit.run.score import score_task
+from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
 from evalkit.store.run_folder import RunFolder
@@ -98,7 +97,7 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
     progress.start(list(left.values()), len(asked) - len(left))
     try:
         for batch in model.answer(items, set(kept.answers)):
-            responses = [_checked(response) for response in batch]
+            responses = [judged(response) for response in batch]
             kept.append(responses)
             failed |= {r.key: r.error or "no reason given" for r in responses if r.status == "error" and r.key in left}
             if finished := [item for r in responses if (item := left.pop(r.key, None))]:
@@ -115,13 +114,6 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
             next(iter(failed.values())),
         )
     return len(kept.answers) - before
-
-
-def _checked(response: Response) -> Response:
-    """A log-likelihood that is no number is no answer (half-precision overflow, damaged weights)."""
-    if response.loglikelihoods and any(math.isnan(value) for value in response.loglikelihoods):
-        return Response(response.key, "error", error="a log-likelihood came back as NaN; try model.dtype=float32")
-    return response
 
 
 def _samples(p: Prepared, scores: Mapping[str, Sequence[SampleScore]], plan: Plan, answers: Mapping[str, Response]) -> Iterator[Sample]:

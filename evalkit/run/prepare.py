@@ -8,10 +8,12 @@ from typing import Any
 
 from evalkit.data import Loaded, Source, draw, limit_docs, load
 from evalkit.identity import identity_of
-from evalkit.metrics.base import ChecksDocs
+from evalkit.metrics.base import ChecksDocs, ChecksSamples
 from evalkit.models.base import Model
 from evalkit.task import Task
-from evalkit.types import Doc, Evidence, Request
+from evalkit.types import Doc, Evidence, GenerateRequest, Request
+
+CHAT_NOTE = "prompted through the model's chat template"
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,17 @@ class Prepared:
     loaded: Loaded
 
 
-def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False) -> Prepared:
+def prepare(
+    task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False, *, elsewhere: bool = False
+) -> Prepared:
     """Load documents, draw shots over all of them, then limit, then render.
 
     Args:
         chat: the run's wish; the task's own `chat` wins when it has one. None means plain text.
         template: whether the model has a chat template, for tasks that ask for it where there is one.
+        elsewhere: the answers were not made with these requests, so nothing is said of how they were asked for.
     """
-    loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0)
+    loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0, task.benchmark_languages)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
     docs = limit_docs(loaded.docs, limit)
     for metric in task.metrics:
@@ -41,10 +46,28 @@ def prepare(task: Task, source: Source, limit: int | None, chat: bool | None, te
                 metric.check(doc)
     as_chat = task.as_chat(chat, template)
     requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
+    check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
-    way = ("prompted through the model's chat template",) if as_chat else ()
-    evidence = Evidence(docs, loaded.n_total, loaded.where, loaded.rows_sha256, loaded.sample_rows, (*loaded.notes, *dropped, *way))
+    notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
+    way = (CHAT_NOTE,) if as_chat and not elsewhere else ()
+    evidence = Evidence(
+        docs=docs,
+        n_total=loaded.n_total,
+        source=loaded.where,
+        rows_sha256=loaded.rows_sha256,
+        sample_rows=loaded.sample_rows,
+        notes=(*notes, *dropped, *way),
+        chat=as_chat,
+        languages_missing=loaded.languages_missing,
+    )
     return Prepared(task, evidence, shots, requests, loaded)
+
+
+def check_samples(task: Task, n: int) -> None:
+    """Raises ConfigError when a metric of the task cannot score `n` samples per document."""
+    for metric in task.metrics:
+        if isinstance(metric, ChecksSamples):
+            metric.check_samples(n)
 
 
 def has_template(model: Model, task: Task) -> bool:

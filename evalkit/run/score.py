@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,17 +13,21 @@ from evalkit.types import Doc, Evidence, Response, SampleScore, Summary
 
 
 def score_task(
-    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]]
+    task: Task, evidence: Evidence, answers: Mapping[str, Sequence[Response]], *, answers_from: str = ""
 ) -> tuple[TaskResult, dict[str, list[SampleScore]]]:
     """Score every document with every metric of the task.
 
     Args:
         answers: responses by document id; a document without any is not measured, never wrong.
+        answers_from: the file that answers made elsewhere were read from; empty for a model's own.
 
     Returns:
         The task's result, and per metric one SampleScore a document, in order.
     """
-    scores = {m.name: score_documents(m, evidence.docs, answers) for m in task.metrics}
+    answers = {doc: [judged(response) for response in given] for doc, given in answers.items()}
+    # A document that lacks one of its samples is not scored: its score would be another.
+    whole = {doc: given for doc, given in answers.items() if all(response.status != "error" for response in given)}
+    scores = {m.name: score_documents(m, evidence.docs, whole) for m in task.metrics}
     summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
@@ -37,10 +42,36 @@ def score_task(
         source=evidence.source,
         rows_sha256=evidence.rows_sha256,
         sample_rows=evidence.sample_rows,
-        notes=(*task.notes, *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
+        notes=(*_how(task, answers_from), *evidence.notes, *dict.fromkeys(note for m in task.metrics for note in getattr(m, "notes", ()))),
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
+        answers_from=answers_from,
+        languages_missing=evidence.languages_missing,
     )
     return result, scores
+
+
+def judged(response: Response) -> Response:
+    """Log-likelihoods as an answer: none where one is no number, or where none tells one choice from another.
+
+    A value that is NaN or infinitely likely is an error (half-precision overflow, damaged weights). All values equal, or all
+    infinitely unlikely, choose nothing: status `flat`.
+    """
+    values = response.loglikelihoods
+    if not values or response.status == "error":
+        return response
+    if odd := [value for value in values if math.isnan(value) or value == math.inf]:
+        said = "NaN" if math.isnan(odd[0]) else "infinite"
+        return Response(response.key, "error", error=f"a log-likelihood came back as {said}; try model.dtype=float32")
+    same = len(set(values)) == 1 and (len(values) > 1 or values[0] == -math.inf)
+    return replace(response, status="flat") if same else response
+
+
+def _how(task: Task, answers_from: str) -> tuple[str, ...]:
+    """What the task says of itself; of answers made elsewhere nothing about how they were asked for."""
+    if not answers_from:
+        return (*task.notes, *task.prompt_notes)
+    known = "thoughts and stops were cut as a run does it; prompt, shots, template, sampling and length limit are not known"
+    return (f"{task.name}: answers made elsewhere, read from {answers_from}: {known} (prompts shown are the task's own)", *task.notes)
 
 
 def _categories(task: Task, scores: Mapping[str, Sequence[SampleScore]]) -> dict[str, dict[str, Summary]]:

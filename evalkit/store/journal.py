@@ -8,7 +8,6 @@ line, because it means that answers were changed after they were given.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -18,9 +17,10 @@ from contextlib import suppress
 from dataclasses import fields
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from evalkit.errors import JournalError
+from evalkit.store.lock import Lock
 from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
@@ -41,7 +41,7 @@ class Journal:
     def __init__(self, folder: Path | None) -> None:
         self.path = folder / NAME if folder else None
         self.answers: dict[str, Response] = {}
-        self._lock: IO[str] | None = None
+        self._lock: Lock | None = None
         self._file: FileIO | None = None
         if self.path is not None:
             self._open(self.path)
@@ -117,7 +117,7 @@ class Journal:
     def _open(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(path.parent)
+            self._lock = Lock(path.parent)
             self._load(path)
             self._file = _appending(path)
         except OSError as error:
@@ -199,22 +199,3 @@ def _parse(line: bytes) -> Response | None:
         return Response(**raw)
     except (ValueError, TypeError):
         return None  # whole, but not written by this version
-
-
-def _locked(folder: Path) -> IO[str]:
-    """The folder's lock file, held until closed; its content is the holder's process id."""
-    handle = (folder / "lock").open("a+", encoding="ascii")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.seek(0)
-        holder = handle.read().strip() or "unknown"
-        handle.close()
-        if error.errno not in (errno.EAGAIN, errno.EACCES):
-            raise
-        raise JournalError(f"{folder} is in use by process {holder}; wait for it, or stop it and run the same command again") from error
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"{os.getpid()}\n")
-    handle.flush()
-    return handle

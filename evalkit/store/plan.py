@@ -88,7 +88,8 @@ def read_plan(folder: Path) -> Plan:
                 raw = json.loads(text)
                 task = raw["task"]
                 if "evidence" in raw:
-                    headers[task] = raw["evidence"] | {"notes": tuple(raw["evidence"]["notes"])}
+                    lists = {name: tuple(value) for name, value in raw["evidence"].items() if isinstance(value, list)}
+                    headers[task] = raw["evidence"] | lists
                     docs[task], keys[task] = [], {}
                     continue
                 doc = Doc(**{name: _frozen(value) if name != "fields" else value for name, value in raw["doc"].items()})

@@ -11,6 +11,7 @@ Without a path everything is kept in memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -239,11 +240,19 @@ def save_scores(
     return RunResult(run.model, run.tasks, run.complete, run.manifest, path)
 
 
-def replace_scores(path: Path, run: RunResult, scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
-    """Write a run's scores again, and the scores in the lines of its samples.
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What is new in a sample's line: its `scores`, and its `responses` as they are cut now."""
+
+    scores: Mapping[str, Any]
+    responses: Sequence[Mapping[str, Any]]
+
+
+def replace_scores(path: Path, run: RunResult, rescored: Mapping[str, Mapping[str, Rescored]]) -> None:
+    """Write a run's scores again, and scores and answers in the lines of its samples.
 
     Args:
-        scores: task -> document -> the sample's new `scores`.
+        rescored: task -> document -> what is new in its line.
 
     Raises:
         JournalError: a file cannot be written, or another process holds the folder.
@@ -251,12 +260,13 @@ def replace_scores(path: Path, run: RunResult, scores: Mapping[str, Mapping[str,
     write_atomic(path / SCORES, to_json(run), error=JournalError)
     if not (path / SAMPLES).exists():
         return
-    write_atomic(path / SAMPLES, _rescored(path / SAMPLES, scores), error=JournalError)
+    write_atomic(path / SAMPLES, _rescored(path / SAMPLES, rescored), error=JournalError)
 
 
-def _rescored(path: Path, scores: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+def _rescored(path: Path, rescored: Mapping[str, Mapping[str, Rescored]]) -> Iterator[str]:
     """Everything else in a line stays as it was."""
     with path.open(encoding="utf-8") as handle:
         for number, text in enumerate(handle, 1):
             sample = Sample.decode(text, f"{path}:{number}")
-            yield Sample.encode(sample.with_scores(scores[sample.task][sample.doc])) if sample.task in scores else text
+            new = rescored[sample.task][sample.doc] if sample.task in rescored else None
+            yield text if new is None else sample.rescored(new.responses, new.scores).encode()

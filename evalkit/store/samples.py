@@ -52,13 +52,13 @@ class Sample:
         cls, task: str, doc: Doc, row: int, request: Request, responses: Sequence[Response], scores: Mapping[str, SampleScore]
     ) -> Sample:
         """From the values of a run."""
-        told = [_response_json(response) for response in responses]
+        told = [response_json(response) for response in responses]
         where = {"language": doc.language, "group": doc.group, "cluster": doc.cluster}
         return cls(task, doc.id, row, request_json(request), doc.target, told, scores_json(scores), **where)
 
-    def with_scores(self, scores: Mapping[str, Any]) -> Sample:
-        """The same sample, scored otherwise."""
-        return replace(self, scores=scores)
+    def rescored(self, responses: Sequence[Mapping[str, Any]], scores: Mapping[str, Any]) -> Sample:
+        """The same sample, its answers cut and scored otherwise."""
+        return replace(self, responses=responses, scores=scores)
 
     def encode(self) -> str:
         """The line, with its newline; what is absent is left out."""
@@ -114,5 +114,6 @@ def scores_json(scores: Mapping[str, SampleScore]) -> dict[str, Any]:
     }
 
 
-def _response_json(response: Response) -> dict[str, Any]:
+def response_json(response: Response) -> dict[str, Any]:
+    """An answer as people read it; what is absent is left out."""
     return {name: value for name in _OF_RESPONSE if (value := getattr(response, name)) not in (None, 0) or name == "status"}

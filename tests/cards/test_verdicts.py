@@ -40,6 +40,18 @@ def test_words(make: SimpleNamespace) -> None:
     assert verdict(make, measured(0.6, None))[0] == "not comparable"
 
 
+def test_what_is_missing_says_why(make: SimpleNamespace) -> None:
+    def measured(**more: Any) -> Any:
+        return make.task("hellaswag", make.summary("acc_norm", more.pop("value", 0.7), **more.pop("summary", {})), **{**ROW, **more})
+
+    why = "pass@10 needs 10 samples of a problem"
+    assert verdict(make, measured(value=None, summary={"note": why})) == ("not measured", why)
+    word, reason = verdict(make, measured(languages_missing=("as", "bn")))
+    assert word == "not comparable" and reason == "2 of the benchmark's languages were not measured: without as, bn"
+    word, reason = verdict(make, measured(answers_from="theirs.jsonl"), shots=5)
+    assert word == "not comparable" and reason.startswith("how the answers of theirs.jsonl were asked for") and "0-shot" not in reason
+
+
 def test_the_rows_metric_is_judged_not_the_headline(make: SimpleNamespace) -> None:
     both = make.task("hellaswag", make.summary("acc_norm", 0.60, ci=(0.58, 0.62)), make.summary("acc", 0.7, ci=(0.68, 0.72)), **ROW)
     assert verdict(make, both)[0] == "differs"

@@ -139,6 +139,17 @@ def test_ctrl_c_saves_and_says_how_to_continue(tmp_path: Path) -> None:
     assert not (only_run(tmp_path) / "scores.json").exists()
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
+def test_a_queue_that_ends_the_job_loses_nothing(tmp_path: Path, sent: signal.Signals) -> None:
+    process = start(tmp_path)
+    wait_for(lambda: (j := journal_of(tmp_path)) is not None and lines(j) > 8)
+    process.send_signal(sent)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + sent, err
+    assert err.splitlines()[-1].startswith(f"ended by {sent.name}: every finished answer is saved") and "Traceback" not in err
+    assert lines(only_run(tmp_path) / NAME) > 8 and not (only_run(tmp_path) / "scores.json").exists()
+
+
 def test_two_processes_on_one_run_directory(tmp_path: Path) -> None:
     first = start(tmp_path)
     try:
@@ -147,7 +158,7 @@ def test_two_processes_on_one_run_directory(tmp_path: Path) -> None:
         second = start(tmp_path)
         _, err = second.communicate(timeout=60)
         assert second.returncode == 5
-        assert f"in use by process {first.pid};" in err and err.count("error:") == 1
+        assert f"in use by process {first.pid} on " in err and err.count("error:") == 1
     finally:
         os.killpg(first.pid, signal.SIGCONT)
         _, err = first.communicate(timeout=60)
