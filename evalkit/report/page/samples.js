@@ -183,6 +183,7 @@ const answers = (sample) => {
     } else {
       if (response.thinking) nodes.push(make("details", {}, make("summary", { textContent: `Thought${many}` }), make("pre", { textContent: response.thinking })));
       nodes.push(...text(`Answer${many}${status}`, response.text ?? response.error ?? "no answer"));
+      if (response.raw) nodes.push(make("details", {}, make("summary", { textContent: `Everything said${many}` }), make("pre", { textContent: response.raw })));
     }
     const tokens = [`${response.context_tokens ?? 0} tokens read`, `${response.output_tokens ?? 0} ${response.loglikelihoods ? "scored" : "written"}`];
     if (response.truncated_tokens) tokens.push(`${response.truncated_tokens} cut on the left`);

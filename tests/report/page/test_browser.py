@@ -173,6 +173,30 @@ def test_programs_show_with_outcome_and_message(browser: Any, make_run: Callable
     assert "def f(): 1/0" in sample(browser) and "1 of 2 passed" in sample(browser) and "passed, failed" in rows(browser)[0]
 
 
+def test_a_thought_is_folded_away(browser: Any, make_run: Callable[..., RunResult], tmp_path: Path) -> None:
+    raw = "<think>Is it <b>B</b>? No.</think>\n\nA\nmore"
+    said = {"status": "ok", "text": "A", "thinking": "Is it <b>B</b>? No.", "raw": raw, "finish": "stop"}
+    plain = {"status": "ok", "text": "A"}
+    score = {"value": 1.0, "prediction": "A", "flags": []}
+    lines = [
+        {"task": "sky", "doc": f"test/{i}", "prompt": "p", "target": "A", "responses": [given], "scores": {"acc": score}}
+        for i, given in enumerate((said, plain))
+    ]
+    run = make_run("thinks", [True, True], lines)
+    assert run.path
+    write_page(build([run], [find_card("krutrim2")]), [load_run(run.path)], tmp_path / "thinks.html")
+    open_page(browser, tmp_path / "thinks.html", "#sample/0/sky/test%2F0")
+    until(browser, "return document.querySelectorAll('#sample details').length === 2")
+    assert "Thought" in sample(browser) and "Everything said" in sample(browser) and "<b>B</b>" not in sample(browser)
+    browser.execute_script("document.querySelectorAll('#sample details').forEach(one => { one.open = true })")
+    assert "Is it <b>B</b>? No." in sample(browser) and raw in browser.execute_script(
+        "return document.getElementById('sample').textContent"
+    )
+    open_page(browser, tmp_path / "thinks.html", "#sample/0/sky/test%2F1")
+    until(browser, "return document.getElementById('sample').innerText.includes('test/1')")
+    assert browser.execute_script("return document.querySelectorAll('#sample details').length") == 0
+
+
 def test_a_link_opens_its_sample(page: Any) -> None:
     path = Path(page.current_url.removeprefix("file://").partition("#")[0])
     open_page(page, path, "#sample/1/speech/ta%2F0")
