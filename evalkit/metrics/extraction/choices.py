@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from evalkit.metrics.extraction.denial import denies, takes_back
+from evalkit.metrics.extraction.denial import NEAR, denies, takes_back
 from evalkit.metrics.extraction.marks import ANSWER, LABEL, bare, bare_sentence
 from evalkit.text import equivalent, normal_label
 
@@ -57,7 +57,8 @@ class Options:
     def choice(self, text: str) -> str | None:
         """The label an answer chooses; None where it chooses none, or several at once."""
         text = _plain(text)
-        said = sorted(self._said(text))
+        denied = self._denied(text)
+        said = [(place, label) for place, label in sorted(self._said(text)) if not any(name == label and place < at for at, name in denied)]
         if self.again and said:
             ends = [match.start() for match in re.finditer(self.again, text) if match.start() > said[0][0]]
             said = [(place, label) for place, label in said if not ends or place < ends[0]]
@@ -68,13 +69,18 @@ class Options:
         """A label, with nothing around it that makes it another word or number."""
         names = "|".join(re.escape(_plain(label)) for label in sorted(self.labels, key=len, reverse=True))
         if all(label.isdecimal() for label in self.labels):
-            return rf"(?<![\w.,/+\-])(?P<label>{names})(?![\w/%]|[.,:]\d|-\d|\s*%)"
+            return rf"(?<![\w.,/+\-])(?P<label>{names})(?:\.0+)?(?![\w/%]|[.,:]\d|-\d|\s*%)"
         return rf"(?<![\w./\-])(?<!\w['\u2019])(?P<label>{names})(?![\w/]|['\u2019]\w|-\w|\.\w)"
 
     @cached_property
     def _opening(self) -> re.Pattern[str]:
         """A label at the start of what follows a mark, in either case."""
         return re.compile(rf"[\s(\[{{<\"'\u201c\u2018:=\-]*(?:(?:the\s+)?(?:{ANSWER})\s*)?[(\[{{<\"'\u201c]*{self._label}", re.IGNORECASE)
+
+    @cached_property
+    def _doubted(self) -> re.Pattern[str]:
+        """A label and a verb, in a sentence that may deny it."""
+        return re.compile(rf"{self._label}[)\]\"']*(?=\s+(?:is|was|seems|would|cannot|can|could|does|doesn|isn|wasn)\b)")
 
     @cached_property
     def _other(self) -> re.Pattern[str]:
@@ -100,6 +106,9 @@ class Options:
             rf"{self._label}[)\]\"']*\s+{_IS}\s+(?:{adverb}\s+)*{_GOOD}\b"
             rf"|\b(?:choose|select|pick|go\s+with|chose|opt\s+for)\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*"
             + self._label.replace("<label>", "<chosen>")
+            + r"|\b(?:[Ss]o|[Hh]ence|[Tt]hus|[Tt]herefore)\b,?\s+(?:it\s+is\s+|it's\s+)?(?:option\s+)?"
+            + self._label.replace("<label>", "<hence>")
+            + r"(?=\s*(?:[.!]|$))"
         )
 
     def _said(self, text: str) -> Iterator[tuple[int, str]]:
@@ -111,12 +120,19 @@ class Options:
             if (label := self._alone(box[1])) is not None:
                 yield box.start(), label
         for match in self._approved.finditer(text):
-            yield match.start(), self._named(match["label"] or match["chosen"])
+            yield match.start(), self._named(match["label"] or match["chosen"] or match["hence"])
         if (label := self._first(text)) is not None:
             yield 0, label
         lines = [line for line in text.splitlines(keepends=True) if line.strip()]
         if lines and (label := self._alone(lines[-1])) is not None:
             yield text.rindex(lines[-1].rstrip("\n")), label
+
+    def _denied(self, text: str) -> list[tuple[int, str]]:
+        """(place, label) of all that is taken back: behind a mark, or in a sentence of its own (`A is wrong`)."""
+        marked = ((mark.end(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
+        found = [(place, opening) for place, opening in marked if opening and takes_back(text[opening.end() : opening.end() + NEAR])]
+        found += [(match.start(), match) for match in self._doubted.finditer(text) if takes_back(text[match.end("label") :][:NEAR])]
+        return [(place, self._named(match["label"])) for place, match in found]
 
     def _behind(self, text: str, place: int) -> str | None:
         """The label that a mark which ends at `place` gives: on its line, or on the next where its own is empty."""

@@ -45,8 +45,11 @@ _LATEX = (
     (re.compile(r"\\(?:times|cdot)(?![A-Za-z])"), "×"),
     (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
 )
-# A group of thousands may be set apart by a space that does not break; an ordinary one separates numbers.
-_THIN = re.compile(r"(?<=\d)[\u00a0\u202f\u2009](?=\d{3}(?!\d))")
+# Groups of thousands set apart by blanks or, with a decimal comma or twice, by points.
+_BLANK_GROUPS = re.compile(r"(?<![\d.,])(?<![\d.,] )[1-9]\d{0,2}(?:[ \u00a0\u202f\u2009]\d{3})+(?!\d)(?! \d)")
+_POINT_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.]*\d)|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)")
+_RAISED = re.compile("(?<=\\d)(\u207b?)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)")
+_MINUS = re.compile(r"((?:^|[=:]|\bis|\bequals|\bare)\s*)(?:minus|negative)\s+(?=[\d$])", re.IGNORECASE)
 _DATE = re.compile(r"(?<!\d)\d+(?:/\d+){2,}")
 _CURRENCY = r"(?:[$€£₹¥₨৳]|\bRs\.?|\bINR|\bUSD)"
 _WHOLE = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+"
@@ -116,7 +119,10 @@ def number(text: str) -> Number | None:
 def _plain(text: str) -> str:
     """The text with one sign for one thing: digits 0-9, `-`, `.`, `,`, `%` and simple LaTeX."""
     text = "".join(_vulgar(char) for char in text) if not text.isascii() else text
-    text = _THIN.sub(",", ascii_digits(text)).translate(_SIGNS)
+    text = _BLANK_GROUPS.sub(lambda match: re.sub(r"\s", "", match[0]), ascii_digits(text))
+    text = _POINT_GROUPS.sub(lambda match: match[0].replace(".", "").replace(",", "."), text)
+    text = _RAISED.sub(lambda match: f"^{'-' if match[1] else ''}{unicodedata.normalize('NFKC', match[2])}", text)
+    text = _MINUS.sub(r"\1-", text.translate(_SIGNS))
     text = _DATE.sub(lambda match: match[0].replace("/", " "), text)
     for pattern, plain in _LATEX:
         text = pattern.sub(plain, text)

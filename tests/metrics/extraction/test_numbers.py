@@ -76,6 +76,15 @@ def native(text: str, script: str) -> str:
         ("۱٬۲۵۰٫۵", "1250.5"),
         ("on 12/05/2024", "2024"),
         ("CO2", "2"),
+        ("1 250 000 people", "1250000"),
+        ("in 2020 100 people", "100"),
+        ("1.250,50 €", "1250.5"),
+        ("1.250.000", "1250000"),
+        ("1.250", "1.25"),
+        ("10⁴", "10000"),
+        ("5 × 10⁻² m²", "0.05"),
+        ("The answer is minus 5.", "-5"),
+        ("10 minus 5", "5"),
         ("18 g of CO2", "18"),
         ("eighteen", None),
         ("$.", None),
@@ -152,7 +161,7 @@ def grouped(text: str, sizes: tuple[int, ...], mark: str) -> str:
     return sign + mark.join([whole, *parts]) + point + rest
 
 
-@given(DECIMALS, AROUND, st.sampled_from(["plain", "west", "india", "latex", "thin", *ZEROS]))
+@given(DECIMALS, AROUND, st.sampled_from(["plain", "west", "india", "latex", "thin", "blank", *ZEROS]))
 def test_every_way_to_write_a_number_has_its_value(parts: tuple[int, int, int], around: str, style: str) -> None:
     whole, places, digits = parts
     value = whole + Fraction(digits % 10**places, 10**places) * (-1 if whole < 0 else 1)
@@ -162,6 +171,7 @@ def test_every_way_to_write_a_number_has_its_value(parts: tuple[int, int, int], 
         "west": lambda: grouped(plain, (3, 3), ","),
         "india": lambda: grouped(plain, (2, 3), ","),
         "latex": lambda: grouped(plain, (3, 3), "{,}"),
+        "blank": lambda: grouped(plain, (3, 3), " "),
         "thin": lambda: grouped(plain, (3, 3), "\u202f"),
     }.get(style, lambda: native(plain, style))()
     found = number(around.format(text))
