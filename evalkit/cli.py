@@ -25,6 +25,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
+  evalkit gate BASE model=NAME                              measures the candidate itself, and stops when it knows
   evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
   evalkit export RUN to=baseline out=FILE                   one small file without texts, to commit; used wherever a run is
