@@ -30,6 +30,7 @@ evalkit measures language models on benchmarks and sets the result beside the pu
   evalkit merge RUN... into=DIR                             parts of one run (shard=2/8, or other tasks) become one run
   evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
   evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
+  evalkit gate BASE model=NAME                              measures the candidate itself, and stops when it knows
   evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
   evalkit rate make RUN... raters=12 out=DIR                answers for people to rate, blind; then rate serve, rate collect
   evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.report import Report
 
 USAGE = (
-    "evalkit gate BASE CANDIDATE [policy=FILE] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8] [missing=refuse|fail|ignore] "
+    "evalkit gate BASE CANDIDATE|model=NAME [policy=FILE] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8] [missing=refuse|fail|ignore] "
     "[out=DIR] [junit=FILE] [ci=github] [name=NAME]"
 )
 OF_POLICY = ("mean", "tolerance", "alpha", "power", "missing", "others", "documents", "prompts")
@@ -25,28 +25,36 @@ _OUTPUTS = ("policy", "out", "junit", "ci", "name", *OF_POLICY)
 
 
 def gate(words: list[str]) -> int:
-    """`evalkit gate BASE CANDIDATE`: 0 pass, 10 regression, 12 not enough evidence, 11 cannot compare."""
+    """`evalkit gate BASE CANDIDATE|model=…`: 0 pass, 10 regression, 12 not enough evidence, 11 cannot compare."""
     if words and words[0] == "plan":
         from evalkit.commands.gate_plan import gate_plan
 
         return gate_plan(words[1:])
     if words and words[0] == "schema":
         return _schema(words[1:])
+    from evalkit.commands.gate_run import gate_run, is_run
     from evalkit.gate import decide
     from evalkit.gate.policy import nearest
     from evalkit.report.gate import gate_report
     from evalkit.store import load_run
 
     folders, taken = options(words, *_OUTPUTS)
-    no_word(folders, USAGE, nearest)
-    if len(folders) != 2:
+    measured = is_run(folders)
+    if not measured:
+        no_word(folders, USAGE, nearest)
+    if len(folders) != 2 and not measured:
         raise ConfigError(f"evalkit gate needs two runs, not {' '.join(folders) or 'none'}: {USAGE}")
     policy = policy_from(taken)
     if taken.get("ci", "github") != "github":
         raise ConfigError(f"ci={taken['ci']} is unknown; ci=github writes what GitHub's workflows read (other systems: junit=FILE)")
-    base, candidate = (load_run(Path(folder)) for folder in folders)
-    decision = decide(base, candidate, policy)
-    told(decision, gate_report(decision, base.path.name, candidate.path.name), taken)
+    base = load_run(Path(folders[0]))
+    if measured:
+        decision = gate_run(base, policy, folders[1:])
+        name = decision.candidate
+    else:
+        candidate = load_run(Path(folders[1]))
+        decision, name = decide(base, candidate, policy), candidate.path.name
+    told(decision, gate_report(decision, base.path.name, name), taken)
     return decision.exit_code
 
 

@@ -139,7 +139,7 @@ def decide(base: SavedRun, candidate: SavedRun, policy: Policy | None = None, le
 def _misuse(base: SavedRun, candidate: SavedRun, policy: Policy) -> None:
     if base.path.resolve() == candidate.path.resolve():
         raise ConfigError(f"base and candidate are both {base.path}; give two runs")
-    if candidate.kept is not None and base.kept is None:
+    if candidate.path.is_file() and not base.path.is_file():
         raise ConfigError(f"{candidate.path} is a baseline and stands where the candidate goes; the order is BASE CANDIDATE")
     known = list(dict.fromkeys([*base.result.tasks, *candidate.result.tasks]))
     for name in policy.tasks:

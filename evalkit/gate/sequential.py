@@ -82,6 +82,6 @@ class Watch:
         return False
 
 
-def first(docs: Sequence[str], place: int, looks: int = LOOKS) -> int:
+def first(docs: Sequence[object], place: int, looks: int = LOOKS) -> int:
     """How many of a task's documents a look has."""
     return max(1, round(len(docs) * fractions(looks)[place]))

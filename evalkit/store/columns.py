@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -170,21 +170,26 @@ def read_columns(path: Path) -> dict[str, TaskColumns]:
     Raises:
         DataError: a line that is not a sample, with its number; or a document twice.
     """
+    with path.open("rb") as handle:
+        return columns_of(handle, str(path))
+
+
+def columns_of(lines: Iterable[bytes], where: str) -> dict[str, TaskColumns]:
+    """The same of lines from anywhere; `where` names them in an error."""
     decode = msgspec.json.Decoder(_Line).decode
     found: dict[str, _Open] = {}
     offset = 0
-    with path.open("rb") as handle:
-        for number, text in enumerate(handle, 1):
-            try:
-                line = decode(text)
-            except msgspec.MsgspecError as error:
-                line = _leniently(text, f"{path}:{number}", error)
-            found.setdefault(line.task, _Open()).add(line, offset)
-            offset += len(text)
+    for number, text in enumerate(lines, 1):
+        try:
+            line = decode(text)
+        except msgspec.MsgspecError as error:
+            line = _leniently(text, f"{where}:{number}", error)
+        found.setdefault(line.task, _Open()).add(line, offset)
+        offset += len(text)
     columns = {task: opened.closed(task) for task, opened in found.items()}
     for task, closed in columns.items():
         if len(closed.place) != len(closed.docs):
-            raise DataError(f"{path} holds a document of {task} twice; run `evalkit run` again to rebuild it (answers are kept)")
+            raise DataError(f"{where} holds a document of {task} twice; run `evalkit run` again to rebuild it (answers are kept)")
     return columns
 
 
