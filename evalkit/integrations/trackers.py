@@ -26,7 +26,7 @@ class Tracked:
     Attributes:
         name: of the run, its folder's.
         settings: flat names and plain values: model, rows, shots, versions.
-        scores: `{task}/{metric}`, with `/stderr`, `/ci_low`, `/ci_high` and `/n` below the headline; finite numbers.
+        scores: `{task}/{metric}`, for the headline with `_stderr`, `_ci_low`, `_ci_high` and `_n` behind it; finite numbers.
         table: the report as Markdown.
         files: report, page and scores, where they were written.
         folder: of the run, for trackers that keep files.
@@ -50,7 +50,7 @@ def tracked(result: RunResult, table: str, folder: Path, files: Sequence[str] = 
         scores |= {f"{name}/{metric}": one.value for metric, one in task.summaries.items() if one.value is not None}
         low, high = task.score.ci or (None, None)
         told = {"stderr": task.score.stderr, "ci_low": low, "ci_high": high, "n": float(task.score.n)}
-        scores |= {f"{name}/{task.headline}/{key}": value for key, value in told.items() if value is not None}
+        scores |= {f"{name}/{task.headline}_{key}": value for key, value in told.items() if value is not None}
     scores = {name: value for name, value in scores.items() if math.isfinite(value)}
     return Tracked(folder.name, settings, scores, table, tuple(folder / file for file in files if (folder / file).is_file()), folder)
 

@@ -62,8 +62,8 @@ def test_a_run_tells_every_tracker(clients: dict[str, list[Any]], evalkit: Evalk
         next(args[0] for what, args, _ in clients["trackio"] if what == "log"),
     ]
     for scores in logged:
-        assert scores["hellaswag/acc_norm"] == score.value and scores["hellaswag/acc_norm/stderr"] == score.stderr
-        assert score.ci and scores["hellaswag/acc_norm/ci_low"] == score.ci[0] and scores["hellaswag/acc_norm/n"] == score.n
+        assert scores["hellaswag/acc_norm"] == score.value and scores["hellaswag/acc_norm_stderr"] == score.stderr
+        assert score.ci and scores["hellaswag/acc_norm_ci_low"] == score.ci[0] and scores["hellaswag/acc_norm_n"] == score.n
     files = [args[0] for what, args, _ in clients["wandb"] if what == "add_file"]
     assert files == [args[0] for what, args, _ in clients["mlflow"] if what == "log_artifact"]
     assert [Path(file).name for file in files] == ["scores.json", "report.md", "report.html"]
@@ -102,4 +102,4 @@ def test_what_is_not_there_is_said_before_anything_is_measured(evalkit: Evalkit,
 
 def test_no_number_is_not_told(make: SimpleNamespace, tmp_path: Path) -> None:
     told = tracked(make.run(make.task("t", make.summary(value=None, stderr=None, ci=None))), "", tmp_path)
-    assert told.scores == {"t/acc/n": 200.0} and told.files == ()
+    assert told.scores == {"t/acc_n": 200.0} and told.files == ()
