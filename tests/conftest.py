@@ -13,12 +13,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from evalkit.cards import Card, CardProtocol, RowProtocol, TableProtocol
 from evalkit.cards.card import make_card
 from evalkit.results import RunResult, TaskResult
 from evalkit.types import Summary
 
+settings.register_profile("evalkit", deadline=None)  # no test is about speed, and a busy machine is slow
+settings.load_profile("evalkit")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # passed on by a shell to background jobs: Ctrl-C would be tried on the deaf
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""Which rows of a lane one attention call reads."""
+"""Which rows of a batch one attention call reads."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalkit.models.hf.prompt_lookup import GRAM, LONGEST, Drafter, share_out
+from evalkit.models.hf.prompt_lookup import GRAM, LONGEST, PromptLookup, share_out
 
 texts = st.lists(st.integers(0, 3), max_size=60)
 
 
 @given(texts)
 def test_a_draft_goes_on_as_the_text_once_did(ids: list[int]) -> None:
-    draft = Drafter(ids).draft()
+    draft = PromptLookup(ids).draft()
     if not draft:
         return
     whole = [*ids, *draft]
@@ -25,21 +25,21 @@ def test_a_draft_goes_on_as_the_text_once_did(ids: list[int]) -> None:
 @given(texts)
 def test_a_gram_seen_before_gives_a_draft_and_a_new_one_none(ids: list[int]) -> None:
     before = [ids[at : at + GRAM] for at in range(len(ids) - GRAM)]
-    assert bool(Drafter(ids).draft()) == (len(ids) > GRAM and ids[-GRAM:] in before)
+    assert bool(PromptLookup(ids).draft()) == (len(ids) > GRAM and ids[-GRAM:] in before)
 
 
 def test_trust_follows_what_was_kept() -> None:
-    drafter = Drafter([1, 2, 3, 4] * 20)
-    assert drafter.draft() == [1, 2, 3]
-    drafter.judge(3, 3)
-    assert drafter.draft() == [1, 2, 3, 4, 1, 2]
-    drafter.judge(6, 6)
-    assert len(drafter.draft()) == LONGEST
-    drafter.judge(LONGEST, 1)
-    assert drafter.draft() == [1, 2]
-    drafter.judge(2, 0)
-    assert drafter.draft() == []  # misses a turn
-    assert drafter.draft() == [1]
+    lookup = PromptLookup([1, 2, 3, 4] * 20)
+    assert lookup.draft() == [1, 2, 3]
+    lookup.judge(3, 3)
+    assert lookup.draft() == [1, 2, 3, 4, 1, 2]
+    lookup.judge(6, 6)
+    assert len(lookup.draft()) == LONGEST
+    lookup.judge(LONGEST, 1)
+    assert lookup.draft() == [1, 2]
+    lookup.judge(2, 0)
+    assert lookup.draft() == []  # misses a turn
+    assert lookup.draft() == [1]
 
 
 @given(st.lists(st.integers(0, 15), max_size=20), st.integers(-5, 60))

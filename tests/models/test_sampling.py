@@ -23,7 +23,7 @@ from transformers import (
 from evalkit.errors import ConfigError, ModelError
 from evalkit.models.base import WorkItem, params_key
 from evalkit.models.hf import HFModel
-from evalkit.models.hf.sequence import Row, own_choice
+from evalkit.models.hf.sequence import GeneratedSequence, own_choice
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.sampling import Sampling
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
@@ -34,8 +34,8 @@ CARD = {"temperature": 0.6, "top_p": 0.95, "top_k": 20, "min_p": 0.05, "repetiti
 REQUEST = GenerateRequest("t", "d", (Message("user", "Who?"),), GenerationParams(30, ("\n",)))
 
 
-def row(params: GenerationParams, ids: list[int] | None = None, key: str = "k") -> Row:
-    made = Row.of(WorkItem(key, "t", "d", 0, "generate", prompt_ids=(1, 2, 3), params=params))
+def row(params: GenerationParams, ids: list[int] | None = None, key: str = "k") -> GeneratedSequence:
+    made = GeneratedSequence.of(WorkItem(key, "t", "d", 0, "generate", prompt_ids=(1, 2, 3), params=params))
     made.ids = ids or []
     return made
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.sequence import Row
+from evalkit.models.hf.sequence import GeneratedSequence
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
@@ -77,7 +77,7 @@ class Letters:
 
 def local(text: str, thought: int = 60, answer: int = 20, opened: bool = False, stop: tuple[str, ...] = ("\n",)) -> Response:
     item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(answer, stop), thinking=Thinking(KNOWN[0], thought, opened))
-    row = Row.of(item)
+    row = GeneratedSequence.of(item)
     for letter in text:
         if (response := row.add(ord(letter), Letters(), frozenset({ord("#")}))) is not None:
             return response

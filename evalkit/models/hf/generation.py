@@ -18,13 +18,13 @@ import torch
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import Header, prompt_groups
 from evalkit.models.hf.forward import Forward, State
-from evalkit.models.hf.kv_cache import ROOM, Lane, LaneAttention
+from evalkit.models.hf.kv_cache import ROOM, BatchAttention, CachedBatch
 from evalkit.models.hf.lm_head import WHOLE_ROWS
 from evalkit.models.hf.prompt_lookup import share_out
-from evalkit.models.hf.sequence import Row, own_choice
+from evalkit.models.hf.sequence import GeneratedSequence, own_choice
 from evalkit.types import Response
 
-Group = tuple[list[Header], deque[Row]]  # a chain of headers, and the rows that wait below it
+Group = tuple[list[Header], deque[GeneratedSequence]]  # a chain of headers, and the rows that wait below it
 
 
 class Generator:
@@ -40,33 +40,35 @@ class Generator:
     def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int, fill: int) -> None:
         self.forward, self.tokenizer, self.eos = forward, tokenizer, eos
         self.room, self.budget, self.most, self.fill = room, budget, most, fill
-        self.attention = LaneAttention()
-        self.lanes: list[Lane] = []
+        self.attention = BatchAttention()
+        self.batches: list[CachedBatch] = []
         self.kept: dict[int, State] = {}
         self.waiting: deque[Group] = deque()
         self.finished: list[Response] = []
-        self.admitting: list[Row] = []
+        self.admitting: list[GeneratedSequence] = []
 
     def run(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
         """Answers as they finish. After an error, `in_work` names what was being written and `retreat` makes it wait again."""
         # Nothing of an earlier call is left: headers are known by identity, and a new one may sit where an old one was.
-        self.lanes, self.kept, self.finished, self.admitting = [], {}, [], []
-        self.waiting = deque((headers, deque(Row.of(items[i]) for i in indices)) for headers, indices in prompt_groups(items, self.budget))
+        self.batches, self.kept, self.finished, self.admitting = [], {}, [], []
+        self.waiting = deque(
+            (headers, deque(GeneratedSequence.of(items[i]) for i in indices)) for headers, indices in prompt_groups(items, self.budget)
+        )
         return self.resume()
 
     def resume(self) -> Iterator[list[Response]]:
-        while self.waiting or self.lanes or self.finished:
+        while self.waiting or self.batches or self.finished:
             if not self.finished:
                 with torch.inference_mode():  # not across a yield: it would leak into whoever reads the answers
                     self._admit()
-                    if self.lanes:
+                    if self.batches:
                         self._step()
             if self.finished:
                 done, self.finished = self.finished, []
                 yield done
 
     def in_work(self) -> list[WorkItem]:
-        return [row.item for row in (*(row for lane in self.lanes for row in lane.rows), *self.admitting)]
+        return [row.item for row in (*(row for batch in self.batches for row in batch.rows), *self.admitting)]
 
     def retreat(self) -> None:
         """Out of memory: half of everything from now on, and the rows in work are read again."""
@@ -75,30 +77,30 @@ class Generator:
             max(1, self.budget // 2),
             max(1, min(self.most, len(self.in_work())) // 2),
         )
-        for lane in reversed(self.lanes):
-            self.waiting.appendleft((lane.headers, deque(lane.rows)))
+        for batch in reversed(self.batches):
+            self.waiting.appendleft((batch.headers, deque(batch.rows)))
         if self.admitting:
             self.waiting.appendleft((self._chain, deque(self.admitting)))
-        self.lanes, self.admitting, self.kept = [], [], {}
+        self.batches, self.admitting, self.kept = [], [], {}
 
     # ---- admission ----
 
     def _admit(self) -> None:
-        active = sum(len(lane.rows) for lane in self.lanes)
+        active = sum(len(batch.rows) for batch in self.batches)
         free = self.most - active
         # A wave worth a forward pass of its own, not one row at a time.
-        while self.waiting and (free >= max(1, self.most // 8) or not self.lanes):
+        while self.waiting and (free >= max(1, self.most // 8) or not self.batches):
             chain_of, rows = self.waiting[0]
             self._drop_headers(chain_of)
             start = chain_of[-1].length
             held = self._held() + sum(len(part.ids) for part in chain_of if id(part) not in self.kept)
-            wave: list[Row] = []
+            wave: list[GeneratedSequence] = []
             longest, fresh = 0, 0
             while rows and len(wave) < free:
                 size = rows[0].length - start
                 longest = max(longest, size)
                 over = held + (len(wave) + 1) * (longest + ROOM) > self.room or fresh + size > self.budget
-                if over and (wave or self.lanes):
+                if over and (wave or self.batches):
                     break
                 fresh += 0 if wave and rows[0].read == wave[-1].read else size
                 wave.append(rows.popleft())
@@ -107,9 +109,9 @@ class Generator:
             if not wave:
                 return
             self._prefill(chain_of, wave)
-            free = self.most - sum(len(lane.rows) for lane in self.lanes)
+            free = self.most - sum(len(batch.rows) for batch in self.batches)
 
-    def _prefill(self, chain_of: list[Header], wave: list[Row]) -> None:
+    def _prefill(self, chain_of: list[Header], wave: list[GeneratedSequence]) -> None:
         """Read a wave's prompts behind their header and choose every row's first token."""
         self._chain, self.admitting = chain_of, wave
         header = self.forward.read_chain(chain_of, self.kept, self.budget)
@@ -123,59 +125,59 @@ class Generator:
                 size += len(tail)
         state: State = {}
         hidden = self.forward.chains(list(places), start, header, state)
-        lane = Lane(wave, [len(tail) for tail in tails], state, [places[tail] for tail in tails], header, chain_of)
+        batch = CachedBatch(wave, [len(tail) for tail in tails], state, [places[tail] for tail in tails], header, chain_of)
         tokens = self._choose(hidden[torch.tensor([places[tail] + len(tail) - 1 for tail in tails], device=hidden.device)], wave)
         self.admitting = []
-        lane.lengths = [length - 1 for length in lane.lengths]  # `_take` counts a token that was read, and the last one has been
-        self.lanes.append(lane)
-        self._take(lane, tokens, [[] for _ in wave])
-        self.lanes = [lane for lane in self.lanes if lane.rows]
+        batch.lengths = [length - 1 for length in batch.lengths]  # `_take` counts a token that was read, and the last one has been
+        self.batches.append(batch)
+        self._take(batch, tokens, [[] for _ in wave])
+        self.batches = [batch for batch in self.batches if batch.rows]
         seen: dict[int, int] = {}
-        for lane in self.lanes:
-            seen.setdefault(id(lane.header), len(seen))
-        self.lanes.sort(key=lambda lane: seen[id(lane.header)])
+        for batch in self.batches:
+            seen.setdefault(id(batch.header), len(seen))
+        self.batches.sort(key=lambda batch: seen[id(batch.header)])
 
     # ---- a step ----
 
     def _step(self) -> None:
         """Every row reads its last token and the draft behind it, and keeps what it would have written itself."""
         self._make_room()
-        rows = [row for lane in self.lanes for row in lane.rows]
+        rows = [row for batch in self.batches for row in batch.rows]
         drafts = self._drafts(rows)
         at = 0
-        for lane in self.lanes:
-            lane.open([1 + len(draft) for draft in drafts[at : at + len(lane.rows)]], self.forward.device)
-            at += len(lane.rows)
-        self.attention.use(self.lanes)
+        for batch in self.batches:
+            batch.open([1 + len(draft) for draft in drafts[at : at + len(batch.rows)]], self.forward.device)
+            at += len(batch.rows)
+        self.attention.use(self.batches)
         ids = [token for row, draft in zip(rows, drafts, strict=True) for token in (row.ids[-1], *draft)]
         positions = [row.length - 1 + step for row, draft in zip(rows, drafts, strict=True) for step in range(1 + len(draft))]
         hidden = self.forward.hidden(self.attention, ids, positions)
         tokens: Sequence[int] = self._choose(hidden, [row for row, draft in zip(rows, drafts, strict=True) for _ in range(1 + len(draft))])
         at = 0
-        for lane in self.lanes:
-            count = len(lane.rows)
-            tokens = self._take(lane, tokens, drafts[at : at + count])
+        for batch in self.batches:
+            count = len(batch.rows)
+            tokens = self._take(batch, tokens, drafts[at : at + count])
             at += count
-        self.lanes = [lane for lane in self.lanes if lane.rows]
+        self.batches = [batch for batch in self.batches if batch.rows]
 
-    def _drafts(self, rows: Sequence[Row]) -> list[list[int]]:
+    def _drafts(self, rows: Sequence[GeneratedSequence]) -> list[list[int]]:
         """What each row may write next, within the tokens a step reads at little more than the cost of one."""
         drafts = [row.draft() for row in rows]
         sizes = share_out(drafts, self.fill - len(rows))
         return [draft[:size] for draft, size in zip(drafts, sizes, strict=True)]
 
-    def _take(self, lane: Lane, tokens: Sequence[int], drafts: Sequence[Sequence[int]]) -> Sequence[int]:
-        """Give a lane's rows what was chosen for them; returns what is left of `tokens`."""
+    def _take(self, batch: CachedBatch, tokens: Sequence[int], drafts: Sequence[Sequence[int]]) -> Sequence[int]:
+        """Give a batch's rows what was chosen for them; returns what is left of `tokens`."""
         firsts = list(accumulate((1 + len(draft) for draft in drafts), initial=0))
-        for index in reversed(range(len(lane.rows))):
-            answer, kept = lane.rows[index].take(tokens[firsts[index] :], drafts[index], self.tokenizer, self.eos)
-            lane.lengths[index] += kept
+        for index in reversed(range(len(batch.rows))):
+            answer, kept = batch.rows[index].take(tokens[firsts[index] :], drafts[index], self.tokenizer, self.eos)
+            batch.lengths[index] += kept
             if answer is not None:
                 self.finished.append(answer)
-                lane.remove(index)
+                batch.remove(index)
         return tokens[firsts[-1] :]
 
-    def _choose(self, hidden: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+    def _choose(self, hidden: torch.Tensor, rows: Sequence[GeneratedSequence]) -> list[int]:
         """The next token of every row: the most likely one, or the row's own choice."""
         projection = self.forward.projection
         drawn = [place for place, row in enumerate(rows) if row.alone]
@@ -191,19 +193,19 @@ class Generator:
     def _held(self) -> int:
         """Tokens whose keys and values are held."""
         headers = sum(next(iter(state.values()))[0].shape[2] for state in self.kept.values())
-        return headers + sum(lane.capacity for lane in self.lanes)
+        return headers + sum(batch.capacity for batch in self.batches)
 
     def _make_room(self) -> None:
         """When the coming step would go over the budget, the youngest rows wait and are read again later."""
-        grown = sum(max(0, lane.needed - lane.capacity) for lane in self.lanes)
-        while len(self.lanes) > 1 and self._held() + grown > self.room:
-            youngest = min(self.lanes, key=lambda lane: max(len(row.ids) for row in lane.rows))
-            self.lanes.remove(youngest)
+        grown = sum(max(0, batch.needed - batch.capacity) for batch in self.batches)
+        while len(self.batches) > 1 and self._held() + grown > self.room:
+            youngest = min(self.batches, key=lambda batch: max(len(row.ids) for row in batch.rows))
+            self.batches.remove(youngest)
             self.waiting.appendleft((youngest.headers, deque(youngest.rows)))
-            grown = sum(max(0, lane.needed - lane.capacity) for lane in self.lanes)
+            grown = sum(max(0, batch.needed - batch.capacity) for batch in self.batches)
 
     def _drop_headers(self, coming: Sequence[Header]) -> None:
-        used = {id(part) for lane in self.lanes for part in lane.headers} | {id(part) for part in coming}
+        used = {id(part) for batch in self.batches for part in batch.headers} | {id(part) for part in coming}
         for stale in [key for key in self.kept if key not in used]:
             del self.kept[stale]
 

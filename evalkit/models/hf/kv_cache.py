@@ -1,6 +1,6 @@
 """Keys and values of texts being written, and the attention that reads them.
 
-A lane holds rows that were admitted together. A step appends to every row its last token and the draft behind it; what the model
+A batch holds rows that were admitted together. A step appends to every row its last token and the draft behind it; what the model
 would not have written itself is overwritten by the next step. A finished row's place is taken by the last one. What the rows'
 prompts share stays outside, in the header's state, stored and read once.
 """
@@ -19,7 +19,7 @@ from evalkit.models.batching import Header
 from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold
 from evalkit.models.hf.forward import State
 from evalkit.models.hf.prompt_lookup import LONGEST
-from evalkit.models.hf.sequence import Row
+from evalkit.models.hf.sequence import GeneratedSequence
 
 ROOM = 32  # columns allocated ahead
 PADDED = 16  # tokens that one attention call may read in vain, which is about what another call costs
@@ -27,11 +27,11 @@ PADDED = 16  # tokens that one attention call may read in vain, which is about w
 
 @dataclass
 class Run:
-    """Neighbouring rows of a lane that one attention call reads, each padded to the longest draft among them.
+    """Neighbouring rows of a batch that one attention call reads, each padded to the longest draft among them.
 
     Attributes:
-        rows: first and last (excluded) row in the lane.
-        tokens: the same of the step's tokens in the lane.
+        rows: first and last (excluded) row in the batch.
+        tokens: the same of the step's tokens in the batch.
         counts, lengths: of each row, tokens in the step and columns filled before it.
     """
 
@@ -54,7 +54,7 @@ class Run:
         self.step = torch.tensor([step for count in self.counts for step in range(count)], device=self.device)
 
     def in_rows(self, states: torch.Tensor) -> torch.Tensor:
-        """(heads, tokens, width) of the lane's step to (rows, heads, most, width)."""
+        """(heads, tokens, width) of the batch's step to (rows, heads, most, width)."""
         mine = states[:, self.tokens]
         return (mine.unflatten(1, (-1, self.most)) if self.filled else mine[:, self.gather]).transpose(0, 1)
 
@@ -94,7 +94,7 @@ def runs_of(counts: Sequence[int]) -> list[tuple[int, int]]:
     return [*found, (start, len(counts))]
 
 
-class Lane:
+class CachedBatch:
     """Rows with a common header over columns of keys and values, left-aligned.
 
     Args:
@@ -111,7 +111,13 @@ class Lane:
     """
 
     def __init__(
-        self, rows: Sequence[Row], lengths: Sequence[int], state: State, places: Sequence[int], header: State, headers: list[Header]
+        self,
+        rows: Sequence[GeneratedSequence],
+        lengths: Sequence[int],
+        state: State,
+        places: Sequence[int],
+        header: State,
+        headers: list[Header],
     ) -> None:
         self.rows, self.lengths = list(rows), list(lengths)
         self.counts: list[int] = []
@@ -208,12 +214,12 @@ def _gathered(states: torch.Tensor, index: torch.Tensor, room: int) -> torch.Ten
     return buffer
 
 
-class LaneAttention:
-    """The attention function of a step: each row's tokens, row after row and lane after lane in one row of tokens."""
+class BatchAttention:
+    """The attention function of a step: each row's tokens, row after row and batch after batch in one row of tokens."""
 
-    def use(self, lanes: Sequence[Lane]) -> None:
-        """Describe the next forward pass; lanes are open, and those under one header come one after another."""
-        self.lanes = lanes
+    def use(self, batches: Sequence[CachedBatch]) -> None:
+        """Describe the next forward pass; batches are open, and those under one header come one after another."""
+        self.batches = batches
         self._header_masks: dict[tuple[Any, int, int, int], Masked | None] = {}
 
     def __call__(
@@ -224,13 +230,13 @@ class LaneAttention:
         out, lse = self._local(module.layer_idx, query, key, value, rule, groups)
         at = 0
         merged = []
-        for header, run in groupby(self.lanes, key=lambda lane: id(lane.header)):
-            lanes = list(run)
-            end = at + sum(sum(lane.counts) for lane in lanes)
+        for header, run in groupby(self.batches, key=lambda batch: id(batch.header)):
+            batches = list(run)
+            end = at + sum(sum(batch.counts) for batch in batches)
             part: Attended = out[:, :, at:end], lse[:, :, at:end]
-            if module.layer_idx in lanes[0].header:
-                masked = self._mask(header, lanes, rule.window, query, groups)
-                merged.append(merge(query[:, :, at:end], part, lanes[0].header[module.layer_idx], masked, rule))
+            if module.layer_idx in batches[0].header:
+                masked = self._mask(header, batches, rule.window, query, groups)
+                merged.append(merge(query[:, :, at:end], part, batches[0].header[module.layer_idx], masked, rule))
             else:
                 merged.append(part[0])
             at = end
@@ -239,11 +245,11 @@ class LaneAttention:
     def _local(self, layer: int, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule, groups: int) -> Attended:
         """Every token over its row's own columns: (1, heads, tokens, width) and its log-sum-exp."""
         outs, sums, at = [], [], 0
-        for lane in self.lanes:
-            end = at + sum(lane.counts)
-            lane.append(layer, key[0, :, at:end], value[0, :, at:end])
-            for run in lane.on(query.device)[0]:
-                keys, values = lane.view(layer, run, rule.window)
+        for batch in self.batches:
+            end = at + sum(batch.counts)
+            batch.append(layer, key[0, :, at:end], value[0, :, at:end])
+            for run in batch.on(query.device)[0]:
+                keys, values = batch.view(layer, run, rule.window)
                 rows = run.in_rows(query[0, :, at:end])
                 out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.window, groups, query), rule)
                 outs.append(run.in_line(unfold(out, groups)))
@@ -251,11 +257,11 @@ class LaneAttention:
             at = end
         return torch.cat(outs).transpose(0, 1)[None], torch.cat(sums).transpose(0, 1)[None]
 
-    def _mask(self, header: int, lanes: Sequence[Lane], window: int, query: torch.Tensor, groups: int) -> Masked | None:
+    def _mask(self, header: int, batches: Sequence[CachedBatch], window: int, query: torch.Tensor, groups: int) -> Masked | None:
         if window >= WIDE:
             return None
         kind = (query.device, header, window, groups)
         if kind not in self._header_masks:
-            depths = torch.tensor([depth for lane in lanes for depth in lane.depths], device=query.device)
-            self._header_masks[kind] = header_mask(depths, lanes[0].start, window, query.dtype, groups)
+            depths = torch.tensor([depth for batch in batches for depth in batch.depths], device=query.device)
+            self._header_masks[kind] = header_mask(depths, batches[0].start, window, query.dtype, groups)
         return self._header_masks[kind]

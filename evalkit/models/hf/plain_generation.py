@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.hf.sequence import Row, choose
+from evalkit.models.hf.sequence import GeneratedSequence, choose
 from evalkit.models.placement import home_of
 from evalkit.types import Response
 
@@ -19,7 +19,7 @@ from evalkit.types import Response
 class _Writer:
     """Chooses each row's token as the logits pass by, and says which rows are finished."""
 
-    def __init__(self, rows: Sequence[Row], tokenizer: Any, eos: frozenset[int]) -> None:
+    def __init__(self, rows: Sequence[GeneratedSequence], tokenizer: Any, eos: frozenset[int]) -> None:
         self.rows, self.tokenizer, self.eos = rows, tokenizer, eos
         self.answers: dict[int, Response] = {}
 
@@ -41,7 +41,7 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
     """Continue prompts of one length until a stop, EOS or each row's own limit."""
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-    writer = _Writer([Row.of(item) for item in items], tokenizer, eos)
+    writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
     ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
     # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and
     # stop strings alike.

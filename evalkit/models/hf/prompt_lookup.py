@@ -15,7 +15,7 @@ REMEMBERED = 256  # tokens of the prompt that are looked through
 COMPARED = 24  # tokens back to which two places are compared
 
 
-class Drafter:
+class PromptLookup:
     """Drafts for one growing text, as long as its earlier drafts deserve.
 
     Args:

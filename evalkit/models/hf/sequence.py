@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from evalkit.models.base import TokenIds, WorkItem, cut_at_stops
-from evalkit.models.hf.prompt_lookup import Drafter
+from evalkit.models.hf.prompt_lookup import PromptLookup
 from evalkit.models.thinking import after_thought, split
 from evalkit.types import GenerationParams, Response
 
@@ -19,19 +19,19 @@ FEW = 256  # words that nearly always hold the mass asked for: finding them cost
 
 
 @dataclass(slots=True, eq=False)
-class Row:
+class GeneratedSequence:
     """A sample in work. Its generator is its own, so neither batch nor order can change a draw."""
 
     item: WorkItem
     params: GenerationParams
     generator: torch.Generator | None
     ids: list[int] = field(default_factory=list)
-    drafter: Drafter | None = None
+    lookup: PromptLookup | None = None
     answer_at: int | None = 0  # tokens before the answer; None while that is not known
     thinks: bool = False
 
     @classmethod
-    def of(cls, item: WorkItem) -> Row:
+    def of(cls, item: WorkItem) -> GeneratedSequence:
         thinking = item.thinking
         row = cls(item, item.params or GenerationParams(), _generator(item), answer_at=None if thinking else 0)
         row.thinks = thinking is not None and thinking.opened
@@ -63,9 +63,9 @@ class Row:
         """Tokens it may write next; none where `alone`, whose choices must not be guessed at, and none past its limit."""
         if self.alone:
             return []
-        if self.drafter is None:
-            self.drafter = Drafter(self.read)
-        return self.drafter.draft()[: max(0, self.left - 1)]
+        if self.lookup is None:
+            self.lookup = PromptLookup(self.read)
+        return self.lookup.draft()[: max(0, self.left - 1)]
 
     def take(self, tokens: Sequence[int], draft: Sequence[int], tokenizer: Any, eos: frozenset[int]) -> tuple[Response | None, int]:
         """Add what was chosen after the last token and after each token of a draft, as far as the draft is what was chosen.
@@ -79,16 +79,16 @@ class Row:
             added += 1
             if answer is not None or token != guess:
                 break
-        if self.drafter is not None:
-            self.drafter.judge(len(draft), added - 1)
+        if self.lookup is not None:
+            self.lookup.judge(len(draft), added - 1)
         return answer, added
 
     def add(self, token: int, tokenizer: Any, eos: frozenset[int]) -> Response | None:
         """Add a token; the finished answer, or None while the row goes on."""
         ended = token in eos
         self.ids.append(token)
-        if self.drafter is not None:
-            self.drafter.add(token)
+        if self.lookup is not None:
+            self.lookup.add(token)
         full = self._full(tokenizer)
         if not (ended or full or self._may_stop(tokenizer)):
             return None
@@ -146,20 +146,20 @@ class Row:
         return any(stop and stop in tail for stop in self.params.stop)
 
 
-def choose(logits: torch.Tensor, rows: Sequence[Row]) -> list[int]:
+def choose(logits: torch.Tensor, rows: Sequence[GeneratedSequence]) -> list[int]:
     """The next token of every row: the most likely one, or the row's own choice."""
     best: list[int] = logits.argmax(-1).tolist()
     return [own_choice(logits[place], row) if row.alone else best[place] for place, row in enumerate(rows)]
 
 
-def own_choice(logits: torch.Tensor, row: Row) -> int:
+def own_choice(logits: torch.Tensor, row: GeneratedSequence) -> int:
     """The next token from (vocabulary,) logits: after the row's penalties the most likely one, or a draw from the row's generator."""
     if row.params.penalised:
         logits = _penalised(logits, row)
     return int(logits.argmax()) if row.generator is None else _draw(logits, row)
 
 
-def _penalised(logits: torch.Tensor, row: Row) -> torch.Tensor:
+def _penalised(logits: torch.Tensor, row: GeneratedSequence) -> torch.Tensor:
     """Logits after the penalties; a thought is text like any other."""
     logits = logits.clone()
     if row.params.repetition_penalty != 1:
@@ -179,7 +179,7 @@ def _generator(item: WorkItem) -> torch.Generator | None:
     return torch.Generator().manual_seed(seed)
 
 
-def _draw(logits: torch.Tensor, row: Row) -> int:
+def _draw(logits: torch.Tensor, row: GeneratedSequence) -> int:
     """A token at the row's temperature, out of those that top_k, then top_p, then min_p leave, as transformers orders them."""
     params = row.params
     wide = logits.cpu().double() / params.temperature

@@ -44,10 +44,10 @@ class Written:
     """One text as it grows; `take` gives the answer when it is whole."""
 
     def __init__(self, item: WorkItem, tokenizer: Any, ends: frozenset[int]) -> None:
-        from evalkit.models.hf.sequence import Row
+        from evalkit.models.hf.sequence import GeneratedSequence
 
         self.tokenizer, self.ends = tokenizer, ends
-        self.row = Row.of(item)
+        self.row = GeneratedSequence.of(item)
 
     def take(self, given: Given) -> Response | None:
         """The answer once it is whole; the engine's own end of a text counts when ours has not come."""
