@@ -6,8 +6,9 @@ import importlib.util
 import logging
 import multiprocessing
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,11 +119,13 @@ class Engine:
         prepare_process()
         if settings.kv_gib is not None:
             os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)  # it would win over what is said here
+        logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
         try:
-            import vllm
-            from vllm import EngineArgs, SamplingParams
-            from vllm.platforms import current_platform
-            from vllm.v1.engine.llm_engine import LLMEngine
+            with _quietly():
+                import vllm
+                from vllm import EngineArgs, SamplingParams
+                from vllm.platforms import current_platform
+                from vllm.v1.engine.llm_engine import LLMEngine
         except Exception as error:  # a library built for another torch dies in many ways
             raise ModelError(f"vLLM is installed but cannot be imported ({first_line(error)}); {import_advice(error)}") from error
         if not hasattr(SamplingParams(), "logprob_token_ids"):
@@ -132,10 +135,11 @@ class Engine:
         self._params = SamplingParams
         cpu = current_platform.is_cpu()
         try:
-            config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config()
-            self.led_by = self._lead(config)
-            self.device = str(current_platform.device_type)
-            self._engine = LLMEngine.from_vllm_config(config, disable_log_stats=True)
+            with _quietly():
+                config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config()
+                self.led_by = self._lead(config)
+                self.device = str(current_platform.device_type)
+                self._engine = LLMEngine.from_vllm_config(config, disable_log_stats=True)
         except Exception as error:
             _end_children()
             raise refused(error, settings, starting=True) from error
@@ -210,6 +214,15 @@ class Engine:
         with suppress(Exception):
             self._engine.engine_core.shutdown()
         _end_children()
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what vLLM and torch warn each other of while they start."""
+    with warnings.catch_warnings():
+        for kind in (FutureWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", kind)
+        yield
 
 
 def given_of(output: Any) -> Given:
