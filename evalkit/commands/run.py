@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.results import RunResult
+
+if TYPE_CHECKING:
+    from evalkit.cards import Card
+    from evalkit.report import Report
 
 
 def run(words: list[str]) -> int:
@@ -25,12 +30,14 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
     """
     from evalkit.config.cards import cards_of
     from evalkit.config.setup import build
+    from evalkit.integrations.trackers import checked
     from evalkit.progress import Silent, default_progress
     from evalkit.report.formats import tables
     from evalkit.run import measure
     from evalkit.run.prepare import run_identity
 
     setup = build(config)
+    trackers = checked(setup.settings.trackers)
     cards, _ = cards_of([setup.config])
     settings, model, chosen = setup.settings, setup.model(), list(setup.tasks.values())
     folder = setup.folder(run_identity(model, chosen, setup.source, settings.limit, settings.chat))
@@ -45,8 +52,22 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         overwrite=settings.overwrite,
         progress=Silent() if settings.progress == "none" else default_progress(),
     )
-    tables([result], cards, folder)
+    made = tables([result], cards, folder)
+    if trackers:
+        _track(trackers, result, made, cards, folder)
     return headline(result, list(setup.tasks)), folder
+
+
+def _track(trackers: Sequence[str], result: RunResult, made: Report, cards: Sequence[Card], folder: Path) -> None:
+    """Tell the trackers, with the page of all samples among the files."""
+    from evalkit.commands.report import write_pages
+    from evalkit.integrations.trackers import send, tracked
+    from evalkit.report.markdown import markdown
+    from evalkit.store import load_run
+
+    write_pages(made, cards, [load_run(folder)], folder)
+    for line in send(trackers, tracked(result, markdown(made), folder)):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def headline(run: RunResult, tasks: Sequence[str]) -> float:

@@ -11,6 +11,7 @@ from evalkit.results import TaskResult
 from evalkit.store import SavedRun, TaskColumns
 
 PROMPTS_DIFFER = "the prompts differ"
+FEW_SHARED = "the runs share fewer than two measured documents"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def pair(name: str, base: SavedRun, candidate: SavedRun, any_prompts: bool = Fal
     columns = [base.columns[name], candidate.columns[name]]
     found = pairs(columns, ours.score)
     if len(found.docs) < 2:
-        return Paired(n=len(found.docs), reason="the runs share fewer than two measured documents")
+        return Paired(n=len(found.docs), reason=FEW_SHARED)
     other = _asked_otherwise(found, *columns)
     said = f"{PROMPTS_DIFFER} on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
     if other and not any_prompts:

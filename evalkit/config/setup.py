@@ -28,6 +28,7 @@ _FITS = {
     "chat": "use true, false or null",
     "languages": "give 'languages=[hi,ta]'",
     "progress": "use auto or none",
+    "track": "give 'track=[wandb,mlflow]'",
     "overwrite": "use true or false",
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True):
     languages: list[str] | str | None = None
     progress: Literal["auto", "none"] | None = "auto"
     shard: str | None = None
+    track: list[str] | str | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Settings:
@@ -68,6 +70,11 @@ class Settings(msgspec.Struct, frozen=True):
     def codes(self) -> list[str]:
         """The languages asked for; empty for each task's own."""
         return [self.languages] if isinstance(self.languages, str) else list(self.languages or ())
+
+    @property
+    def trackers(self) -> list[str]:
+        """The trackers that are told of the run."""
+        return [self.track] if isinstance(self.track, str) else list(self.track or ())
 
 
 @dataclass(frozen=True)

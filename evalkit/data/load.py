@@ -63,9 +63,7 @@ def load(
     every = [*parts, *pool_parts]
     sample_rows = any(part.read.sample_rows for part in every)
     missing = tuple(code for code in benchmark_languages or languages if code not in codes)
-    share = f"languages measured: {len(codes)} of {len(codes) + len(missing)}"
-    some = (f"{share}; in the coverage each of the others counts as large as these are on average",) if missing else ()
-    remarks = (*absent, *some, *_size(spec, docs, sample_rows, missing))
+    remarks = (*absent, *_size(spec, docs, sample_rows, missing))
     read_notes = dict.fromkeys([*(note for part in parts for note in part.read.notes), *remarks])
     pool_notes = dict.fromkeys([*(note for part in pool_parts for note in part.read.notes), *notes])
     return Loaded(

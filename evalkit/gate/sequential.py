@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
+from evalkit.compare.paired import FEW_SHARED
 from evalkit.gate.decision import MEAN, Decision, Levels, Row, decide
 from evalkit.gate.policy import Policy
 from evalkit.stats.spending import nominal_levels
@@ -72,7 +73,8 @@ class Watch:
         mean = self.settled.get(MEAN, found.mean) if found.mean else None
         self.decision = replace(found, tasks=rows, mean=mean, warnings=tuple(line for line in found.warnings if "limit=" not in line))
         open_rows = [row for row in self.decision.rows if row.tier != "advisory" and row.task not in self.settled]
-        if self.decision.outcome in ("regression", "cannot compare") or not open_rows or place + 1 == self.looks:
+        refused = any(row.outcome == "cannot compare" and row.reason != FEW_SHARED for row in self.decision.rows if row.tier != "advisory")
+        if self.decision.outcome == "regression" or refused or not open_rows or place + 1 == self.looks:
             self.active = set()
             return True
         undecided = {row.task for row in open_rows} - {MEAN}
@@ -84,4 +86,4 @@ class Watch:
 
 def first(docs: Sequence[object], place: int, looks: int = LOOKS) -> int:
     """How many of a task's documents a look has."""
-    return max(1, round(len(docs) * fractions(looks)[place]))
+    return min(len(docs), max(2, round(len(docs) * fractions(looks)[place])))

@@ -56,11 +56,18 @@ def prepare(
         source=loaded.where,
         rows_sha256=loaded.rows_sha256,
         sample_rows=loaded.sample_rows,
-        notes=(*notes, *dropped, *way),
+        notes=(*notes, *_languages(task, loaded), *dropped, *way),
         chat=as_chat,
         languages_missing=loaded.languages_missing,
     )
     return Prepared(task, evidence, shots, requests, loaded)
+
+
+def _languages(task: Task, loaded: Loaded) -> tuple[str, ...]:
+    """A line about languages that are left out."""
+    every, missing = len(task.benchmark_languages or task.languages), len(loaded.languages_missing)
+    counted = "in the coverage each of the others counts as large as these are on average"
+    return (f"languages measured: {every - missing} of {every}; {counted}",) if missing else ()
 
 
 def check_samples(task: Task, n: int) -> None:

@@ -46,6 +46,8 @@ def recut(response: Response, stops: Sequence[str], marks: Sequence[Marks] | Non
             return response if marks is None else replace(response, status="thinking", text="", raw=whole or None, thinking=said.thought)
         # A server may hand the thought over by itself; then there is none in the text.
         thought, answer = said.thought if said.thought is not None or marks is not None else thought, said.answer
+    if thought == response.thinking:
+        answer = _from_its_start(answer, response.text)
     if marks is None and thought is not None and _TOKEN.sub("", cut_at_stops(answer, stops)) == response.text:
         return response  # a local model's own tokens stand in what was said, but not in its answer
     text = cut_at_stops(answer, stops)
@@ -56,3 +58,8 @@ def recut(response: Response, stops: Sequence[str], marks: Sequence[Marks] | Non
         at_limit = len(text) == len(answer) and response.finish in LIMIT
         return replace(kept, status="length" if at_limit else "ok")
     return replace(kept, status="length" if response.status == "length" else "ok")
+
+
+def _from_its_start(answer: str, text: str) -> str:
+    """What was said from where the run began the answer: behind a question that was repeated, or inside a block of code."""
+    return answer if not text or answer.startswith(text) or (place := answer.rfind(text)) < 0 else answer[place:]

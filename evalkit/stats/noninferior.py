@@ -16,6 +16,7 @@ from evalkit.stats.student import t_cdf
 
 _STEPS = 40  # halvings of an interval of width 2: ends are known to 2e-12
 _NORMAL = NormalDist()
+ENOUGH_CHANGED = 30
 
 
 def matched_at_least(lost: int, won: int, n: int, d: float) -> float:
@@ -49,16 +50,17 @@ def matched_at_most(lost: int, won: int, n: int, d: float) -> float:
     return max(p, mcnemar_exact(lost, won) / 2 if lost > won else 1.0)
 
 
-def at_least(loss: float, stderr: float, df: float, d: float, units: int, allowance: float = 0.0) -> float:
+def at_least(loss: float, stderr: float, df: float, d: float, units: int, changed: int, allowance: float = 0.0) -> float:
     """p-value of "the true loss is at least d" for an estimate with a standard error, by Student's t.
 
     Args:
-        units: independent documents behind the estimate; never certain where hardly any of them changed.
+        units: independent documents behind the estimate; `changed`: those of them on which anything changed. Where that is fewer
+            than thirty, Student's t knows too little of how far documents vary, and the exact floor holds as well.
         allowance: what was taken off the loss already, so that `loss + allowance` is the difference of the scores.
     """
     p = t_cdf((loss - d) / stderr, max(1, round(df))) if stderr else float(loss >= d)
     total = d + allowance
-    return max(p, fewer((loss + allowance) * units, units, total)) if total > 0 else p
+    return max(p, fewer((loss + allowance) * units, units, total)) if total > 0 and changed < ENOUGH_CHANGED else p
 
 
 def at_most(loss: float, stderr: float, df: float, d: float) -> float:

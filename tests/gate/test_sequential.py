@@ -50,7 +50,8 @@ def test_the_order_is_random_the_same_and_keeps_passages_together() -> None:
     labels = [doc.cluster for doc in order]
     assert [a for a, b in zip(labels, [None, *labels], strict=False) if a != b] == list(dict.fromkeys(labels))
     alone = shuffled([Doc(f"test/{i}", {}) for i in range(100)])
-    assert sorted(alone[: first(alone, 0)], key=lambda doc: doc.id) != alone[: first(alone, 0)] or len(alone) == 100
+    early = {int(doc.id.partition("/")[2]) for doc in alone[: first(alone, 0)]}
+    assert min(early) < 50 < max(early)  # from everywhere, not from the front of the file
     assert [first(alone, look) for look in (0, 4, 9)] == [10, 50, 100]
 
 
@@ -81,14 +82,14 @@ def test_words_that_make_no_candidate(evalkit: Evalkit) -> None:
     base_run(Path("base"))
     assert "task= out" in evalkit("gate", "base", "model=fake", "data=samples", "task=mmlu").error
     assert evalkit("gate", "base", "model=nothing", "data=samples").code == 2
-    assert "needs two runs" in evalkit("gate", "base", "data=samples").error or True
+    assert "unknown word 'data=samples'" in evalkit("gate", "base", "data=samples").error
 
 
 def test_the_mean_is_looked_at_while_all_tasks_are_equally_far() -> None:
     from benchmarks.invented import Made, run_of
 
     values = {f"t{i}": np.array([1.0, 0.0, 1.0] * 300) for i in range(3)}
-    watch = Watch(run_of("base", {name: Made(v) for name, v in values.items()}), Policy(mean=0.002))
+    watch = Watch(run_of("base", {name: Made(v) for name, v in values.items()}), Policy(mean=0.0))
     docs = [f"test/{i}" for i in range(900)]
     seen: list[set[str]] = []
     for look in range(LOOKS):
@@ -96,5 +97,5 @@ def test_the_mean_is_looked_at_while_all_tasks_are_equally_far() -> None:
         part: dict[str, Any] = {name: Made(v[: first(docs, look)], docs[: first(docs, look)]) for name, v in values.items()}
         if watch.look(look, run_of("candidate", part)):
             break
-    assert all(active == {"t0", "t1", "t2"} for active in seen) and len(seen) == LOOKS  # the mean never passes at 0.2 points
+    assert all(active == {"t0", "t1", "t2"} for active in seen) and len(seen) == LOOKS  # nothing is tolerated in the mean
     assert watch.decision is not None and watch.decision.outcome == "not enough evidence"

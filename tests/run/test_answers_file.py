@@ -253,6 +253,16 @@ def test_the_report_of_a_run_and_a_file_is_described_by_the_run(evalkit: Run, sc
     assert "answers read from theirs.jsonl" in " ".join(comparison["footnotes"].values())
 
 
+def test_the_page_does_not_say_that_its_prompts_were_sent(evalkit: Run, score: Run, tmp_path: Path) -> None:
+    assert evalkit("run", "task=gsm8k", "model=fake", "data=samples", f"run_dir={tmp_path / 'ours'}").code == 0
+    score("gsm8k", [{"id": 0, "response": "31"}])
+    for folder, elsewhere in (("ours", False), ("theirs-scored", True)):
+        assert evalkit("report", str(tmp_path / folder)).code == 0
+        page = (tmp_path / folder / "report.html").read_text()
+        index = json.loads(page.split('id="index">')[1].split("</script>")[0])
+        assert index["runs"][0]["tasks"]["gsm8k"].get("elsewhere", False) == elsewhere
+
+
 def test_two_files_of_one_content_are_one_score(score: Run) -> None:
     lines = [{"id": 0, "response": "31"}]
     (one, _), (other, _) = score("gsm8k", lines, name="a"), score("gsm8k", lines, name="b")

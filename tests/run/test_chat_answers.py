@@ -18,6 +18,7 @@ from evalkit.prompts import Completion
 from evalkit.results import TaskResult
 from evalkit.run.measure import run
 from evalkit.run.prepare import prepare
+from evalkit.run.rescore import rescore
 from evalkit.task import Task
 from evalkit.types import Doc, GenerateRequest, Message
 from tests.chat_server import Habits, Turns, serving
@@ -193,6 +194,25 @@ def test_a_task_without_stops_takes_the_text_as_it_is() -> None:
     result = repeating("")["ifeval"]
     said = measured(Habits(lambda turns: f"{turns[0]['content']}\n{answer(turns)}"), "ifeval")["ifeval"]
     assert scores(result) == scores(said) != scores(alone()["ifeval"])
+
+
+@pytest.mark.parametrize("thought", ["", THOUGHT])
+def test_scoring_again_finds_the_same_answers(thought: str, tmp_path: Path) -> None:
+    names = ("humaneval_instruct", "gsm8k", "triviaqa", "bharatbench_ner")
+    for number, habits in enumerate(
+        (
+            Habits(answer, thought, continues=False, fence=True, runs_on="\n\nDone.\n```python\nprint(1)\n```"),
+            Habits(answer, thought, repeats=True, continues=False, fence=True),
+            Habits(answer, thought, repeats=True),
+        )
+    ):
+        tasks, folder = [prepared(name)[0] for name in names], tmp_path / str(number)
+        with serving(habits) as url:
+            measured = run(OpenAIModel("m", url), tasks, setup().source, limit=4, folder=folder).tasks
+        again = rescore(folder, tasks, "m").tasks
+        assert {name: scores(again[name]) for name in names} == {name: scores(measured[name]) for name in names}
+        assert not any("cut otherwise" in note for name in names for note in again[name].notes)
+        assert measured["humaneval_instruct"].summaries["pass@1"].value == 1.0
 
 
 # ---- the cases that were wrong ----

@@ -129,10 +129,10 @@ class Options:
 
     def _denied(self, text: str) -> list[tuple[int, str]]:
         """(place, label) of all that is taken back: behind a mark, or in a sentence of its own (`A is wrong`)."""
-        marked = ((mark.end(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
-        found = [(place, opening) for place, opening in marked if opening and takes_back(text[opening.end() : opening.end() + NEAR])]
-        found += [(match.start(), match) for match in self._doubted.finditer(text) if takes_back(text[match.end("label") :][:NEAR])]
-        return [(place, self._named(match["label"])) for place, match in found]
+        marked = ((mark.start(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
+        found = [(place, match) for place, match in marked if match] + [(match.start(), match) for match in self._doubted.finditer(text)]
+        rests = ((place, match, text[match.end("label") : match.end("label") + NEAR].partition("\n")[0]) for place, match in found)
+        return [(place, self._named(match["label"])) for place, match, rest in rests if takes_back(rest)]
 
     def _behind(self, text: str, place: int) -> str | None:
         """The label that a mark which ends at `place` gives: on its line, or on the next where its own is empty."""

@@ -45,7 +45,7 @@ _LATEX = (
     (re.compile(r"\\(?:times|cdot)(?![A-Za-z])"), "×"),
     (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
 )
-# Groups of thousands set apart by blanks or, with a decimal comma or twice, by points.
+# Groups of thousands divided by blanks or, with a decimal comma or twice, by points.
 _BLANK_GROUPS = re.compile(r"(?<![\d.,])(?<![\d.,] )[1-9]\d{0,2}(?:[ \u00a0\u202f\u2009]\d{3})+(?!\d)(?! \d)")
 _POINT_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.]*\d)|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)")
 _RAISED = re.compile("(?<=\\d)(\u207b?)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)")
@@ -130,7 +130,7 @@ def _plain(text: str) -> str:
 
 
 def _vulgar(char: str) -> str:
-    """A character such as ½ written out, set apart from a whole number in front of it."""
+    """A character such as ½ written out, with a blank behind a whole number in front of it."""
     if unicodedata.category(char) == "No" and "\u2044" in (written := unicodedata.normalize("NFKC", char)):
         return f" {written.replace(chr(0x2044), '/')}"
     return char

@@ -24,6 +24,7 @@ class Listing:
     saved: SavedRun | MergedRun
     found: TaskColumns
     headline: str
+    elsewhere: bool = False  # the answers were not made with the prompts that stand in the samples
     columns: Columns = field(default_factory=Columns)
 
     @property
@@ -50,7 +51,8 @@ def listings(runs: Sequence[SavedRun | MergedRun]) -> list[Listing]:
     for place, run in enumerate(runs):
         for task, found in run.columns.items() if run.has_samples else ():
             result = run.result.tasks.get(task)
-            made.append(Listing(place, run, found, result.headline if result else next(iter(found.metrics), "")))
+            headline = result.headline if result else next(iter(found.metrics), "")
+            made.append(Listing(place, run, found, headline, elsewhere=bool(result and result.answers_from)))
     return made
 
 
@@ -98,7 +100,8 @@ def index(titles: Sequence[str], tasks: Sequence[Listing]) -> dict[str, Any]:
         found, kept = task.found, task.kept
         asked = {**task.columns.asked, "language": labels(found.languages[:kept]), "group": labels(found.groups[:kept])}
         place = shared.setdefault(inert(asked), len(shared))
-        about = {"headline": task.headline, "total": task.total, "size": size, "shared": place}
+        about: dict[str, Any] = {"headline": task.headline, "total": task.total, "size": size, "shared": place}
+        about |= {"elsewhere": True} if task.elsewhere else {}
         runs[task.run]["tasks"][found.task] = {**about, **task.columns.answered}
     return {"shared": [json.loads(text) for text in shared], "runs": runs}
 

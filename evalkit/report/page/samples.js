@@ -217,7 +217,8 @@ const showSample = async (run, task, i) => {
   const where = [named(columns.language, i), named(columns.group, i)].filter(Boolean).join(" · ");
   const anchor = make("a", { href: link(run, task, i), textContent: "link to this sample", className: "note" });
   const nodes = [make("h3", { textContent: `${task} · ${columns.doc[i]}` }), make("p", { className: "note" }, where ? `${where} · ` : "", anchor)];
-  sample.prompts.forEach((prompt, place) => nodes.push(...text(sample.prompts.length > 1 ? `Context ${place + 1}` : "Prompt as sent", prompt)));
+  const asked = columns.elsewhere ? "The task's own prompt (how this answer was asked for is not known)" : "Prompt as sent";
+  sample.prompts.forEach((prompt, place) => nodes.push(...text(sample.prompts.length > 1 ? `Context ${place + 1}` : asked, prompt)));
   nodes.push(...text("Target", typeof sample.target === "number" && sample.ends[sample.target] ? `${sample.target}: ${sample.ends[sample.target]}` : shown(sample.target)));
   nodes.push(...answers(sample), ...verdicts(sample));
   const place = state.beside >= 0 ? twin(task, i) : -1;
