@@ -290,3 +290,12 @@ def test_vllms_output_object() -> None:
     one = SimpleNamespace(token_ids=[5, 6], logprobs=[{5: about(-1.0, 1)}, {6: about(-2.0, None)}])
     output = SimpleNamespace(outputs=[one], prompt_logprobs=[None, {3: about(-3.0, 7)}], finished=True, num_cached_tokens=32)
     assert given_of(output) == Given((5, 6), ({5: (-1.0, 1)}, {6: (-2.0, 0)}), (None, {3: (-3.0, 7)}), True, 32)
+
+
+def test_decoding_as_a_models_card_asks_reaches_vllm(tiny: Tiny) -> None:
+    asked = {"temperature": 0.6, "top_k": 20, "min_p": 0.05, "repetition_penalty": 1.1, "presence_penalty": 0.5}
+    (item,) = vllm(tiny(), sampling=asked).encode([gen("a b c")])
+    given = writing_ask(0, item, {2}).settings
+    assert {name: given[name] for name in asked} == asked
+    (greedy,) = vllm(tiny(), sampling={"repetition_penalty": 1.1}).encode([gen("a b c")])
+    assert "top_k" not in writing_ask(0, greedy, {2}).settings and writing_ask(0, greedy, {2}).settings["repetition_penalty"] == 1.1
