@@ -130,5 +130,5 @@ def test_long_breakdowns_stand_in_panels(make: SimpleNamespace) -> None:
 
 def test_the_csv_is_the_frame_s(make: SimpleNamespace) -> None:
     """Written without pandas, which a light installation lacks, as pandas writes it."""
-    runs = [make.run(make.task(), make.languages()), make.run(make.task("a \"b\", c", sample_rows=True), model="other")]
+    runs = [make.run(make.task(), make.languages()), make.run(make.task('a "b", c', sample_rows=True), model="other")]
     assert to_csv(runs, [make.card]) == to_frame(runs, [make.card]).to_csv(index=False, lineterminator="\n")
