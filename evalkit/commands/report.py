@@ -43,11 +43,11 @@ def report(words: list[str]) -> int:
     merged = merge(runs, taken.get("newest") == "true")
     made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings)
     if out is not None:
-        write_pages(made, cards, merged.runs, out)
+        _page(made, cards, merged.runs, out)
     return 0
 
 
-def write_pages(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
+def _page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
     """The page with every sample, and its pictures."""
     from evalkit.report.formats import installed
     from evalkit.report.page import Picture, write_page

@@ -60,12 +60,12 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
 
 def _track(trackers: Sequence[str], result: RunResult, made: Report, cards: Sequence[Card], folder: Path) -> None:
     """Tell the trackers, with the page of all samples among the files."""
-    from evalkit.commands.report import write_pages
+    from evalkit.commands.report import _page
     from evalkit.integrations.trackers import send, tracked
     from evalkit.report.markdown import markdown
     from evalkit.store import load_run
 
-    write_pages(made, cards, [load_run(folder)], folder)
+    _page(made, cards, [load_run(folder)], folder)
     for line in send(trackers, tracked(result, markdown(made), folder)):
         print(f"warning: {line}", file=sys.stderr)
 
