@@ -48,6 +48,7 @@ RANKS = {
     "integrations": 9,
     "commands": 10,
     "cli": 11,
+    "__main__": 12,
 }
 
 

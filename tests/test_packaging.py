@@ -69,6 +69,7 @@ def test_wheel_puts_nothing_beside_the_package(names: set[str]) -> None:
     ("folder", "packed", "pattern"),
     [
         ("evalkit", "evalkit", "**/*.py"),
+        ("evalkit", "evalkit", "py.typed"),
         ("tasks", "evalkit/tasks", "**/*.py"),
         ("tasks/samples", "evalkit/tasks/samples", "**/*.jsonl"),
         ("conf", "evalkit/conf", "**/*.yaml"),
@@ -107,6 +108,10 @@ def test_installed_command_answers(installed: Path, elsewhere: Path, argv: list[
     assert {"--help": "run", "ls tasks": "hellaswag", "ls models": "smollm2_135m", "ls suites": "demo", "ls cards": "krutrim2_hf"}[
         " ".join(argv)
     ] in text
+
+
+def test_installed_module_answers(installed: Path, elsewhere: Path) -> None:
+    assert call([str(installed / "python"), "-m", "evalkit", "--version"], cwd=elsewhere).startswith("evalkit ")
 
 
 def test_installed_command_runs_a_task(installed: Path, elsewhere: Path) -> None:

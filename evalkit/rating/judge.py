@@ -22,8 +22,12 @@ from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 FORMAT = "evalkit-judge/1"
 JUDGES = "judges"
 PARAMS = GenerationParams(max_new_tokens=16)
-# The first number of 1 to 5 that stands alone: "4", "Rating: 4", "4/5", "**4**"; not the 4 of 14 or of 3.4.
+# A number of 1 to 5 that stands alone: "4", "Rating: 4", "**4**"; not the 4 of 14 or of 3.4.
 _POINTS = re.compile(r"(?<![\d.,])([1-5])(?!\d|[.,]\d)")
+# The scale itself, which a judge may repeat: "from 1 to 5", "1-5", "4/5", "4 out of 5".
+_SCALE_SAID = re.compile(r"\b1\s*(?:to|[-–])\s*5\b|(?:/|\bout of)\s*5\b", re.IGNORECASE)
+_LABEL = r"\W*(?:(?:my|your|the|final|overall)\s+)*(?:rating|score|points|answer)?\W*(?:is|of)?\W*"
+_FIRST = re.compile(_LABEL + r"(?=[1-5](?!\d|[.,]\d))", re.IGNORECASE)
 _EN = WORDS["en"]
 _SCALE = "\n".join(f"{n}: {_EN[f'guide_{n}']}" for n in (5, 4, 3, 2, 1))
 TEMPLATE = """\
@@ -106,9 +110,12 @@ def judge(sheet: Sheet, model: Model, name: str, folder: Path, progress: Progres
 
 
 def points(response: Response | None) -> int | None:
-    """The number that the judge gave; None where there is none to read."""
-    found = _POINTS.search(_text(response))
-    return int(found[1]) if found else None
+    """The number that the judge gave: the first thing it says, or the only number it says; None where neither can be read."""
+    text = _SCALE_SAID.sub(" ", _text(response))
+    if (start := _FIRST.match(text)) and (first := _POINTS.match(text, start.end())):
+        return int(first[1])
+    said = set(_POINTS.findall(text))
+    return int(said.pop()) if len(said) == 1 else None
 
 
 def read_judge(path: Path, sheet: Sheet) -> list[Rating] | None:

@@ -55,6 +55,9 @@ class Judge:
     [
         ("4", 4), (" 5\n", 5), ("Rating: 3", 3), ("**2**", 2), ("4/5", 4), ("I give 1.", 1), ("5 points", 5), ("14", None), ("3.5", None),
         ("0", None), ("6", None), ("", None), ("four", None), ("10/10", None),
+        ("Write a single number from 1 to 5 and nothing else.", None), ("On a scale of 1-5 this is a 4.", 4),
+        ("My rating is 2 out of 5", 2),
+        ("It has 2 faults and deserves a 4", None), ("3: useful in part, but 2 things are missing", 3), ("The answer: 5/5", 5),
     ],
 )  # fmt: skip
 def test_which_number_was_given(said: str, value: int | None) -> None:
