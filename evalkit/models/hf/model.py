@@ -195,14 +195,21 @@ class HFModel(LocalModel):
         if self._runtime.scorer.path == "plain":
             yield from self._generate_plainly(distinct, done)
             return
-        for cohort in cohorts(distinct, self._runtime.generator.budget):
-            rows = [distinct[index] for index in cohort]
-            if any(row.key not in done for row in rows):
-                yield from self._cohort(rows)
+        classes: dict[int | None, list[WorkItem]] = {}
+        for item in distinct:
+            classes.setdefault(self._runtime.scorer.forward.rotary.class_of_text(item), []).append(item)
+        for length, items in classes.items():
+            if length is None:  # a text that may outgrow its rotary embedding's factors
+                yield from self._generate_plainly(items, done)
+                continue
+            for cohort in cohorts(items, self._runtime.generator.budget):
+                rows = [items[index] for index in cohort]
+                if any(row.key not in done for row in rows):
+                    yield from self._cohort(rows, length)
 
-    def _cohort(self, rows: Sequence[WorkItem]) -> Iterator[list[Response]]:
+    def _cohort(self, rows: Sequence[WorkItem], length: int) -> Iterator[list[Response]]:
         generator = self._runtime.generator
-        answers = generator.run(rows)
+        answers = generator.run(rows, length)
         while True:
             try:
                 yield from answers

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -47,13 +48,24 @@ class Scorer:
     def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[Work]:
         """Every pack that has an item not in `done`."""
         distinct = list({item.key: item for item in items}.values())
+        # Every plan before the first pack: headers are known by identity while any of them is in use.
+        plans = [(group, self._plan(length, group)) for length, group in self.forward.rotary.by_class(distinct)]
+        for group, root in plans:
+            yield from _walk(root, [], group, done)
+
+    def _plan(self, length: int | None, items: Sequence[WorkItem]) -> Header:
+        if length is None:  # each is taken to pieces
+            return Header((), 0, packs=[[index] for index in range(len(items))])
         if self.path == "plain":
-            yield from _walk(Header((), 0, packs=padded_packs(distinct, self.budget)), [], distinct, done)
-        else:
-            yield from _walk(plan(distinct, self.budget), [], distinct, done)
+            return Header((), 0, packs=padded_packs(items, self.budget))
+        return plan(items, self.budget)
 
     def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, State]) -> list[Response]:
         """Log-likelihoods of a pack under its header; `kept` carries headers' keys and values from pack to pack."""
+        classes = self.forward.rotary.classes_of(items[0])
+        if len(classes) > 1:
+            return [self._by_length(item) for item in items]
+        (self.forward.length,) = classes
         with torch.inference_mode():
             if self.path == "plain":
                 return self._plain(items)
@@ -61,6 +73,20 @@ class Scorer:
             for stale in [key for key in kept if key not in {id(h) for h in chain_of}]:
                 del kept[stale]  # its last user is done
             return self._tree(items, header.length, self.forward.read_chain(chain_of, kept, self.budget))
+
+    def _by_length(self, item: WorkItem) -> Response:
+        """An item whose pairs lie on both sides of a length at which rotary embeddings change: each side by itself."""
+        rotary = self.forward.rotary
+        classes = [rotary.class_of(len(context) + len(target) - 1) for context, target in item.pairs]
+        sums, best = [0.0] * len(classes), [True] * len(classes)
+        for one in sorted(set(classes)):
+            places = [place for place, other in enumerate(classes) if other == one]
+            part = replace(item, pairs=tuple(item.pairs[place] for place in places))
+            kept: dict[int, State] = {}
+            (answer,) = [answer for work in self.packs([part], set()) for answer in self.score(*work, kept)]
+            for place, value, hit in zip(places, answer.loglikelihoods or (), answer.greedy or (), strict=True):
+                sums[place], best[place] = value, hit
+        return _response(item, sums, best)
 
     def _tree(self, items: Sequence[WorkItem], start: int, state: State) -> list[Response]:
         trees = [item_tree(item, start) for item in items]
@@ -75,6 +101,7 @@ class Scorer:
         for index, row in enumerate(rows):
             ids[index, : len(row)] = torch.tensor(row)
         ids = ids.to(self.forward.device)
+        self.forward.rotary.forget()
         if self.projection.exact:
             with self.projection.held_back() as seen:
                 self.model(input_ids=ids, use_cache=False)
