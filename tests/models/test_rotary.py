@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.hf import rotary as rotary_module
 from evalkit.models.hf.generation import Generator
 from evalkit.models.hf.plain_generation import generate_plainly
 from evalkit.models.hf.rotary import Rotary, reaching
@@ -33,7 +34,8 @@ BY_LENGTH: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def by_length(name: str, dtype: torch.dtype = torch.float64) -> Any:
+def by_length(name: str) -> Any:
+    dtype = torch.float32 if name == "phimoe" else torch.float64  # experts multiply in no wider type
     return build(*deepcopy(BY_LENGTH[name]), dtype)  # a configuration writes into what it is given
 
 
@@ -68,14 +70,14 @@ def fresh(name: str, items: list[WorkItem]) -> list[list[float]]:
 @pytest.mark.parametrize("name", BY_LENGTH)
 def test_company_beyond_the_switch_changes_no_log_likelihood(name: str) -> None:
     items = documents()
-    expected = fresh(name, items)
+    expected, near = fresh(name, items), 1e-4 if name == "phimoe" else 1e-7
     for path, budget in (("tree", 4096), ("tree", 48), ("plain", 4096)):
         scorer = Scorer(by_length(name), pad=0, budget=budget)
         assert scorer.path == "tree"
         scorer.path = path
         found = measured(scorer, items)
         for item, right in zip(items, expected, strict=True):
-            assert found[item.key] == pytest.approx(right, rel=1e-7, abs=1e-7), (path, budget, item.key)
+            assert found[item.key] == pytest.approx(right, rel=near, abs=near), (path, budget, item.key)
 
 
 def prompts() -> list[WorkItem]:
@@ -109,7 +111,7 @@ def test_nor_a_text(name: str) -> None:
 
 def test_a_switch_with_nothing_told_about_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model's own code may do the same under another name."""
-    monkeypatch.setattr(Rotary, "class_of", lambda self, length: 0)
+    monkeypatch.setattr(rotary_module, "SWITCHED", ())
     scorer = Scorer(by_length("phi3"), pad=0, budget=256)
     assert scorer.path == "single" and "length" in scorer.why
 

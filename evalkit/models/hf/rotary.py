@@ -25,6 +25,7 @@ class Rotary:
     Attributes:
         switches: lengths above which other factors hold, ascending; empty for nearly all models.
         grows_from: length above which every length has factors of its own; None without such.
+        unknown: lengths were seen to matter in a way that the configuration does not tell.
     """
 
     def __init__(self, model: Any) -> None:
@@ -41,6 +42,7 @@ class Rotary:
             elif "dynamic" in kind and longest:
                 growing.add(int(longest))
         self.switches = sorted(switches)
+        self.unknown = False
         self.grows_from = min(growing, default=None)
         self._keeping = [module for module in model.modules() if growing and hasattr(module, "original_max_seq_len")]
 
