@@ -58,12 +58,17 @@ def build(name: str, settings: dict[str, Any], dtype: torch.dtype) -> Any:
     return model.to(dtype).eval()
 
 
+def some_of(rng: random.Random, low: int, high: int) -> tuple[int, ...]:
+    """Between `low` and `high` tokens."""
+    return tuple(rng.randrange(3, VOCABULARY) for _ in range(rng.randint(low, high)))
+
+
 def requests(seed: int = 0) -> list[WorkItem]:
     """Shared few-shot headers, shared stems, single-token choices, differing contexts, lone items."""
     rng = random.Random(seed)
 
     def some(low: int, high: int) -> tuple[int, ...]:
-        return tuple(rng.randrange(3, VOCABULARY) for _ in range(rng.randint(low, high)))
+        return some_of(rng, low, high)
 
     items = []
     headers = [some(90, 90), some(140, 140)]

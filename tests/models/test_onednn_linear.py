@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig, MixtralForCausalLM, PhiConfig, PhiForCausalLM
 
 from evalkit.models.hf import onednn_linear
@@ -130,3 +131,76 @@ def test_any_shape_a_linear_layer_takes(shape: tuple[int, ...]) -> None:
     states = torch.randn(*shape)
     with torch.inference_mode():
         torch.testing.assert_close(PackedLinear(linear)(states), linear(states))
+
+
+def test_whoever_asks_for_the_matrix_gets_it() -> None:
+    linear = torch.nn.Linear(48, 20)
+    with torch.inference_mode():
+        packed = PackedLinear(linear)
+        states = torch.randn(3, 48)
+        assert torch.equal(packed.weight, linear.weight) and packed.weight.dtype == linear.weight.dtype
+        assert torch.equal(packed(states), linear(states)) and packed.packed is None
+        packed.weight.div_(2)  # some models scale their own matrices
+        torch.testing.assert_close(packed(states), torch.nn.functional.linear(states, linear.weight / 2, linear.bias))
+
+
+def test_it_is_a_linear_layer() -> None:
+    linear = torch.nn.Linear(48, 20)
+    packed = PackedLinear(linear)
+    assert isinstance(packed, torch.nn.Linear) and repr(packed).endswith("(in_features=48, out_features=20, bias=True)")
+    assert packed.packed is not None and {name for name, _ in packed.named_parameters()} == {"bias"}
+    assert torch.equal(packed.state_dict()["weight"], linear.weight) and packed.packed is not None
+    packed.weight = torch.nn.Parameter(linear.weight.detach() * 2)
+    states = torch.randn(3, 48)
+    torch.testing.assert_close(packed(states), torch.nn.functional.linear(states, linear.weight * 2, linear.bias))
+    with pytest.raises(AttributeError, match="heft"):
+        _ = packed.heft
+
+
+def test_a_multiplication_that_fails_is_done_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    linear = torch.nn.Linear(48, 20)
+    packed = PackedLinear(linear)
+
+    def refuse(*_: Any) -> torch.Tensor:
+        raise RuntimeError("could not create a primitive")
+
+    monkeypatch.setattr(onednn_linear, "_multiply", refuse)
+    with torch.inference_mode():
+        states = torch.randn(3, 48)
+        assert torch.equal(packed(states), linear(states))
+
+
+RECURRENT: dict[str, dict[str, Any]] = {
+    "Mamba": {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+    "FalconMamba": {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
+    "Rwkv": {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 8, "rescale_every": 3, "context_length": 512},
+    "Jamba": {
+        **SMALL,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "num_hidden_layers": 4,
+        "attn_layer_period": 2,
+        "attn_layer_offset": 1,
+        "num_experts": 2,
+        "expert_layer_period": 2,
+        "mamba_d_state": 4,
+        "mamba_dt_rank": 8,
+        "use_mamba_kernels": False,
+    },
+}
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_layers_that_a_model_reads_itself(name: str) -> None:
+    model = recurrent(name)
+    expected = logits(model)
+    assert pack(model) > 0
+    torch.testing.assert_close(logits(model), expected, rtol=1e-4, atol=1e-4)
+    with torch.inference_mode():
+        asked = {"attention_mask": torch.ones_like(IDS), "max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
+        assert model.generate(IDS, **asked).tolist() == recurrent(name).generate(IDS, **asked).tolist()
+
+
+def recurrent(name: str) -> Any:
+    torch.manual_seed(1)
+    return getattr(transformers, f"{name}ForCausalLM")(getattr(transformers, f"{name}Config")(**RECURRENT[name])).eval()

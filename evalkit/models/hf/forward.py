@@ -10,32 +10,47 @@ import torch
 from evalkit.models.batching import Header, ItemTree
 from evalkit.models.hf.attention import KeyValue, TreeAttention, chain, lay_out
 from evalkit.models.hf.lm_head import Projection
+from evalkit.models.hf.rotary import Rotary, reaching
 from evalkit.models.placement import home_of
 
 State = dict[int, KeyValue]  # a header's keys and values, by layer
 
 
 class Forward:
-    """Runs packs; hidden states come back, and only positions somebody asks for go on to the vocabulary."""
+    """Runs packs; hidden states come back, and only positions somebody asks for go on to the vocabulary.
+
+    Attributes:
+        length: what is read belongs to texts at least this long, as far as rotary embeddings go; 0 for any (`Rotary.class_of`).
+    """
 
     def __init__(self, model: Any) -> None:
         self.model = model
         self.projection = Projection(model)
         self.attention = TreeAttention()
+        self.rotary = Rotary(model)
+        self.length = 0
         self.device = home_of(model)
 
     def hidden(self, attention: Any, ids: Sequence[int], positions: Sequence[int]) -> torch.Tensor:
         """(tokens, width) hidden states before the vocabulary projection."""
         device = self.device
+        self.rotary.forget()
         with _installed(self.model, attention), self.projection.held_back() as seen:
             self.model(input_ids=torch.tensor([ids], device=device), position_ids=torch.tensor([positions], device=device), use_cache=False)
         return seen[0][0]
 
     def trees(self, trees: Sequence[ItemTree], start: int, state: State, capture: State | None) -> torch.Tensor:
         """Hidden states of the trees' tokens, in order, behind a header of `start` tokens."""
+        far = reaching(trees, start, self.length)
+        trees = trees if far is None else far
         self.attention.use(lay_out(trees, self.device), state, start, capture)
         ids = [token for tree in trees for token in tree.ids]
-        return self.hidden(self.attention, ids, [start + depth for tree in trees for depth in tree.depths])
+        hidden = self.hidden(self.attention, ids, [start + depth for tree in trees for depth in tree.depths])
+        if far is None:
+            return hidden
+        for layer, (key, value) in (capture or {}).items():
+            capture[layer] = key[:, :, :-1], value[:, :, :-1]  # type: ignore[index]
+        return hidden[:-1]
 
     def chains(self, rows: Sequence[Sequence[int]], start: int, state: State, capture: State) -> torch.Tensor:
         """Hidden states of unbranched sequences behind a header."""

@@ -40,6 +40,7 @@ class Generator:
     def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int, fill: int) -> None:
         self.forward, self.tokenizer, self.eos = forward, tokenizer, eos
         self.room, self.budget, self.most, self.fill = room, budget, most, fill
+        self.length = 0
         self.attention = BatchAttention()
         self.batches: list[CachedBatch] = []
         self.kept: dict[int, State] = {}
@@ -47,8 +48,13 @@ class Generator:
         self.finished: list[Response] = []
         self.admitting: list[GeneratedSequence] = []
 
-    def run(self, items: Sequence[WorkItem]) -> Iterator[list[Response]]:
-        """Answers as they finish. After an error, `in_work` names what was being written and `retreat` makes it wait again."""
+    def run(self, items: Sequence[WorkItem], length: int = 0) -> Iterator[list[Response]]:
+        """Answers as they finish. After an error, `in_work` names what was being written and `retreat` makes it wait again.
+
+        Args:
+            length: the class of every length these texts may have (`Rotary.class_of`).
+        """
+        self.length = length
         # Nothing of an earlier call is left: headers are known by identity, and a new one may sit where an old one was.
         self.batches, self.kept, self.finished, self.admitting = [], {}, [], []
         self.waiting = deque(
@@ -59,6 +65,7 @@ class Generator:
     def resume(self) -> Iterator[list[Response]]:
         while self.waiting or self.batches or self.finished:
             if not self.finished:
+                self.forward.length = self.length
                 with torch.inference_mode():  # not across a yield: it would leak into whoever reads the answers
                     self._admit()
                     if self.batches:

@@ -168,11 +168,9 @@ class HFModel(LocalModel):
         if all(item.key in done for item in items):
             return
         scorer = self._runtime.scorer
-        if scorer.path == "plain":
-            self._warn(
-                f"{self.name}: {scorer.why}, so every sequence is read whole, without what it shares: "
-                "the same numbers, up to several times slower"
-            )
+        if scorer.path != "tree":
+            how = "every sequence is read whole" if scorer.path == "plain" else "every sequence is read whole and alone"
+            self._warn(f"{self.name}: {scorer.why}, so {how}, without what it shares: the same numbers, up to several times slower")
         answered = set(done)
         batch: Sequence[WorkItem] = ()
         while True:
@@ -192,17 +190,24 @@ class HFModel(LocalModel):
         distinct = list({item.key: item for item in items}.values())
         if all(item.key in done for item in distinct):
             return
-        if self._runtime.scorer.path == "plain":
+        if self._runtime.scorer.path != "tree":
             yield from self._generate_plainly(distinct, done)
             return
-        for cohort in cohorts(distinct, self._runtime.generator.budget):
-            rows = [distinct[index] for index in cohort]
-            if any(row.key not in done for row in rows):
-                yield from self._cohort(rows)
+        classes: dict[int | None, list[WorkItem]] = {}
+        for item in distinct:
+            classes.setdefault(self._runtime.scorer.forward.rotary.class_of_text(item), []).append(item)
+        for length, items in classes.items():
+            if length is None:  # a text that may outgrow its rotary embedding's factors
+                yield from self._generate_plainly(items, done)
+                continue
+            for cohort in cohorts(items, self._runtime.generator.budget):
+                rows = [items[index] for index in cohort]
+                if any(row.key not in done for row in rows):
+                    yield from self._cohort(rows, length)
 
-    def _cohort(self, rows: Sequence[WorkItem]) -> Iterator[list[Response]]:
+    def _cohort(self, rows: Sequence[WorkItem], length: int) -> Iterator[list[Response]]:
         generator = self._runtime.generator
-        answers = generator.run(rows)
+        answers = generator.run(rows, length)
         while True:
             try:
                 yield from answers
@@ -218,7 +223,8 @@ class HFModel(LocalModel):
 
         runtime = self._runtime
         run = partial(generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos)
-        for batch in equal_batches(items, PLAIN_TOKENS):
+        tokens = 0 if runtime.scorer.path == "single" else PLAIN_TOKENS
+        for batch in equal_batches(items, tokens):
             if any(items[index].key not in done for index in batch):
                 yield from self._halving([items[index] for index in batch], run)
 

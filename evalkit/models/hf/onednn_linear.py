@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from evalkit.models.checkpoint import is_memory
 from evalkit.models.hf.allocator import forget, mapped_files
 
 log = logging.getLogger("evalkit")
@@ -19,18 +20,51 @@ TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.02}  # relative to the large
 ROWS = 3  # tokens that a packed form is checked on
 
 
-class PackedLinear(torch.nn.Module):
-    """`torch.nn.Linear` for inference on a CPU. (…, in_features) to (…, out_features)."""
+class PackedLinear(torch.nn.Linear):
+    """A linear layer for inference on a CPU. (…, in_features) to (…, out_features).
+
+    Whoever asks for `weight` gets it: the layer is then plain from there on, since code that multiplies by the matrix itself, or
+    changes it, does so again. So it is, too, from the first multiplication that the packed form cannot do.
+    """
 
     def __init__(self, linear: torch.nn.Linear) -> None:
-        super().__init__()
+        torch.nn.Module.__init__(self)
         self.in_features, self.out_features = linear.in_features, linear.out_features
         self.bias = linear.bias
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
+        self.packed: torch.Tensor | None = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), None)
 
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, self.packed, self.bias, "none", [], "")
-        return result
+    def __getattr__(self, name: str) -> Any:
+        if name == "weight" and self.__dict__.get("packed") is not None:
+            self.unpack()
+        return super().__getattr__(name)
+
+    def unpack(self) -> None:
+        """Become a plain linear layer."""
+        with torch.inference_mode(False), torch.no_grad():
+            assert self.packed is not None, "it is packed"
+            weight = torch.nn.Parameter(self.packed.to_dense().clone(), requires_grad=False)
+        self.packed = None
+        self.register_parameter("weight", weight)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if self.packed is not None:
+            try:
+                return _multiply(input, self.packed, self.bias)
+            except RuntimeError as error:
+                if is_memory(error):
+                    raise
+                log.debug("a packed matrix of %d x %d is plain from now on: %s", self.out_features, self.in_features, error)
+        return torch.nn.functional.linear(input, self.weight, self.bias)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        if self.packed is not None:
+            destination[f"{prefix}weight"] = self.packed.to_dense()
+
+
+def _multiply(states: torch.Tensor, packed: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(states, packed, bias, "none", [], "")
+    return result
 
 
 def pack(model: Any) -> int:

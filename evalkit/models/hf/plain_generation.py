@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.hf.rotary import Rotary
 from evalkit.models.hf.sequence import GeneratedSequence, choose
 from evalkit.models.placement import home_of
 from evalkit.types import Response
@@ -41,6 +42,7 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
     """Continue prompts of one length until a stop, EOS or each row's own limit."""
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
+    Rotary(model).forget()
     writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
     ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
     # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and

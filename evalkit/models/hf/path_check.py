@@ -1,0 +1,178 @@
+"""Which way of reading a model fits, found out at start by comparing each with one sequence at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from evalkit.errors import ModelError
+from evalkit.models.base import WorkItem
+from evalkit.models.batching import Header
+from evalkit.models.checkpoint import first_line, is_memory
+
+if TYPE_CHECKING:
+    from evalkit.models.hf.scoring import Scorer
+
+log = logging.getLogger("evalkit")
+TOLERANCE = 2e-4  # relative difference of log-likelihoods that is accepted, in float32
+ROUGH_TOLERANCE = 0.05  # the same in narrower types
+LONGEST_PROBE = 2048  # tokens of the longest header that is tried
+BEHIND = 24  # tokens of a probe behind its header, at most
+AFFORDABLE, ON_GPU = 10**12, 100  # weights × tokens that a CPU multiplies in some twenty seconds; how much faster a GPU is
+FAILURES = (RuntimeError, TypeError, AttributeError, IndexError, ValueError, KeyError, NotImplementedError)
+
+
+def choose_path(scorer: Scorer) -> tuple[str, str]:
+    """`tree`, `plain` or `single`, and why not a faster one.
+
+    Raises:
+        ModelError: the model reads what follows a token, or cannot read one sequence.
+    """
+    why = _no_tree(scorer)
+    scorer.forward.length = 0
+    if why is None:
+        return "tree", ""
+    _refuse_readers_of_the_future(scorer)
+    uneven = _uneven(scorer)
+    padding = _worst(scorer, lambda: _alone(scorer, uneven), lambda: _read("plain", scorer, uneven))
+    if isinstance(padding, str):
+        return "single", f"it cannot read several sequences at once ({padding})"
+    if padding > _tolerance(scorer):
+        return "single", f"padding behind a sequence changes its numbers (by {padding:.1g}, relative)"
+    if scorer.forward.rotary.unknown:
+        return "single", why
+    return "plain", why
+
+
+def _no_tree(scorer: Scorer) -> str | None:
+    """Why the tree path does not fit; None where it does."""
+    forward, rotary = scorer.forward, scorer.forward.rotary
+    if not scorer.projection.exact or not _dispatches(scorer.model):
+        return "its attention does not go through ours (its own code, recurrent layers)"
+    probe, header = _probe(scorer)
+    for length in [0, *(switch + 1 for switch in rotary.switches), *([rotary.grows_from + 40] if rotary.grows_from else [])]:
+        forward.length = length
+        gap = _worst(scorer, lambda: _alone(scorer, probe), lambda: _below(scorer, probe, header))
+        if isinstance(gap, str):
+            log.debug("tree attention does not fit this model: %s", gap)
+            return "its attention does not go through ours (its own code, recurrent layers)"
+        if gap > _tolerance(scorer):
+            return f"what it shares changes its numbers (by {gap:.1g}, relative)"
+    return _other_factors(scorer)
+
+
+def _other_factors(scorer: Scorer) -> str | None:
+    """What to say of a model whose numbers depend on how long its neighbours are, without its configuration saying so."""
+    config = scorer.model.config.get_text_config()
+    farthest = getattr(config, "max_position_embeddings", None)
+    if not isinstance(farthest, int) or scorer.forward.rotary.depends_on_length:
+        return None
+    probe = _probe_of(config.vocab_size, (2, 19))
+
+    def read(length: int) -> tuple[float, ...]:
+        scorer.forward.length = length
+        return scorer._tree([probe], 0, {})[0].loglikelihoods or ()
+
+    gap = _worst(scorer, lambda: read(0), lambda: read(farthest))
+    scorer.forward.length = 0
+    if isinstance(gap, str) or gap <= _tolerance(scorer):
+        return None
+    scorer.forward.rotary.unknown = True
+    return f"its numbers depend on the length of what is read with it (by {gap:.1g}, relative)"
+
+
+def _refuse_readers_of_the_future(scorer: Scorer) -> None:
+    """Raise where what follows a sequence's first token changes what is expected after that token."""
+    vocabulary = scorer.model.config.get_text_config().vocab_size
+    rows = [[3 % vocabulary, *((step * i + 5) % vocabulary for i in range(30))] for step in (7, 11)]
+    with torch.inference_mode():
+        try:
+            first, second = (scorer.after_first(row) for row in rows)
+        except FAILURES as error:
+            if is_memory(error):
+                raise
+            raise ModelError(f"{type(scorer.model).__name__} cannot read one sequence: {first_line(error)}") from error
+    gap = float((first - second).abs().max())
+    if not gap <= (1e-3 if _exact(scorer) else 0.3):
+        raise ModelError(
+            f"{type(scorer.model).__name__} is no causal language model: what follows a token changes what it expects after it "
+            f"(by {gap:.2g} nats), so it has no log-likelihoods; set is_decoder in its config.json if it was trained as a decoder"
+        )
+
+
+def _worst(scorer: Scorer, expected: Callable[[], tuple[float, ...]], got: Callable[[], tuple[float, ...]]) -> float | str:
+    """The largest relative difference; what went wrong where one of the two cannot be computed."""
+    try:
+        with torch.inference_mode():
+            pairs = list(zip(expected(), got(), strict=True))
+    except FAILURES as error:
+        return first_line(error)
+    gaps = [abs(a - b) / max(1.0, abs(a)) for a, b in pairs]
+    return max((gap if gap == gap else float("inf") for gap in gaps), default=float("inf"))
+
+
+def _alone(scorer: Scorer, probe: WorkItem) -> tuple[float, ...]:
+    return _read("single", scorer, probe)
+
+
+def _read(path: str, scorer: Scorer, probe: WorkItem) -> tuple[float, ...]:
+    return scorer.untreed([probe], path)[0].loglikelihoods or ()
+
+
+def _below(scorer: Scorer, probe: WorkItem, header: Header) -> tuple[float, ...]:
+    state = scorer.forward.read(header, {}, scorer.budget)
+    if not scorer.forward.attention.calls:
+        raise RuntimeError("its layers do not call the attention interface")
+    return scorer._tree([probe], header.length, state)[0].loglikelihoods or ()
+
+
+def _exact(scorer: Scorer) -> bool:
+    return scorer.model.dtype in (torch.float32, torch.float64)
+
+
+def _tolerance(scorer: Scorer) -> float:
+    return TOLERANCE if _exact(scorer) else ROUGH_TOLERANCE
+
+
+def _dispatches(model: Any) -> bool:
+    """Whether the architecture says that its attention goes through the interface, and is not recurrent."""
+    interface = getattr(model, "_supports_attention_backend", False) or getattr(model, "_supports_sdpa", False)
+    return bool(interface) and not getattr(model, "_is_stateful", False)
+
+
+def _probe(scorer: Scorer) -> tuple[WorkItem, Header]:
+    """An item of three pairs that branch twice, and the header before them; long enough to feel a window, short enough for one set
+    of rotary factors."""
+    config, rotary = scorer.model.config.get_text_config(), scorer.forward.rotary
+    window = getattr(config, "sliding_window", None)
+    size = min((window or 0) + BEHIND, LONGEST_PROBE) if window else BEHIND
+    for limit in (*rotary.switches, rotary.grows_from):
+        size = size if limit is None else max(1, min(size, limit - BEHIND))
+    vocabulary = config.vocab_size
+    head = tuple((7 * i + 3) % vocabulary for i in range(size))
+    stem = (*head, *((11 * i + 5) % vocabulary for i in range(9)))
+    ends = tuple(tuple((13 * i + 17 * pair + 1) % vocabulary for i in range(4 + pair)) for pair in range(3))
+    pairs = ((stem, ends[0]), (stem, (*ends[0][:2], *ends[1])), ((*stem, *ends[2][:3]), ends[2]))
+    return WorkItem("probe", "probe", "probe", 0, "loglikelihood", pairs=pairs), Header(head, 0)
+
+
+def _uneven(scorer: Scorer) -> WorkItem:
+    """Sequences of very different lengths, so that the short ones are mostly padding in a batch; the longest reaches beyond what
+    the model's configuration calls a window or a chunk, where that takes no more than about a minute."""
+    config = scorer.model.config.get_text_config()
+    told = config.to_dict().items()
+    windows = [value for name, value in told if ("window" in name or "chunk" in name) and type(value) is int]
+    weights = sum(parameter.numel() for parameter in scorer.model.parameters())
+    affordable = AFFORDABLE * (1 if scorer.forward.device.type == "cpu" else ON_GPU) // (5 * max(1, weights))
+    longest = max((window + BEHIND for window in windows if window + BEHIND <= min(affordable, 2 * LONGEST_PROBE)), default=0)
+    return _probe_of(config.vocab_size, (2, 19, max(48, longest)))
+
+
+def _probe_of(vocabulary: int, sizes: Sequence[int]) -> WorkItem:
+    """Pairs with contexts of these sizes."""
+    ids = tuple((19 * i * i + 7 * i + 3) % vocabulary for i in range(max(sizes) + 10))
+    pairs = tuple((ids[start : start + size], ids[start + size : start + size + 3]) for start, size in enumerate(sizes))
+    return WorkItem("probe", "probe", "probe", 0, "loglikelihood", pairs=pairs)
