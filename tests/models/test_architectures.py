@@ -10,7 +10,9 @@ import pytest
 import torch
 import transformers
 
+from evalkit.errors import ModelError
 from evalkit.models.base import WorkItem
+from evalkit.models.hf.lm_head import Projection
 from evalkit.models.hf.scoring import Scorer
 
 VOCABULARY = 97
@@ -33,8 +35,10 @@ TREE = {
 PLAIN = {
     "Bloom": {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 3, "n_head": 4},
     "Falcon": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "alibi": True},
+    "xLSTM": {"vocab_size": VOCABULARY, "hidden_size": 32, "embedding_dim": 32, "num_hidden_layers": 2, "num_blocks": 2, "num_heads": 4},
     "Mamba": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
 }
+SINGLE = {"Doge": {**GROUPED, "keep_window_size": 16}}  # which keys it keeps depends on how long the row is
 
 
 @pytest.fixture(autouse=True)
@@ -110,13 +114,14 @@ def measured(scorer: Scorer, items: list[WorkItem]) -> dict[str, tuple[float, ..
     return found
 
 
-@pytest.mark.parametrize("name", [*TREE, *PLAIN])
+@pytest.mark.parametrize("name", [*TREE, *PLAIN, *SINGLE])
 def test_equals_naive(name: str) -> None:
-    model = build(name, (TREE | PLAIN)[name], torch.float32)
+    model = build(name, (TREE | PLAIN | SINGLE)[name], torch.float32)
     items = requests()
     expected = naive(model, items)
     scorer = Scorer(model, pad=0, budget=128)
-    assert scorer.path == ("tree" if name in TREE else "plain")
+    assert scorer.path == ("tree" if name in TREE else "plain" if name in PLAIN else "single")
+    assert bool(scorer.why) == (name not in TREE)
     found = measured(scorer, items)
     for item, right in zip(items, expected, strict=True):
         assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
@@ -143,3 +148,40 @@ def test_finished_packs_are_skipped_and_the_rest_stays_the_same() -> None:
     done = set(everything[0]) | set(everything[2])
     left = [[item.key for item in batch] for _, _, batch in scorer.packs(items, done)]
     assert left == [batch for place, batch in enumerate(everything) if place not in (0, 2)]
+
+
+BERT = {**SMALL, "max_position_embeddings": 512}
+
+
+@pytest.mark.parametrize("name", ["Bert", "Roberta", "Electra"])
+def test_a_model_that_reads_what_follows_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=r"what follows a token changes what it expects after it .* is_decoder"):
+        Scorer(build(name, BERT, torch.float32), pad=0, budget=128)
+
+
+def test_the_same_as_a_decoder_is_not() -> None:
+    model, items = build("Bert", {**BERT, "is_decoder": True}, torch.float32), requests()
+    found = measured(Scorer(model, pad=0, budget=128), items)
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Mamba", "Bloom"])
+def test_padding_that_changes_numbers_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the cause: each sequence is then read alone."""
+    model, items = build(name, PLAIN[name], torch.float32), requests()
+    expected, forward = naive(model, items), model.forward
+
+    def disturbed(input_ids: torch.Tensor, **more: Any) -> Any:
+        told = forward(input_ids=input_ids, **more)
+        padded = (input_ids == 0).any(1).float()[:, None, None]
+        told.logits = told.logits + padded * input_ids.shape[1] * torch.linspace(-1, 1, VOCABULARY)
+        return told
+
+    monkeypatch.setattr(model, "forward", disturbed)
+    monkeypatch.setattr(Projection, "_agrees", lambda self: False)
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "single" and "padding" in scorer.why
+    found = measured(scorer, items)
+    for item, right in zip(items, expected, strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)

@@ -30,7 +30,10 @@ BY_LENGTH: dict[str, tuple[str, dict[str, Any]]] = {
     "llama, longrope": ("Llama", {**GROUPED, "rope_parameters": LONG}),
     "llama, dynamic": ("Llama", {**GROUPED, "max_position_embeddings": ORIGINAL, "rope_parameters": DYNAMIC}),
     "qwen3, dynamic": ("Qwen3", {**GROUPED, "head_dim": 8, "max_position_embeddings": ORIGINAL, "rope_parameters": DYNAMIC}),
-    "stablelm, dynamic": ("StableLm", {**GROUPED, "max_position_embeddings": ORIGINAL, "partial_rotary_factor": 1.0, "rope_parameters": DYNAMIC}),
+    "stablelm, dynamic": (
+        "StableLm",
+        {**GROUPED, "max_position_embeddings": ORIGINAL, "partial_rotary_factor": 1.0, "rope_parameters": DYNAMIC},
+    ),
 }
 
 
@@ -99,7 +102,7 @@ def test_nor_a_text(name: str) -> None:
     kinds = {item.key: rotary.class_of_text(item) for item in items}
     assert set(kinds.values()) == ({0, None} if rotary.grows_from else {0, None, ORIGINAL + 1})
     writer = Generator(scorer.forward, Spelled(), END, room=4000, budget=256, most=8, fill=32)
-    found = {}
+    found: dict[str, str | None] = {}
     for kind in set(kinds.values()) - {None}:
         mine = [item for item in items if kinds[item.key] == kind]
         found |= {answer.key: answer.text for batch in writer.run(mine, kind or 0) for answer in batch}

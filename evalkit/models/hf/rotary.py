@@ -103,6 +103,4 @@ def _settings(config: Any) -> Iterator[Mapping[str, Any]]:
     for name in ("rope_parameters", "rope_scaling"):
         told = getattr(config, name, None)
         if isinstance(told, Mapping):
-            yield from [told] if not any(isinstance(value, Mapping) for value in told.values()) else [
-                value for value in told.values() if isinstance(value, Mapping)
-            ]
+            yield from [value for value in told.values() if isinstance(value, Mapping)] or [told]
