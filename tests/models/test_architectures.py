@@ -59,6 +59,9 @@ def build(name: str, settings: dict[str, Any], dtype: torch.dtype) -> Any:
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(8)
+        for label, parameter in model.named_parameters():
+            if label.endswith("sinks"):
+                parameter.uniform_(-2, 4)
     return model.to(dtype).eval()
 
 
