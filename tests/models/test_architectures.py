@@ -12,6 +12,7 @@ import transformers
 
 from evalkit.errors import ModelError
 from evalkit.models.base import WorkItem
+from evalkit.models.hf import attention, path_check
 from evalkit.models.hf.lm_head import Projection
 from evalkit.models.hf.scoring import Scorer
 
@@ -188,3 +189,31 @@ def test_padding_that_changes_numbers_is_found(name: str, monkeypatch: pytest.Mo
     found = measured(scorer, items)
     for item, right in zip(items, expected, strict=True):
         assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+def long_documents() -> list[WorkItem]:
+    rng = random.Random(5)
+    pairs = [tuple((stem, some_of(rng, 1, 5)) for _ in range(2)) for stem in (some_of(rng, 9, 9), some_of(rng, 150, 150))]
+    return [WorkItem(f"k{i}", "t", str(i), 0, "loglikelihood", pairs=pair) for i, pair in enumerate(pairs)]
+
+
+def test_what_the_start_check_is_too_short_to_feel() -> None:
+    """Chunks of attention that only long documents reach, and the index of a token that is taken for its position."""
+    settings = {**GROUPED, "head_dim": 8, "intermediate_size_mlp": 48, "num_local_experts": 2, "num_experts_per_tok": 1}
+    layers = {"attention_chunk_size": 100, "no_rope_layers": [1, 1, 0], "attn_temperature_tuning": True, "floor_scale": 60}
+    model, items = build("Llama4Text", {**settings, **layers}, torch.float32), long_documents()
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "plain" and "attention_chunk_size" in scorer.why
+    found = measured(scorer, items)
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("told", "path"), [(True, "tree"), (False, "plain")])
+def test_a_window_beyond_the_start_check_must_be_told(told: bool, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_check, "LONGEST_PROBE", 40)
+    if not told:
+        rule = attention.rule_of
+        monkeypatch.setattr(attention, "rule_of", lambda query, settings: rule(query, {**settings, "sliding_window": None}))
+    scorer = Scorer(build("Mistral", {**GROUPED, "sliding_window": 100}, torch.float32), pad=0, budget=128)
+    assert scorer.path == path and ("window" in scorer.why) is not told

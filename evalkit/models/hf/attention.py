@@ -125,6 +125,7 @@ class TreeAttention:
         self.header_length = 0
         self.capture: dict[int, KeyValue] | None = None
         self.calls = 0
+        self.windows: set[int] = set()  # that layers asked for, since the beginning
         self._header_masks: dict[tuple[Any, int, int], Masked | None] = {}
 
     def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
@@ -149,6 +150,7 @@ class TreeAttention:
         if self.capture is not None:
             self.capture[layer] = (key, value)
         rule = rule_of(query, settings)
+        self.windows.add(rule.window)
         out, lse = with_sinks(self._local(block, query, key, value, rule), rule)
         if layer in self.header:
             groups = query.shape[1] // key.shape[1]
