@@ -10,7 +10,10 @@ import pytest
 import torch
 import transformers
 
+from evalkit.errors import ModelError
 from evalkit.models.base import WorkItem
+from evalkit.models.hf import attention, path_check
+from evalkit.models.hf.lm_head import Projection
 from evalkit.models.hf.scoring import Scorer
 
 VOCABULARY = 97
@@ -33,8 +36,10 @@ TREE = {
 PLAIN = {
     "Bloom": {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 3, "n_head": 4},
     "Falcon": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "alibi": True},
+    "xLSTM": {"vocab_size": VOCABULARY, "hidden_size": 32, "embedding_dim": 32, "num_hidden_layers": 2, "num_blocks": 2, "num_heads": 4},
     "Mamba": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
 }
+SINGLE = {"Doge": {**GROUPED, "keep_window_size": 16}}  # which keys it keeps depends on how long the row is
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +60,9 @@ def build(name: str, settings: dict[str, Any], dtype: torch.dtype) -> Any:
         for parameter in model.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(8)
+        for label, parameter in model.named_parameters():
+            if label.endswith("sinks"):
+                parameter.uniform_(-2, 4)
     return model.to(dtype).eval()
 
 
@@ -110,13 +118,14 @@ def measured(scorer: Scorer, items: list[WorkItem]) -> dict[str, tuple[float, ..
     return found
 
 
-@pytest.mark.parametrize("name", [*TREE, *PLAIN])
+@pytest.mark.parametrize("name", [*TREE, *PLAIN, *SINGLE])
 def test_equals_naive(name: str) -> None:
-    model = build(name, (TREE | PLAIN)[name], torch.float32)
+    model = build(name, (TREE | PLAIN | SINGLE)[name], torch.float32)
     items = requests()
     expected = naive(model, items)
     scorer = Scorer(model, pad=0, budget=128)
-    assert scorer.path == ("tree" if name in TREE else "plain")
+    assert scorer.path == ("tree" if name in TREE else "plain" if name in PLAIN else "single")
+    assert bool(scorer.why) == (name not in TREE)
     found = measured(scorer, items)
     for item, right in zip(items, expected, strict=True):
         assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
@@ -143,3 +152,68 @@ def test_finished_packs_are_skipped_and_the_rest_stays_the_same() -> None:
     done = set(everything[0]) | set(everything[2])
     left = [[item.key for item in batch] for _, _, batch in scorer.packs(items, done)]
     assert left == [batch for place, batch in enumerate(everything) if place not in (0, 2)]
+
+
+BERT = {**SMALL, "max_position_embeddings": 512}
+
+
+@pytest.mark.parametrize("name", ["Bert", "Roberta", "Electra"])
+def test_a_model_that_reads_what_follows_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match=r"what follows a token changes what it expects after it .* is_decoder"):
+        Scorer(build(name, BERT, torch.float32), pad=0, budget=128)
+
+
+def test_the_same_as_a_decoder_is_not() -> None:
+    model, items = build("Bert", {**BERT, "is_decoder": True}, torch.float32), requests()
+    found = measured(Scorer(model, pad=0, budget=128), items)
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["Mamba", "Bloom"])
+def test_padding_that_changes_numbers_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the cause: each sequence is then read alone."""
+    model, items = build(name, PLAIN[name], torch.float32), requests()
+    expected, forward = naive(model, items), model.forward
+
+    def disturbed(input_ids: torch.Tensor, **more: Any) -> Any:
+        told = forward(input_ids=input_ids, **more)
+        padded = (input_ids == 0).any(1).float()[:, None, None]
+        told.logits = told.logits + padded * input_ids.shape[1] * torch.linspace(-1, 1, VOCABULARY)
+        return told
+
+    monkeypatch.setattr(model, "forward", disturbed)
+    monkeypatch.setattr(Projection, "_agrees", lambda self: False)
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "single" and "padding" in scorer.why
+    found = measured(scorer, items)
+    for item, right in zip(items, expected, strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+def long_documents() -> list[WorkItem]:
+    rng = random.Random(5)
+    pairs = [tuple((stem, some_of(rng, 1, 5)) for _ in range(2)) for stem in (some_of(rng, 9, 9), some_of(rng, 150, 150))]
+    return [WorkItem(f"k{i}", "t", str(i), 0, "loglikelihood", pairs=pair) for i, pair in enumerate(pairs)]
+
+
+def test_what_the_start_check_is_too_short_to_feel() -> None:
+    """Chunks of attention that only long documents reach, and the index of a token that is taken for its position."""
+    settings = {**GROUPED, "head_dim": 8, "intermediate_size_mlp": 48, "num_local_experts": 2, "num_experts_per_tok": 1}
+    layers = {"attention_chunk_size": 100, "no_rope_layers": [1, 1, 0], "attn_temperature_tuning": True, "floor_scale": 60}
+    model, items = build("Llama4Text", {**settings, **layers}, torch.float32), long_documents()
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "plain" and "attention_chunk_size" in scorer.why
+    found = measured(scorer, items)
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize(("told", "path"), [(True, "tree"), (False, "plain")])
+def test_a_window_beyond_the_start_check_must_be_told(told: bool, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_check, "LONGEST_PROBE", 40)
+    if not told:
+        rule = attention.rule_of
+        monkeypatch.setattr(attention, "rule_of", lambda query, settings: rule(query, {**settings, "sliding_window": None}))
+    scorer = Scorer(build("Mistral", {**GROUPED, "sliding_window": 100}, torch.float32), pad=0, budget=128)
+    assert scorer.path == path and ("window" in scorer.why) is not told

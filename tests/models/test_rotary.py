@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf import rotary as rotary_module
 from evalkit.models.hf.generation import Generator
+from evalkit.models.hf.model import HFModel
 from evalkit.models.hf.plain_generation import generate_plainly
 from evalkit.models.hf.rotary import Rotary, reaching
 from evalkit.models.hf.scoring import Scorer
@@ -30,7 +34,10 @@ BY_LENGTH: dict[str, tuple[str, dict[str, Any]]] = {
     "llama, longrope": ("Llama", {**GROUPED, "rope_parameters": LONG}),
     "llama, dynamic": ("Llama", {**GROUPED, "max_position_embeddings": ORIGINAL, "rope_parameters": DYNAMIC}),
     "qwen3, dynamic": ("Qwen3", {**GROUPED, "head_dim": 8, "max_position_embeddings": ORIGINAL, "rope_parameters": DYNAMIC}),
-    "stablelm, dynamic": ("StableLm", {**GROUPED, "max_position_embeddings": ORIGINAL, "partial_rotary_factor": 1.0, "rope_parameters": DYNAMIC}),
+    "stablelm, dynamic": (
+        "StableLm",
+        {**GROUPED, "max_position_embeddings": ORIGINAL, "partial_rotary_factor": 1.0, "rope_parameters": DYNAMIC},
+    ),
 }
 
 
@@ -99,7 +106,7 @@ def test_nor_a_text(name: str) -> None:
     kinds = {item.key: rotary.class_of_text(item) for item in items}
     assert set(kinds.values()) == ({0, None} if rotary.grows_from else {0, None, ORIGINAL + 1})
     writer = Generator(scorer.forward, Spelled(), END, room=4000, budget=256, most=8, fill=32)
-    found = {}
+    found: dict[str, str | None] = {}
     for kind in set(kinds.values()) - {None}:
         mine = [item for item in items if kinds[item.key] == kind]
         found |= {answer.key: answer.text for batch in writer.run(mine, kind or 0) for answer in batch}
@@ -136,3 +143,21 @@ def test_nothing_is_placed_behind_a_pass_that_reaches_so_far() -> None:
     far = reaching([chain([1, 2]), chain([3, 4])], 40, 65)
     assert far is not None and far[0] == chain([1, 2])
     assert far[1].depths == (0, 1, 24) and far[1].parents == (-1, 0, 1)
+
+
+@pytest.mark.parametrize("rope", [LONG, DYNAMIC])
+def test_the_whole_model_answers_by_length(tiny: Callable[..., Path], rope: dict[str, Any]) -> None:
+    """Through the front door: log-likelihoods and texts, short, long and outgrowing, whoever else is asked."""
+    folder = tiny(max_length=512 if rope is LONG else ORIGINAL, rope_parameters=deepcopy(rope))
+    items = [*documents()[1:6], documents()[-1], *prompts()[::2]]
+    together = {answer.key: answer for batch in HFModel("m", path=str(folder), max_length=512).answer(items, set()) for answer in batch}
+    assert together.keys() == {item.key for item in items}
+    for item in items:
+        ((answer,),) = HFModel("m", path=str(folder), max_length=512).answer([item], set())
+        assert answer.text == together[item.key].text
+        assert (answer.loglikelihoods or ()) == pytest.approx(together[item.key].loglikelihoods or (), rel=1e-4)
+        for (context, target), value in zip(item.pairs, answer.loglikelihoods or (), strict=True):
+            theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            logits = theirs(torch.tensor([(context + target)[:-1]])).logits[0, -len(target) :].detach()
+            right = float(logits.double().log_softmax(-1)[range(len(target)), list(target)].sum())
+            assert value == pytest.approx(right, rel=1e-4, abs=1e-4)

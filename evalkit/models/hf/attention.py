@@ -24,11 +24,16 @@ WIDE = 1 << 40  # a window that never cuts
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one layer turns queries and keys into scores."""
+    """How one layer turns queries and keys into scores.
+
+    Attributes:
+        sinks: (heads,) score of a key that every token sees and whose value is nothing; None without.
+    """
 
     scale: float
     window: int = WIDE
     softcap: float | None = None
+    sinks: torch.Tensor | None = None
 
 
 @dataclass
@@ -120,6 +125,7 @@ class TreeAttention:
         self.header_length = 0
         self.capture: dict[int, KeyValue] | None = None
         self.calls = 0
+        self.windows: set[int] = set()  # that layers asked for, since the beginning
         self._header_masks: dict[tuple[Any, int, int], Masked | None] = {}
 
     def use(self, block: Block, header: dict[int, KeyValue], header_length: int, capture: dict[int, KeyValue] | None) -> None:
@@ -144,7 +150,8 @@ class TreeAttention:
         if self.capture is not None:
             self.capture[layer] = (key, value)
         rule = rule_of(query, settings)
-        out, lse = self._local(block, query, key, value, rule)
+        self.windows.add(rule.window)
+        out, lse = with_sinks(self._local(block, query, key, value, rule), rule)
         if layer in self.header:
             groups = query.shape[1] // key.shape[1]
             out = merge(query, (out, lse), self.header[layer], self._header_mask(block, rule.window, query.dtype, groups), rule)
@@ -177,12 +184,24 @@ def rule_of(query: torch.Tensor, settings: Mapping[str, Any]) -> Rule:
     Raises:
         RuntimeError: the layer wants something that is not computed here.
     """
-    if settings.get("position_bias") is not None or settings.get("s_aux") is not None:
-        raise RuntimeError("this attention has a bias or sinks that the tree path does not know")
+    if settings.get("position_bias") is not None:
+        raise RuntimeError("this attention has a bias that the tree path does not know")
     scale = settings.get("scaling")
     return Rule(
-        1.0 / math.sqrt(query.shape[-1]) if scale is None else scale, settings.get("sliding_window") or WIDE, settings.get("softcap")
+        1.0 / math.sqrt(query.shape[-1]) if scale is None else scale,
+        settings.get("sliding_window") or WIDE,
+        settings.get("softcap"),
+        settings.get("s_aux"),
     )
+
+
+def with_sinks(local: Attended, rule: Rule) -> Attended:
+    """The local part, (1, heads, tokens, …), with a layer's sinks: they add to its normaliser and nothing to its result."""
+    if rule.sinks is None:
+        return local
+    out, lse = local
+    sinks = rule.sinks.to(lse.device, lse.dtype)[None, :, None]
+    return out * torch.sigmoid(lse - sinks)[..., None].to(out.dtype), torch.logaddexp(lse, sinks)
 
 
 def header_mask(depths: torch.Tensor, header_length: int, window: int, dtype: torch.dtype, groups: int) -> Masked | None:

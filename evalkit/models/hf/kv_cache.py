@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from evalkit.models.batching import Header
-from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold
+from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks
 from evalkit.models.hf.forward import State
 from evalkit.models.hf.prompt_lookup import LONGEST
 from evalkit.models.hf.sequence import GeneratedSequence
@@ -227,7 +227,7 @@ class BatchAttention:
     ) -> tuple[torch.Tensor, None]:
         rule = rule_of(query, settings)
         groups = query.shape[1] // key.shape[1]
-        out, lse = self._local(module.layer_idx, query, key, value, rule, groups)
+        out, lse = with_sinks(self._local(module.layer_idx, query, key, value, rule, groups), rule)
         at = 0
         merged = []
         for header, run in groupby(self.batches, key=lambda batch: id(batch.header)):

@@ -229,8 +229,9 @@ class HFModel(LocalModel):
                 yield from self._halving([items[index] for index in batch], run)
 
     def describe(self) -> Mapping[str, Any]:
-        path = self._runtime.scorer.path if "_runtime" in self.__dict__ else None
-        return {**self._told(), "device": self.device, **self._placed(), "scoring_path": path, **self._prompting()}
+        scorer = self._runtime.scorer if "_runtime" in self.__dict__ else None
+        read = {"scoring_path": scorer.path if scorer else None, **({"scoring_path_reason": scorer.why} if scorer and scorer.why else {})}
+        return {**self._told(), "device": self.device, **self._placed(), **read, **self._prompting()}
 
     def _placed(self) -> dict[str, Any]:
         placed = self.placement

@@ -5,16 +5,21 @@ Without padding, any architecture (recurrent ones too) reads what it would read 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
 from evalkit.models.base import WorkItem
+from evalkit.models.checkpoint import first_line, is_memory
+from evalkit.models.hf.path_check import FAILURES
 from evalkit.models.hf.rotary import Rotary
 from evalkit.models.hf.sequence import GeneratedSequence, choose
 from evalkit.models.placement import home_of
 from evalkit.types import Response
+
+log = logging.getLogger("evalkit")
 
 
 class _Writer:
@@ -39,16 +44,31 @@ class _Writer:
 
 
 def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int]) -> Iterator[list[Response]]:
-    """Continue prompts of one length until a stop, EOS or each row's own limit."""
+    """Continue prompts of one length until a stop, EOS or each row's own limit.
+
+    A model that fails with its cache (some recurrent ones in some shapes) reads everything again for every token.
+    """
+    Rotary(model).forget()
+    try:
+        answers = _written(model, tokenizer, items, pad, eos, use_cache=True)
+    except FAILURES as error:
+        if is_memory(error):
+            raise
+        log.info("%s cannot write with its cache (%s); it writes without one", type(model).__name__, first_line(error))
+        Rotary(model).forget()
+        answers = _written(model, tokenizer, items, pad, eos, use_cache=False)
+    yield answers
+
+
+def _written(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], *, use_cache: bool) -> list[Response]:
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-    Rotary(model).forget()
     writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
     ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
     # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and
     # stop strings alike.
     longest = max(row.item.limit for row in writer.rows)
-    config = GenerationConfig(do_sample=False, num_beams=1, max_new_tokens=longest, pad_token_id=pad)
+    config = GenerationConfig(do_sample=False, num_beams=1, max_new_tokens=longest, pad_token_id=pad, use_cache=use_cache)
     own, model.generation_config = model.generation_config, GenerationConfig()
     try:
         with torch.inference_mode():
@@ -61,4 +81,4 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
             )
     finally:
         model.generation_config = own
-    yield list(writer.answers.values())
+    return list(writer.answers.values())

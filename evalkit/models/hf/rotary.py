@@ -65,13 +65,13 @@ class Rotary:
 
     def classes_of(self, item: WorkItem) -> set[int]:
         """The classes of what is read for a log-likelihood item."""
-        return {self.class_of(len(ids)) for ids in inputs_of(item)}
+        return {self.class_of(len(ids)) for ids in inputs_of(item)} if self.depends_on_length else {0}
 
     def by_class(self, items: Sequence[WorkItem]) -> Iterator[tuple[int | None, list[WorkItem]]]:
         """Log-likelihood items by class, those of several classes last, under None."""
         groups: dict[int | None, list[WorkItem]] = {}
         for item in items:
-            found = self.classes_of(item) if self.depends_on_length else {0}
+            found = self.classes_of(item)
             groups.setdefault(found.pop() if len(found) == 1 else None, []).append(item)
         yield from sorted(groups.items(), key=lambda group: (group[0] is None, group[0] or 0))
 
@@ -103,6 +103,4 @@ def _settings(config: Any) -> Iterator[Mapping[str, Any]]:
     for name in ("rope_parameters", "rope_scaling"):
         told = getattr(config, name, None)
         if isinstance(told, Mapping):
-            yield from [told] if not any(isinstance(value, Mapping) for value in told.values()) else [
-                value for value in told.values() if isinstance(value, Mapping)
-            ]
+            yield from [value for value in told.values() if isinstance(value, Mapping)] or [told]
