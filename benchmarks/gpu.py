@@ -63,7 +63,7 @@ def engine(net: Any, tokenizer: Any, args: argparse.Namespace) -> Any:
     from evalkit.models.hf import HFModel
 
     model = HFModel("random", dtype=args.dtype, device=args.device, batch_tokens=args.batch_tokens)
-    model.checkpoint = checkpoint.Checkpoint("random weights", None, "random", "random weights")
+    model.checkpoint = checkpoint.Checkpoint("", None, "random", "random weights")
     model.tokenizer, model.config = tokenizer, net.config
     with mock.patch.object(checkpoint, "load_weights", lambda *_: net):
         list(model.answer(model.encode(warm_up(None)), set()))

@@ -25,6 +25,8 @@ settings.load_profile("evalkit")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # passed on by a shell to background jobs: Ctrl-C would be tried on the deaf
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # likewise by nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 TEXT = [
     "A boy wets a muddy bicycle with a hose. He scrubs the frame with a soapy sponge.",
     "Question: Meera buys 3 trays of 12 eggs. How many eggs?\nAnswer: 36\n\n",

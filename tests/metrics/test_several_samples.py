@@ -30,7 +30,12 @@ from evalkit.run.prepare import check_samples
 from evalkit.types import Doc, Response, SampleScore
 
 SPORT = Doc("d", {"labels": ["sport", "news"], "label": "sport", "entities": []}, target="sport", language="en")
-CITY = Doc("d", {"entities": [{"text": "Delhi", "type": "LOC"}, {"text": "Asha", "type": "PER"}]}, target="x", language="en")
+CITY = Doc(
+    "d",
+    {"types": ["LOC", "PER"], "entities": [{"text": "Delhi", "type": "LOC"}, {"text": "Asha", "type": "PER"}]},
+    target="x",
+    language="en",
+)
 PROSE = Doc("d", {}, target="the cat sat on the mat by the door", language="en")
 LETTER = ExactMatch(name="acc", extract=RegexExtract("Answer: ([AB])"))
 B = Doc("d", {}, target="B")
@@ -113,7 +118,7 @@ def test_samples_of_a_document_are_never_independent() -> None:
 
 def test_documents_weigh_alike_whatever_number_of_samples_they_have() -> None:
     docs, metric = corpus(2), EntityMatch(measure="recall")
-    docs = [Doc(doc.id, {"entities": [{"text": "Delhi", "type": "LOC"}]}, target="x") for doc in docs]
+    docs = [Doc(doc.id, {"types": ["LOC"], "entities": [{"text": "Delhi", "type": "LOC"}]}, target="x") for doc in docs]
     many = metric.score(docs[0], answers(*["LOC: Delhi"] * 9))
     one = metric.score(docs[1], answers("NONE"))
     assert metric.summarize([many, one]).value == pytest.approx(0.5)

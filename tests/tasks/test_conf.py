@@ -35,7 +35,7 @@ def raw(group: str, name: str) -> dict[str, Any]:
 def model(name: str) -> dict[str, Any]:
     """A model's configuration with what its file takes from another."""
     with initialize_config_dir(str(CONF), version_base=None):
-        composed = OmegaConf.to_container(compose(overrides=[f"+model={name}"]).model)
+        composed = OmegaConf.to_container(compose(overrides=[f"+model={name}", "+backend=hf"]).model)
     assert isinstance(composed, dict)
     return {str(key): value for key, value in composed.items()}
 
@@ -124,7 +124,7 @@ def test_model_file(name: str) -> None:
     module, _, cls = made["_target_"].rpartition(".")
     given = {k: v for k, v in made.items() if k not in ("_target_", "_convert_", "description")}
     inspect.signature(getattr(importlib.import_module(module), cls).__init__).bind(None, **given)
-    assert made.get("path") or made.get("wheel") or made.get("base_url") or name in ("hf", "fake")
+    assert made.get("path") or made.get("wheel") or made.get("base_url") or name in ("hf", "vllm", "fake")
 
 
 def test_every_switch_the_indic_page_names_is_a_setting() -> None:

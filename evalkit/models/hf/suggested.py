@@ -24,6 +24,8 @@ def load_suggested(checkpoint: Checkpoint) -> Any:
     """The checkpoint's generation configuration; where it has no file of it, what its `config.json` says."""
     from transformers import GenerationConfig, PretrainedConfig
 
+    if not checkpoint.path:  # a model in memory, which no file says anything of
+        return GenerationConfig()
     try:
         return GenerationConfig.from_pretrained(checkpoint.path, revision=checkpoint.revision)
     except (OSError, ValueError, TypeError, KeyError):  # none there, or one that cannot be read: transformers then goes on without it
