@@ -18,6 +18,15 @@ from tests.models.test_architectures import GROUPED, SMALL, build, measured, nai
 from tests.models.test_generation import END, Spelled, alone, prompts
 
 EXPERTS = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
+GEMMA = {
+    **GROUPED,
+    "head_dim": 8,
+    "sliding_window": 16,
+    "num_hidden_layers": 4,
+    "layer_types": ["sliding_attention", "full_attention"] * 2,
+    "vocab_size_per_layer_input": 97,
+    "hidden_size_per_layer_input": 8,
+}
 AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Llama llama3": (
         "Llama",
@@ -231,6 +240,19 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "BioGpt": ("BioGpt", "tree", {**SMALL, "max_position_embeddings": 512}),
     "JetMoe": ("JetMoe", "plain", {**GROUPED, "kv_channels": 8, "num_local_experts": 4}),
     "VaultGemma": ("VaultGemma", "tree", {**GROUPED, "head_dim": 8, "sliding_window": 16}),
+    "Gemma3n": (
+        "Gemma3nText",
+        "tree",
+        {
+            **GEMMA,
+            "intermediate_size": [48] * 4,
+            "laurel_rank": 4,
+            "altup_num_inputs": 2,
+            "num_kv_shared_layers": 2,
+            "activation_sparsity_pattern": [0.0] * 4,
+        },
+    ),
+    "Gemma4": ("Gemma4Text", "tree", {**GEMMA, "global_head_dim": 8, "num_kv_shared_layers": 0}),
 }
 
 

@@ -39,6 +39,8 @@ def choose_path(scorer: Scorer) -> tuple[str, str]:
     if why is None:
         return "tree", ""
     _refuse_readers_of_the_future(scorer)
+    if getattr(scorer.model.config.get_text_config(), "keep_window_size", None):
+        return "single", "which keys its attention keeps depends on the longest sequence of a batch"
     uneven = _uneven(scorer)
     padding = _worst(scorer, lambda: _alone(scorer, uneven), lambda: _read("plain", scorer, uneven))
     if isinstance(padding, str):
