@@ -25,7 +25,7 @@ def explain(error: BaseException) -> str:
     if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
         listed = next((f" (see: evalkit ls {what})" for what, folder in GROUPS.items() if folder == group), "")
-        some = "" if listed or len(_names(group)) > 6 else f"; one of {', '.join(_names(group))}"
+        some = "" if listed or not 0 < len(_names(group)) <= 6 else f"; one of {', '.join(_names(group))}"
         return f"unknown {group} {name!r}{did_you_mean(name, _names(group))}{listed}{some}"
     if found := re.search(r"You must specify '(\w+)'", text):
         return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(_names(found[1]))}"
