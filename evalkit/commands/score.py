@@ -35,6 +35,23 @@ def score(words: list[str]) -> int:
     return 0
 
 
+# Settings of a task that say how it is asked: of answers that are there they change nothing, and would be printed as if they had.
+_ASKING = ("num_fewshot", "fewshot", "data", "chat", "languages", "benchmark_languages", "prompt.template", "prompt.description")
+
+
+def _check_overrides(words: Sequence[str]) -> None:
+    """Raises ConfigError for a word that cannot change how answers are scored."""
+    for word in words:
+        name = word.partition("=")[0].lstrip("+")
+        inside = ".".join(name.split(".")[2:])
+        asking = any(inside == setting or inside.startswith(f"{setting}.") for setting in _ASKING)
+        if asking or not (name.startswith("tasks.") or name in ("model.thinking", "model.name")):
+            raise ConfigError(
+                f"{word}: the answers of a run are there, so this changes nothing; evalkit score RUN takes how they are scored, "
+                "tasks.NAME.SETTING=… and model.thinking=…"
+            )
+
+
 def _rescore(folder: Path, overrides: Sequence[str]) -> int:
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import merged
@@ -44,6 +61,7 @@ def _rescore(folder: Path, overrides: Sequence[str]) -> int:
     from evalkit.run.rescore import rescore
     from evalkit.store.layout import read_config
 
+    _check_overrides(overrides)
     saved = read_config(folder)
     setup = build(merged(saved, overrides))
     was, wished = ((config.get("model") or {}).get("thinking", "auto") for config in (saved, setup.config))

@@ -35,6 +35,17 @@ def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]]
             raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
 
 
+def not_taken(words: Sequence[str], name: str, why: str) -> None:
+    """Refuse a setting of a run that a command would not look at.
+
+    Raises:
+        ConfigError: it is among the words.
+    """
+    for word in words:
+        if word.partition("=")[0] == name:
+            raise ConfigError(f"{word}: {why}")
+
+
 def fraction(name: str, text: str) -> float:
     """A size of a difference: a fraction (0.05) or a percentage (5%).
 

@@ -154,11 +154,15 @@ def _select_languages(tasks: Mapping[str, dict[str, Any]], wanted: Sequence[str]
     """Leave every multilingual task those of its languages that are wanted.
 
     Raises:
-        ConfigError: a wanted language is none of any task's, or a task would be left without one.
+        ConfigError: a wanted language is none of any task's, a task would be left without one, or no task has languages.
     """
     lists = {name: task["languages"] for name, task in tasks.items() if task.get("languages")}
-    if not wanted or not lists:
+    if not wanted:
         return
+    if tasks and not lists:
+        raise ConfigError(f"languages={','.join(wanted)} changes nothing: {', '.join(tasks)} has no languages; leave the word out")
+    if without := [name for name in tasks if name not in lists]:
+        log.warning("languages=%s leaves these as they are, which have no languages: %s", ",".join(wanted), ", ".join(without))
     somewhere = {code for has in lists.values() for code in has}
     for name, has in lists.items():
         missing = [code for code in wanted if code not in has]
