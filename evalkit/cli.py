@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     told: list[signal.Signals] = []
     try:
         if words[0] not in COMMANDS:
-            raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], COMMANDS)}; commands: {', '.join(COMMANDS)}")
+            raise ConfigError(_no_command(words))
         if words[0] not in ("run", "execute") and {"-h", "--help"} & set(words):
             print(HELP, end="")
             return 0
@@ -108,6 +108,21 @@ def _stopping(told: list[signal.Signals]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _no_command(words: list[str]) -> str:
+    """What is said of words that begin with no command."""
+    from evalkit.commands.lm_eval_words import evalkit_form, is_harness
+    from evalkit.config.explain import names_of
+
+    if is_harness(words):
+        return evalkit_form(words)
+    near = did_you_mean(words[0], COMMANDS)
+    if words[0] in names_of("task"):
+        near = f", but a task: evalkit run task={words[0]} model=NAME"
+    elif "=" in words[0]:
+        near = "; did you mean evalkit run?"
+    return f"unknown command {words[0]!r}{near}; commands: {', '.join(COMMANDS)}"
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

@@ -68,6 +68,11 @@ def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
     return lines
 
 
+def settings_of(group: str, name: str) -> set[str]:
+    """The settings of a group's choice: of `model` and `hf`, `path` and so on."""
+    return _keys(conf_dir() / group / f"{name}.yaml")
+
+
 def _settings() -> list[str]:
     top = _keys(conf_dir() / "config.yaml") - {"hydra"}
     chosen = ("model", "data")
