@@ -85,7 +85,8 @@ def test_the_form_means_the_same(evalkit: Callable[..., Any], case: str) -> None
 )
 def test_what_has_no_place_in_it_is_said(evalkit: Callable[..., Any], words: list[str], said: str) -> None:
     error = evalkit("run", "--tasks", "mmlu", *words).error
-    assert said in error.partition("evalkit's form")[0] and said.removeprefix("task ").split()[0] not in error.partition("evalkit's form")[2]
+    before, _, command = error.partition("evalkit's form")
+    assert said in before and said.removeprefix("task ").split()[0] not in command
 
 
 def test_without_the_command_too(evalkit: Callable[..., Any]) -> None:

@@ -13,9 +13,10 @@ from evalkit.errors import did_you_mean
 
 # Flags of the harness that a user of Hydra would not write: one of them says that its words are meant.
 OF_HARNESS = (
-    "model_args tasks num_fewshot batch_size max_batch_size apply_chat_template fewshot_as_multiturn system_instruction gen_kwargs "
-    "output_path log_samples include_path use_cache device confirm_run_unsafe_code predict_only cache_requests wandb_args"
-).split()
+    *("model_args", "tasks", "num_fewshot", "batch_size", "max_batch_size", "apply_chat_template", "fewshot_as_multiturn"),
+    *("system_instruction", "gen_kwargs", "output_path", "log_samples", "include_path", "use_cache", "device"),
+    *("confirm_run_unsafe_code", "predict_only", "cache_requests", "wandb_args"),
+)
 _BACK_ENDS = {
     "hf": "hf",
     "hf-auto": "hf",

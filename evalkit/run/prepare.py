@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalkit.data import Loaded, Source, draw, limit_docs, load
+from evalkit.errors import ConfigError
 from evalkit.identity import identity_of
-from evalkit.metrics.base import ChecksDocs, ChecksSamples
+from evalkit.metrics.base import BatchMetric, ChecksDocs, ChecksSamples
+from evalkit.metrics.checks import check_without_answer
 from evalkit.models.base import Model
 from evalkit.task import Task
-from evalkit.types import Doc, Evidence, GenerateRequest, Request
+from evalkit.types import Doc, Evidence, GenerateRequest, LoglikelihoodRequest, Request
 
 CHAT_NOTE = "prompted through the model's chat template"
 
@@ -44,8 +46,10 @@ def prepare(
         if isinstance(metric, ChecksDocs):
             for doc in docs:
                 metric.check(doc)
+        if docs and not isinstance(metric, BatchMetric):
+            check_without_answer(metric, docs[0])
     as_chat = task.as_chat(chat, template)
-    requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
+    requests = tuple(_rendered(task, doc, shots[doc.id], as_chat) for doc in docs)
     check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
     notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
@@ -61,6 +65,19 @@ def prepare(
         languages_missing=loaded.languages_missing,
     )
     return Prepared(task, evidence, shots, requests, loaded)
+
+
+def _rendered(task: Task, doc: Doc, shots: Sequence[Doc], chat: bool) -> Request:
+    """The task's request for a document.
+
+    Raises:
+        ConfigError: its formatter gave something else.
+    """
+    request: object = task.prompt.render(task.name, doc, shots, chat)
+    if not isinstance(request, (LoglikelihoodRequest, GenerateRequest)):
+        name, given = type(task.prompt).__name__, f"{type(request).__name__} {request!r:.60}"
+        raise ConfigError(f"tasks.{task.name}.prompt: {name}.render gives {given}; give a LoglikelihoodRequest or a GenerateRequest")
+    return request
 
 
 def _languages(task: Task, loaded: Loaded) -> tuple[str, ...]:
