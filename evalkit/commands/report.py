@@ -71,4 +71,4 @@ def _unfinished(folder: Path) -> RunResult:
     from evalkit.store.layout import read_config
 
     setup = build(read_config(folder))
-    return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False)
+    return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False, missing=setup.settings.missing)

@@ -54,6 +54,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         folder=folder,
         config=setup.config,
         overwrite=settings.overwrite,
+        missing=settings.missing,
         progress=Silent() if settings.progress == "none" else default_progress(),
     )
     made = tables([result], cards, folder)

@@ -66,6 +66,6 @@ def _rescore(folder: Path, overrides: Sequence[str]) -> int:
     setup = build(merged(saved, overrides))
     was, wished = ((config.get("model") or {}).get("thinking", "auto") for config in (saved, setup.config))
     thinking = None if was == wished else pairs_of(checked_thinking(wished))
-    result = rescore(folder, list(setup.tasks.values()), setup.model_name, thinking=thinking)
+    result = rescore(folder, list(setup.tasks.values()), setup.model_name, thinking=thinking, missing=setup.settings.missing)
     tables([result], cards_of([setup.config])[0], folder)
     return 0

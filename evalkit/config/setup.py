@@ -32,6 +32,7 @@ _FITS = {
     "overwrite": "use true or false",
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
+    "missing": "use refuse, or skip to measure the tasks that have rows here",
     "shard": "give shard=1/8 to shard=8/8, or null",
 }
 
@@ -51,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True):
     languages: list[str] | str | None = None
     progress: Literal["auto", "none"] | None = "auto"
     shard: str | None = None
+    missing: Literal["refuse", "skip"] = "refuse"
     track: list[str] | str | None = None
 
     @classmethod

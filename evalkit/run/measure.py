@@ -16,7 +16,7 @@ from evalkit.metrics.base import NeedsReady
 from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
-from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
+from evalkit.run.prepare import Prepared, prepare_all, run_identity
 from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
@@ -38,6 +38,7 @@ def run(
     folder: Path | None = None,
     config: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    missing: str = "refuse",
     progress: Progress | None = None,
 ) -> RunResult:
     """Measure `model` on `tasks`.
@@ -47,6 +48,7 @@ def run(
         folder: the run directory; answers found there are reused, new ones appended as they finish. Tasks it holds
             already stay in it, and in the result.
         config: the resolved configuration, for the manifest and for re-scoring.
+        missing: what to do with tasks whose rows are out of reach: `refuse`, or `skip`, which measures the others.
         overwrite: take a folder that holds another run, and replace its scores.
 
     Raises:
@@ -54,7 +56,9 @@ def run(
     """
     progress, clock = progress or Silent(), _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
+        prepared, absent = prepare_all(tasks, source, limit, chat, model, missing)
+    if absent:
+        log.warning("not measured, as their rows are out of reach: %s", ", ".join(absent))
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     for metric in [metric for task in tasks for metric in task.metrics]:
@@ -76,7 +80,7 @@ def run(
         samples = (s for p in prepared for s in _samples(p, scored[p.task.name][1], plan, kept.answers))
         counts = {"asked": len(items), "reused": reused, "measured": measured}
         about = manifest.build(model=model.describe(), tasks=_tasks(prepared), config=config or {}, durations=clock.seconds, counts=counts)
-        return kept.finish(model.name, results, samples, about, fresh=measured > 0)
+        return kept.finish(model.name, results, samples, about, absent=absent, fresh=measured > 0)
 
 
 def _remarked(prepared: Prepared, model: Model) -> Prepared:
