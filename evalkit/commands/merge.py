@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import paths
 from evalkit.errors import ConfigError
 
@@ -15,7 +16,7 @@ def merge(words: list[str]) -> int:
     from evalkit.report.formats import tables
     from evalkit.run.join import join, read_parts
 
-    folders, taken = paths("evalkit merge", words, "into", "overwrite")
+    folders, taken = paths("evalkit merge", words, *words_of("merge"))
     if not folders or "into" not in taken:
         raise ConfigError(
             "evalkit merge needs run directories and into=DIR, as in: evalkit merge results/runs/part-* into=results/runs/whole"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import paths
 from evalkit.errors import ConfigError
 
@@ -25,7 +26,7 @@ def report(words: list[str]) -> int:
     from evalkit.store import load_run, merge
 
     words, own = config_folder(words)
-    words, taken = paths("evalkit report", words, "out", "card", "newest")
+    words, taken = paths("evalkit report", words, *words_of("report"))
     if not words:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     if taken.get("newest", "false") not in ("true", "false"):

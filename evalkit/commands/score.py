@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import options
 from evalkit.errors import ConfigError
 
@@ -13,7 +14,7 @@ def score(words: list[str]) -> int:
     """`evalkit score RUN [tasks.NAME.…=…]`, or `evalkit score task=NAME responses=FILE.jsonl`."""
     if words and "=" not in words[0] and not words[0].startswith("-"):
         return _rescore(Path(words[0]), words[1:])
-    words, taken = options(words, "responses", "name")
+    words, taken = options(words, *words_of("score"))
     if "responses" not in taken:
         raise ConfigError("evalkit score needs a run directory, or task=NAME responses=FILE.jsonl")
     from evalkit.config.cards import cards_of

@@ -71,6 +71,7 @@ def run(
             prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})
+        _say(prepared, len(items), kept)
         reused = len({item.key for item in items} & kept.answers.keys())
         with clock("answer"):
             measured = _answer(model, items, kept, progress)
@@ -78,9 +79,19 @@ def run(
             scored = {p.task.name: score_task(p.task, p.evidence, plan.answers(p.task.name, kept.answers)) for p in prepared}
         results = {name: result for name, (result, _) in scored.items()}
         samples = (s for p in prepared for s in _samples(p, scored[p.task.name][1], plan, kept.answers))
+        log.info("seconds: %s", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in clock.seconds.items()))
         counts = {"asked": len(items), "reused": reused, "measured": measured}
         about = manifest.build(model=model.describe(), tasks=_tasks(prepared), config=config or {}, durations=clock.seconds, counts=counts)
         return kept.finish(model.name, results, samples, about, absent=absent, fresh=measured > 0)
+
+
+def _say(prepared: Sequence[Prepared], requests: int, kept: RunFolder) -> None:
+    """What is about to be asked, for those who want to know more (`-v`)."""
+    if kept.path:
+        log.info("run directory: %s", kept.path)
+    for p in prepared:
+        log.info("%s: %d documents, %d shots; rows: %s", p.task.name, len(p.evidence.docs), p.task.num_fewshot, p.evidence.source)
+    log.info("%d requests, %d answers kept from before", requests, len(kept.answers))
 
 
 def _remarked(prepared: Prepared, model: Model) -> Prepared:
