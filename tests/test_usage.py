@@ -49,7 +49,7 @@ def test_help_of_each(evalkit: Callable[..., Any], name: str) -> None:
 def test_the_words_of_the_usage_line_are_those_that_are_taken(name: str) -> None:
     """Every `[word=…]` of the first line has a line that explains it, or is one of a run's."""
     named = set(re.findall(r"\[([\w.]+)=", USAGE[name].usage))
-    run = {"languages", "limit", "results_dir", "tasks.NAME.SETTING"}
+    run = {"languages", "limit", "results_dir", "tasks.NAME.SETTING", "NAME"}
     assert named <= {*words_of(name), *run} and all(USAGE[name].words.values())
 
 
@@ -62,7 +62,8 @@ def test_help_of_a_run_has_every_setting(evalkit: Callable[..., Any]) -> None:
 
 def test_help_of_all_names_every_command(evalkit: Callable[..., Any]) -> None:
     said = evalkit("--help").out
-    assert said == help_of_all() == evalkit().out and all(f"  evalkit {name} " in said or f"  evalkit {name}\n" in said for name in COMMANDS)
+    assert said == help_of_all() == evalkit().out
+    assert all(f"  evalkit {name} " in said or f"  evalkit {name}\n" in said for name in COMMANDS)
     assert evalkit("help", "merge").out == help_of("merge")
 
 
