@@ -63,7 +63,7 @@ def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
     said = evalkit("run", "-m", "task=hellaswag", "model=fake", "model.seed=0,1", "data=samples")
     assert said.code == 0, said.err
     assert len(list((tmp_path / "results/runs").glob("*/scores.json"))) == 2
-    assert said.out.lower().count("rows and protocol") == 2
+    assert said.out.count("Measured scores") == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["results"]
 
 

@@ -73,6 +73,23 @@ def test_a_word_that_no_command_has(evalkit: Callable[..., Any], name: str) -> N
     assert said.code == 2 and not said.out and "error:" in said.err
 
 
+# ---- how much ----
+
+
+def test_the_comparison_alone_unless_all_is_asked_for(evalkit: Callable[..., Any], tmp_path: Path) -> None:
+    words = ["run", "task=[mmlu,gsm8k]", "model=fake", "data=samples", "run_dir=run"]
+    more = ("Every measure", "Rows and protocol", "task mmlu v1")
+    brief = evalkit(*words)
+    assert "Measured scores" in brief.out and not any(text in brief.out for text in more) and "detail=all" in brief.out
+    assert brief.err.rstrip().splitlines()[-1].startswith("wrote run: report.md, report.csv")
+    assert "task mmlu v1" in (tmp_path / "run/report.md").read_text()
+    for again in (words, ["score", "run"], ["report", "run"], ["merge", "run", "into=joined", "overwrite=true"]):
+        assert evalkit(*again).out == brief.out, again
+        whole = evalkit(*again, "detail=all")
+        assert all(text in whole.out for text in more) and whole.out.count("\n") > 2 * brief.out.count("\n"), again
+        assert evalkit(*again, "detail=some").code == 2, again
+
+
 # ---- how loudly ----
 
 RUN = ["run", "task=hellaswag", "model=fake", "data=samples", "limit=2", "run_dir=run"]

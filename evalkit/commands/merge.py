@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import paths
+from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
 
 
@@ -23,9 +23,10 @@ def merge(words: list[str]) -> int:
         )
     if taken.get("overwrite", "false") not in ("true", "false"):
         raise ConfigError(f"overwrite={taken['overwrite']} is neither true nor false")
+    detail = detail_of(taken)
     joined = read_parts([Path(folder) for folder in folders])
     setup = build(joined.config)
     into = Path(taken["into"])
     result = join(joined, into, list(setup.tasks.values()), setup.model_name, overwrite=taken.get("overwrite") == "true")
-    tables([result], cards_of([setup.config])[0], into)
+    tables([result], cards_of([setup.config])[0], into, detail=detail)
     return 0

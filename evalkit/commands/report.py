@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import paths
+from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def report(words: list[str]) -> int:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     if taken.get("newest", "false") not in ("true", "false"):
         raise ConfigError(f"newest={taken['newest']} is neither true nor false; newest=true uses the newer of two scores of a task")
+    detail = detail_of(taken)
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
     folders = [own] if own else []
@@ -42,7 +43,7 @@ def report(words: list[str]) -> int:
         for line in missing or ([] if cards else [hint]):
             print(line, file=sys.stderr)
     merged = merge(runs, taken.get("newest") == "true")
-    made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings)
+    made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings, detail=detail)
     if out is not None:
         write_pages(made, cards, merged.runs, out)
     return 0

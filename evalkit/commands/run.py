@@ -57,7 +57,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         missing=settings.missing,
         progress=Silent() if settings.progress == "none" else default_progress(),
     )
-    made = tables([result], cards, folder)
+    made = tables([result], cards, folder, detail=settings.detail)
     if trackers:
         _track(trackers, result, made, cards, folder)
     return headline(result, list(setup.tasks)), folder

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import options
+from evalkit.commands.words import detail_of, options
 from evalkit.errors import ConfigError
 
 
 def score(words: list[str]) -> int:
     """`evalkit score RUN [tasks.NAME.…=…]`, or `evalkit score task=NAME responses=FILE.jsonl`."""
     if words and "=" not in words[0] and not words[0].startswith("-"):
-        return _rescore(Path(words[0]), words[1:])
+        rest, taken = options(words[1:], "detail")
+        return _rescore(Path(words[0]), rest, detail_of(taken))
     words, taken = options(words, *words_of("score"))
     if "responses" not in taken:
         raise ConfigError("evalkit score needs a run directory, or task=NAME responses=FILE.jsonl")
@@ -24,6 +25,7 @@ def score(words: list[str]) -> int:
     from evalkit.report.formats import tables
     from evalkit.run.answers_file import Asked, answers_identity, score_responses
 
+    detail = detail_of(taken)
     setup = build(compose(words))
     if len(setup.tasks) != 1:
         raise ConfigError(f"responses=FILE holds answers to one task; {len(setup.tasks)} were chosen: {', '.join(setup.tasks)}")
@@ -32,7 +34,7 @@ def score(words: list[str]) -> int:
     asked = Asked(settings.limit, settings.chat, checked_thinking((setup.config.get("model") or {}).get("thinking", "auto")))
     folder = setup.folder(answers_identity(task, setup.source, file, asked), name)
     result = score_responses(task, setup.source, file, name, folder, asked, overwrite=settings.overwrite)
-    tables([result], cards_of([setup.config])[0], result.path)
+    tables([result], cards_of([setup.config])[0], result.path, detail=detail)
     return 0
 
 
@@ -53,7 +55,7 @@ def _check_overrides(words: Sequence[str]) -> None:
             )
 
 
-def _rescore(folder: Path, overrides: Sequence[str]) -> int:
+def _rescore(folder: Path, overrides: Sequence[str], detail: str) -> int:
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import merged
     from evalkit.config.setup import build
@@ -68,5 +70,5 @@ def _rescore(folder: Path, overrides: Sequence[str]) -> int:
     was, wished = ((config.get("model") or {}).get("thinking", "auto") for config in (saved, setup.config))
     thinking = None if was == wished else pairs_of(checked_thinking(wished))
     result = rescore(folder, list(setup.tasks.values()), setup.model_name, thinking=thinking, missing=setup.settings.missing)
-    tables([result], cards_of([setup.config])[0], folder)
+    tables([result], cards_of([setup.config])[0], folder, detail=detail)
     return 0

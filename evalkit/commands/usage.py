@@ -40,6 +40,7 @@ _POLICY = {
     "prompts=same|any": "any compares runs that were asked in different words",
 }
 _CONFIG_DIR = {"--config-dir DIR": "own tasks, models and cards, laid out like evalkit's conf/"}
+_DETAIL = {"detail=all": "print every metric, language and subject, rows and protocol too"}
 _OUT = "folder to write to; without it nothing is written"
 
 USAGE: Mapping[str, Command] = {
@@ -82,6 +83,7 @@ USAGE: Mapping[str, Command] = {
             "model.thinking=…": "marks around a thought, where the run looked for others",
             "responses=FILE": 'answers made elsewhere: lines of {"id": …, "response": …}',
             "name=NAME": "what tables call the model of these answers",
+            **_DETAIL,
         },
         (("evalkit score task=gsm8k responses=FILE.jsonl", "score answers made elsewhere"),),
     ),
@@ -92,13 +94,14 @@ USAGE: Mapping[str, Command] = {
             "card=NAME|DIR": "whose published scores stand next to the measured ones; null for none",
             "out=DIR": "folder to write to; of one run its own",
             "newest=true": "of two scores of a task, the newer",
+            **_DETAIL,
         }
         | _CONFIG_DIR,
     ),
     "merge": Command(
         "evalkit merge RUN... into=DIR [overwrite=true]",
         "parts of one run (shard=2/8, or other tasks) become one run",
-        {"into=DIR": "the folder of the whole run", "overwrite=true": "take a folder that holds another run"},
+        {"into=DIR": "the folder of the whole run", "overwrite=true": "take a folder that holds another run", **_DETAIL},
     ),
     "compare": Command(
         "evalkit compare BASE CANDIDATE [alpha=0.05] [threshold=0.0] [tasks=A,B] [flips=5] [allow=prompts] [out=DIR]",

@@ -32,6 +32,7 @@ _FITS = {
     "overwrite": "use true or false",
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
+    "detail": "use comparison or all",
     "missing": "use refuse, or skip to measure the tasks that have rows here",
     "shard": "give shard=1/8 to shard=8/8, or null",
 }
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True):
     progress: Literal["auto", "none"] | None = "auto"
     shard: str | None = None
     missing: Literal["refuse", "skip"] = "refuse"
+    detail: Literal["comparison", "all"] = "comparison"
     track: list[str] | str | None = None
 
     @classmethod
