@@ -82,6 +82,7 @@ def evaluate(
         folder=folder,
         config=_config(setup.config, model, len(names) == len(wanted)),
         overwrite=settings.overwrite,
+        missing=settings.missing,
         progress=default_progress() if progress else Silent(),
     )
 

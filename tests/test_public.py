@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import evalkit
 
@@ -30,3 +31,10 @@ def test_python_m_is_the_command() -> None:
     assert done.stdout == f"evalkit {evalkit.__version__}\n" and done.returncode == 0
     wrong = subprocess.run([sys.executable, "-m", "evalkit", "rnu"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 2 and wrong.stderr.startswith("error: unknown command 'rnu'")
+
+
+def test_the_citation_names_this_version() -> None:
+    import yaml
+
+    cited = yaml.safe_load((Path(__file__).resolve().parents[1] / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == evalkit.__version__ and cited["title"] == "evalkit" and cited["license"] == "Apache-2.0"

@@ -7,13 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.commands.usage import USAGE as COMMAND_USAGE
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import fraction, no_word, options
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
     from evalkit.compare import Settings
 
-USAGE = "evalkit compare BASE CANDIDATE [alpha=0.05] [threshold=0.0] [tasks=A,B] [flips=5] [allow=prompts] [out=DIR]"
+USAGE = COMMAND_USAGE["compare"].usage
 
 
 def compare(words: list[str]) -> int:
@@ -27,7 +29,7 @@ def compare(words: list[str]) -> int:
     from evalkit.report.terminal import print_report
     from evalkit.store import load_run
 
-    folders, taken = options(words, "alpha", "threshold", "tasks", "flips", "allow", "out")
+    folders, taken = options(words, *words_of("compare"))
     no_word(folders, USAGE)
     if len(folders) != 2:
         raise ConfigError(f"evalkit compare needs two run directories, not {' '.join(folders) or 'none'}: {USAGE}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalkit.commands.words import options
+from evalkit.commands.words import not_taken, options
 from evalkit.errors import ConfigError
 
 
@@ -17,6 +17,7 @@ def data(words: list[str]) -> int:
     if not words or words[0] != "pull":
         raise ConfigError("evalkit data: the only action is pull, as in: evalkit data pull suite=krutrim2_english data.root=DIR")
     words, taken = options(words[1:], "data.root")
+    not_taken(words, "limit", "data pull copies whole splits, so that any limit= of a later run finds its rows; leave the word out")
     if "data.root" not in taken:
         raise ConfigError("evalkit data pull needs data.root=DIR, the folder to write to")
     setup = build(compose(words))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import paths
 from evalkit.errors import ConfigError, did_you_mean
 
@@ -19,7 +20,7 @@ def export(words: list[str]) -> int:
     from evalkit.store import load_run
     from evalkit.store.baseline import write_baseline
 
-    folders, taken = paths("evalkit export", words, "to", "out")
+    folders, taken = paths("evalkit export", words, *words_of("export"))
     form = taken.get("to", "")
     if len(folders) != 1 or form not in FORMS:
         wrong = f"to={form} is unknown{did_you_mean(form, FORMS)}; " if form and form not in FORMS else ""
@@ -47,7 +48,7 @@ def import_(words: list[str]) -> int:
     """`evalkit import results_*.json... [out=DIR]`: lm-evaluation-harness results as run directories."""
     from evalkit.exchange.lm_eval import import_run
 
-    files, taken = paths("evalkit import", words, "out")
+    files, taken = paths("evalkit import", words, *words_of("import"))
     if not files:
         raise ConfigError("evalkit import needs results_*.json files of lm-evaluation-harness [out=DIR]")
     root = Path(taken.get("out", "results/runs"))

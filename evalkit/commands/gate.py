@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.commands.usage import USAGE as COMMAND_USAGE
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import fraction, no_word, options
 from evalkit.errors import ConfigError
 
@@ -16,12 +18,8 @@ if TYPE_CHECKING:
     from evalkit.gate import Decision, Policy
     from evalkit.report import Report
 
-USAGE = (
-    "evalkit gate BASE CANDIDATE|model=NAME [policy=FILE] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8] [missing=refuse|fail|ignore] "
-    "[out=DIR] [junit=FILE] [ci=github] [name=NAME]"
-)
+USAGE = COMMAND_USAGE["gate"].usage
 OF_POLICY = ("mean", "tolerance", "alpha", "power", "missing", "others", "documents", "prompts")
-_OUTPUTS = ("policy", "out", "junit", "ci", "name", *OF_POLICY)
 
 
 def gate(words: list[str]) -> int:
@@ -38,7 +36,7 @@ def gate(words: list[str]) -> int:
     from evalkit.report.gate import gate_report
     from evalkit.store import load_run
 
-    folders, taken = options(words, *_OUTPUTS)
+    folders, taken = options(words, *words_of("gate"))
     measured = is_run(folders)
     if not measured:
         no_word(folders, USAGE, nearest)

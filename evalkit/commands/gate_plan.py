@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit import numbers
-from evalkit.commands.gate import OF_POLICY, policy_from
+from evalkit.commands.gate import policy_from
+from evalkit.commands.usage import USAGE as COMMAND_USAGE
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import fraction, no_word, options
 from evalkit.errors import ConfigError
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from evalkit.report import Report
     from evalkit.report.table import Cell
 
-USAGE = "evalkit gate plan base=RUN [policy=FILE] [earlier=RUN,RUN] [flips=5%] [cost=1] [mean=1%] [tolerance=3%] [alpha=0.05] [power=0.8]"
+USAGE = COMMAND_USAGE["gate plan"].usage
 
 
 def gate_plan(words: list[str]) -> int:
@@ -26,7 +28,7 @@ def gate_plan(words: list[str]) -> int:
     from evalkit.report.terminal import print_report
     from evalkit.store import load_run
 
-    rest, taken = options(words, "policy", "base", "earlier", "flips", "cost", *OF_POLICY)
+    rest, taken = options(words, *words_of("gate plan"))
     no_word(rest, USAGE)
     if "base" not in taken or rest:
         raise ConfigError(f"evalkit gate plan needs base=RUN: {USAGE}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalkit.commands.words import paths
+from evalkit.commands.usage import words_of
+from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
 
 
@@ -15,16 +16,17 @@ def merge(words: list[str]) -> int:
     from evalkit.report.formats import tables
     from evalkit.run.join import join, read_parts
 
-    folders, taken = paths("evalkit merge", words, "into", "overwrite")
+    folders, taken = paths("evalkit merge", words, *words_of("merge"))
     if not folders or "into" not in taken:
         raise ConfigError(
             "evalkit merge needs run directories and into=DIR, as in: evalkit merge results/runs/part-* into=results/runs/whole"
         )
     if taken.get("overwrite", "false") not in ("true", "false"):
         raise ConfigError(f"overwrite={taken['overwrite']} is neither true nor false")
+    detail = detail_of(taken)
     joined = read_parts([Path(folder) for folder in folders])
     setup = build(joined.config)
     into = Path(taken["into"])
     result = join(joined, into, list(setup.tasks.values()), setup.model_name, overwrite=taken.get("overwrite") == "true")
-    tables([result], cards_of([setup.config])[0], into)
+    tables([result], cards_of([setup.config])[0], into, detail=detail)
     return 0

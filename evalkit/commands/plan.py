@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import options
 from evalkit.errors import ConfigError
 
@@ -19,7 +20,7 @@ def plan(words: list[str]) -> int:
     from evalkit.config.setup import build
     from evalkit.run.forecast import forecast, last_speed, memory_of
 
-    words, taken = options(words, "rate")
+    words, taken = options(words, *words_of("plan"))
     rate = _rate(taken["rate"]) if "rate" in taken else None
     setup = build(compose(words))
     model = setup.model()

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalkit.commands.words import paths
+from evalkit.commands.usage import words_of
+from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ def report(words: list[str]) -> int:
     from evalkit.store import load_run, merge
 
     words, own = config_folder(words)
-    words, taken = paths("evalkit report", words, "out", "card", "newest")
+    words, taken = paths("evalkit report", words, *words_of("report"))
     if not words:
         raise ConfigError("evalkit report needs at least one run directory; evalkit run makes them under results/runs")
     if taken.get("newest", "false") not in ("true", "false"):
         raise ConfigError(f"newest={taken['newest']} is neither true nor false; newest=true uses the newer of two scores of a task")
+    detail = detail_of(taken)
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
     folders = [own] if own else []
@@ -41,7 +43,7 @@ def report(words: list[str]) -> int:
         for line in missing or ([] if cards else [hint]):
             print(line, file=sys.stderr)
     merged = merge(runs, taken.get("newest") == "true")
-    made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings)
+    made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings, detail=detail)
     if out is not None:
         _page(made, cards, merged.runs, out)
     return 0
@@ -71,4 +73,4 @@ def _unfinished(folder: Path) -> RunResult:
     from evalkit.store.layout import read_config
 
     setup = build(read_config(folder))
-    return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False)
+    return rescore(folder, list(setup.tasks.values()), setup.model_name, save=False, missing=setup.settings.missing)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.errors import ConfigError
 from evalkit.results import RunResult
 
 if TYPE_CHECKING:
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 
 def run(words: list[str]) -> int:
     """`evalkit run task=… model=…`, with Hydra's sweeps, launchers and flags."""
+    from evalkit.commands.lm_eval_words import evalkit_form, is_harness
     from evalkit.config import compose
 
+    if is_harness(words):
+        raise ConfigError(evalkit_form(words))
     return compose.run(words, job)
 
 
@@ -50,9 +54,10 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         folder=folder,
         config=setup.config,
         overwrite=settings.overwrite,
+        missing=settings.missing,
         progress=Silent() if settings.progress == "none" else default_progress(),
     )
-    made = tables([result], cards, folder)
+    made = tables([result], cards, folder, detail=settings.detail)
     if trackers:
         _track(trackers, result, made, cards, folder)
     return headline(result, list(setup.tasks)), folder

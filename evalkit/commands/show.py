@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evalkit.commands.words import integer, options
+from evalkit.commands.usage import words_of
+from evalkit.commands.words import integer, not_taken, options
 
 
 def show(words: list[str]) -> int:
@@ -13,7 +14,8 @@ def show(words: list[str]) -> int:
     from evalkit.config.setup import build
     from evalkit.run.prepare import prepare
 
-    words, taken = options(words, "n")
+    words, taken = options(words, *words_of("show"))
+    not_taken(words, "limit", "show prints a few documents per task, of which n=… says the number")
     setup = build(compose(words))
     count = integer("n", taken.get("n", "2"))
     for task in setup.tasks.values():

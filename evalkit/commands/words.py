@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from evalkit.errors import ConfigError, did_you_mean
@@ -33,6 +33,29 @@ def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]]
         if equals and not Path(word).exists():
             known = re.findall(r"(\w+)=", usage)
             raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
+
+
+def not_taken(words: Sequence[str], name: str, why: str) -> None:
+    """Refuse a setting of a run that a command would not look at.
+
+    Raises:
+        ConfigError: it is among the words.
+    """
+    for word in words:
+        if word.partition("=")[0] == name:
+            raise ConfigError(f"{word}: {why}")
+
+
+def detail_of(taken: Mapping[str, str]) -> str:
+    """How much of a report is printed.
+
+    Raises:
+        ConfigError: neither `comparison` nor `all`.
+    """
+    detail = taken.get("detail", "comparison")
+    if detail not in ("comparison", "all"):
+        raise ConfigError(f"detail={detail} is unknown; use comparison or all")
+    return detail
 
 
 def fraction(name: str, text: str) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalkit.config.cards import card_nodes, narrowed
 from evalkit.config.explain import explain
+from evalkit.config.words import check_words
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.files import line
 from evalkit.paths import conf_dir
@@ -34,6 +35,7 @@ def run(words: Sequence[str], job: Job) -> int:
     # With this set Hydra lets exceptions through instead of printing them its own way.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     words = list(words)
+    check_words(words, flags=True)
     _importable(words)
     _, own = config_folder(words)
     _register_cards(own)
@@ -116,6 +118,7 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
     words = list(words)
     _importable(words)
     words, folder = config_folder(words)
+    check_words(words)
     _register_cards(folder)
     asked = list(words)
     if folder:

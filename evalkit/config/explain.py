@@ -25,11 +25,10 @@ def explain(error: BaseException) -> str:
     if found := re.search(r"Could not (?:find|load) '(\w+)/([^']+)'", text):
         group, name = found.groups()
         listed = next((f" (see: evalkit ls {what})" for what, folder in GROUPS.items() if folder == group), "")
-        known = _names(group)
-        some = f"; one of {', '.join(known)}" if known and len(known) <= 6 and not listed else ""
-        return f"unknown {group} {name!r}{did_you_mean(name, _names(group))}{listed}{some}"
+        some = "" if listed or not 0 < len(names_of(group)) <= 6 else f"; one of {', '.join(names_of(group))}"
+        return f"unknown {group} {name!r}{did_you_mean(name, names_of(group))}{listed}{some}"
     if found := re.search(r"You must specify '(\w+)'", text):
-        return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(_names(found[1]))}"
+        return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(names_of(found[1]))}"
     if found := re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text):
         full = re.search(r"full_key: (\S+)", text)
         key = full[1] if full else found[1]
@@ -48,7 +47,8 @@ def load_yaml(text: str) -> dict[str, Any]:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
 
 
-def _names(group: str) -> list[str]:
+def names_of(group: str) -> list[str]:
+    """What may be chosen of a group: files of conf/, cards and their suites."""
     of_cards = [name for of, name in described() if of == group]
     return sorted({*(file.stem for file in choices(conf_dir() / group)), *of_cards})
 
@@ -66,6 +66,11 @@ def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
         lines["card", name] = f"{card.title}, {card.edition}: {len(card.tables)} tables, {rows} rows"
         lines |= {("suite", suite): about.description for suite, about in card.suites.items()}
     return lines
+
+
+def settings_of(group: str, name: str) -> set[str]:
+    """The settings of a group's choice: of `model` and `hf`, `path` and so on."""
+    return _keys(conf_dir() / group / f"{name}.yaml")
 
 
 def _settings() -> list[str]:

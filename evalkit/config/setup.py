@@ -32,6 +32,8 @@ _FITS = {
     "overwrite": "use true or false",
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
+    "detail": "use comparison or all",
+    "missing": "use refuse, or skip to measure the tasks that have rows here",
     "shard": "give shard=1/8 to shard=8/8, or null",
 }
 
@@ -51,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True):
     languages: list[str] | str | None = None
     progress: Literal["auto", "none"] | None = "auto"
     shard: str | None = None
+    missing: Literal["refuse", "skip"] = "refuse"
+    detail: Literal["comparison", "all"] = "comparison"
     track: list[str] | str | None = None
 
     @classmethod
@@ -154,11 +158,15 @@ def _select_languages(tasks: Mapping[str, dict[str, Any]], wanted: Sequence[str]
     """Leave every multilingual task those of its languages that are wanted.
 
     Raises:
-        ConfigError: a wanted language is none of any task's, or a task would be left without one.
+        ConfigError: a wanted language is none of any task's, a task would be left without one, or no task has languages.
     """
     lists = {name: task["languages"] for name, task in tasks.items() if task.get("languages")}
-    if not wanted or not lists:
+    if not wanted:
         return
+    if tasks and not lists:
+        raise ConfigError(f"languages={','.join(wanted)} changes nothing: {', '.join(tasks)} has no languages; leave the word out")
+    if without := [name for name in tasks if name not in lists]:
+        log.warning("languages=%s leaves these as they are, which have no languages: %s", ",".join(wanted), ", ".join(without))
     somewhere = {code for has in lists.values() for code in has}
     for name, has in lists.items():
         missing = [code for code in wanted if code not in has]

@@ -7,7 +7,7 @@ from evalkit.data.load import load, rows_sha256
 from evalkit.data.local import LocalSource
 from evalkit.data.samples import SamplesSource
 from evalkit.data.select import limit_docs
-from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Origin, Rows, Source, SplitNotCarried
+from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, NoRows, Origin, Rows, Source, SplitNotCarried
 from evalkit.data.wheel import WheelSource
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "LanguageNotCarried",
     "Loaded",
     "LocalSource",
+    "NoRows",
     "Origin",
     "Rows",
     "SamplesSource",

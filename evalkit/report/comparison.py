@@ -236,6 +236,8 @@ def remarks(result: TaskResult) -> str:
     if result.score.value is not None and result.score.ci is None:
         parts.append(result.score.no_interval or "no interval")
     said = f"{'; '.join(parts)}" if parts else ""
+    if not result.n_docs:
+        return said  # no rows at all, and the note says so
     return f"of {numbers.plural(result.n_docs, 'document')}: {said}" if said else ""
 
 

@@ -39,10 +39,13 @@ def tables(
     folder: Path | None,
     saved: Sequence[SavedRun | MergedRun] = (),
     told: Sequence[str] = (),
+    *,
+    detail: str = "comparison",
 ) -> Report:
     """Print the report and write its texts to a folder; with several saved runs it has a leaderboard.
 
     Args:
+        detail: `comparison` prints that alone, `all` every table and the protocol; the texts always have all.
         told: further warnings of the report.
 
     Raises:
@@ -51,10 +54,10 @@ def tables(
     from rich.console import Console
 
     made = build(results, cards, saved, told)
-    print_report(made, Console(highlight=False))
+    print_report(made, Console(highlight=False), whole=detail == "all")
     if folder is not None:
-        for path in write_report(made, results, cards, folder):
-            print(f"wrote {path}", file=sys.stderr)
+        written = write_report(made, results, cards, folder)
+        print(f"wrote {folder}: {', '.join(path.name for path in written)}", file=sys.stderr)
     return made
 
 

@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_report(report: Report, console: Console) -> None:
-    """Breakdowns first and the comparison last, where the prompt leaves it on the screen."""
-    for table in report.breakdowns:
+def print_report(report: Report, console: Console, *, whole: bool = True) -> None:
+    """Breakdowns first and the comparison last, where the prompt leaves it on the screen.
+
+    Args:
+        whole: False prints the comparison (and the leaderboard) alone, and where the rest is.
+    """
+    for table in report.breakdowns if whole else ():
         _print_table(table, console)
-    if report.measures:
+    if report.measures and whole:
         _print_table(report.measures, console)
-    if report.details:
+    if report.details and whole:
         _print(console, "Rows and protocol", style="bold")
         for detail in report.details:
             _print(console, detail.label)
@@ -33,6 +37,8 @@ def print_report(report: Report, console: Console) -> None:
         _print_table(table, console)
     for text in report.legend:
         _print(console, text, style="dim")
+    if not whole and (report.measures or report.breakdowns or report.details):
+        _print(console, "Every metric, language and subject, rows and protocol: detail=all, or report.md.", style="dim")
 
 
 def _print_table(table: Table, console: Console) -> None:

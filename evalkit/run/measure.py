@@ -16,7 +16,7 @@ from evalkit.metrics.base import NeedsReady
 from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
-from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
+from evalkit.run.prepare import Prepared, prepare_all, run_identity
 from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
@@ -38,6 +38,7 @@ def run(
     folder: Path | None = None,
     config: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    missing: str = "refuse",
     progress: Progress | None = None,
 ) -> RunResult:
     """Measure `model` on `tasks`.
@@ -47,6 +48,7 @@ def run(
         folder: the run directory; answers found there are reused, new ones appended as they finish. Tasks it holds
             already stay in it, and in the result.
         config: the resolved configuration, for the manifest and for re-scoring.
+        missing: what to do with tasks whose rows are out of reach: `refuse`, or `skip`, which measures the others.
         overwrite: take a folder that holds another run, and replace its scores.
 
     Raises:
@@ -54,7 +56,9 @@ def run(
     """
     progress, clock = progress or Silent(), _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
+        prepared, absent = prepare_all(tasks, source, limit, chat, model, missing)
+    if absent:
+        log.warning("not measured, as their rows are out of reach: %s", ", ".join(absent))
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     for metric in [metric for task in tasks for metric in task.metrics]:
@@ -67,6 +71,7 @@ def run(
             prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})
+        _say(prepared, len(items), kept)
         reused = len({item.key for item in items} & kept.answers.keys())
         with clock("answer"):
             measured = _answer(model, items, kept, progress)
@@ -74,9 +79,19 @@ def run(
             scored = {p.task.name: score_task(p.task, p.evidence, plan.answers(p.task.name, kept.answers)) for p in prepared}
         results = {name: result for name, (result, _) in scored.items()}
         samples = (s for p in prepared for s in _samples(p, scored[p.task.name][1], plan, kept.answers))
+        log.info("seconds: %s", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in clock.seconds.items()))
         counts = {"asked": len(items), "reused": reused, "measured": measured}
         about = manifest.build(model=model.describe(), tasks=_tasks(prepared), config=config or {}, durations=clock.seconds, counts=counts)
-        return kept.finish(model.name, results, samples, about, fresh=measured > 0)
+        return kept.finish(model.name, results, samples, about, absent=absent, fresh=measured > 0)
+
+
+def _say(prepared: Sequence[Prepared], requests: int, kept: RunFolder) -> None:
+    """What is about to be asked, for those who want to know more (`-v`)."""
+    if kept.path:
+        log.info("run directory: %s", kept.path)
+    for p in prepared:
+        log.info("%s: %d documents, %d shots; rows: %s", p.task.name, len(p.evidence.docs), p.task.num_fewshot, p.evidence.source)
+    log.info("%d requests, %d answers kept from before", requests, len(kept.answers))
 
 
 def _remarked(prepared: Prepared, model: Model) -> Prepared:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.data import Loaded, Source, draw, limit_docs, load
+from evalkit.data import Loaded, NoRows, Source, draw, limit_docs, load
+from evalkit.errors import ConfigError, DataError
 from evalkit.identity import identity_of
-from evalkit.metrics.base import ChecksDocs, ChecksSamples
+from evalkit.metrics.base import BatchMetric, ChecksDocs, ChecksSamples
+from evalkit.metrics.checks import check_without_answer
 from evalkit.models.base import Model
+from evalkit.results import TaskResult
 from evalkit.task import Task
-from evalkit.types import Doc, Evidence, GenerateRequest, Request
+from evalkit.types import Doc, Evidence, GenerateRequest, LoglikelihoodRequest, Request, Summary
 
 CHAT_NOTE = "prompted through the model's chat template"
 
@@ -44,8 +47,10 @@ def prepare(
         if isinstance(metric, ChecksDocs):
             for doc in docs:
                 metric.check(doc)
+        if docs and not isinstance(metric, BatchMetric):
+            check_without_answer(metric, docs[0])
     as_chat = task.as_chat(chat, template)
-    requests = tuple(task.prompt.render(task.name, doc, shots[doc.id], as_chat) for doc in docs)
+    requests = tuple(_rendered(task, doc, shots[doc.id], as_chat) for doc in docs)
     check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
     dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
     notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
@@ -61,6 +66,55 @@ def prepare(
         languages_missing=loaded.languages_missing,
     )
     return Prepared(task, evidence, shots, requests, loaded)
+
+
+def prepare_all(
+    tasks: Sequence[Task], source: Source, limit: int | None, chat: bool | None, model: Model, missing: str = "refuse"
+) -> tuple[list[Prepared], dict[str, TaskResult]]:
+    """Every task prepared; rows that are out of reach are told of all tasks at once.
+
+    Args:
+        missing: `refuse`, or `skip` to leave out the tasks without rows.
+
+    Returns:
+        What can be measured, and a result without a score per task left out.
+
+    Raises:
+        DataError: a task has no rows here and none are to be left out, or none has any. Names all of them.
+    """
+    prepared, gone = [], dict[str, NoRows]()
+    for task in tasks:
+        try:
+            prepared.append(prepare(task, source, limit, chat, has_template(model, task)))
+        except NoRows as error:
+            gone[task.name] = error
+    if gone and (missing != "skip" or not prepared):
+        first, rest = next(iter(gone.values())), f"missing=skip measures the other {len(prepared)}" if prepared else ""
+        if len(gone) == 1:
+            raise DataError(f"{first}; {rest}") if rest else first
+        names = f"{len(gone)} of {len(tasks)} tasks have no rows here: {', '.join(gone)}"
+        raise DataError("; ".join(filter(None, (names, f"the first: {first}", rest)))) from first
+    return prepared, {task.name: _without_rows(task, str(gone[task.name])) for task in tasks if task.name in gone}
+
+
+def _without_rows(task: Task, reason: str) -> TaskResult:
+    note = f"no rows: {reason.removeprefix(f'task {task.name}: ')}"
+    summaries = {m.name: Summary(m.name, None, None, None, 0, higher_is_better=m.higher_is_better, note=note) for m in task.metrics}
+    total = task.data.sizes.get(task.data.split, 0)
+    return TaskResult(task.name, task.headline, task.num_fewshot, task.version, summaries, n_docs=0, n_total=total)
+
+
+def _rendered(task: Task, doc: Doc, shots: Sequence[Doc], chat: bool) -> Request:
+    """The task's request for a document.
+
+    Raises:
+        ConfigError: its formatter gave something else.
+    """
+    request: object = task.prompt.render(task.name, doc, shots, chat)
+    if not isinstance(request, (LoglikelihoodRequest, GenerateRequest)):
+        name, given = type(task.prompt).__name__, f"{type(request).__name__} {request!r:.60}"
+        raise ConfigError(f"tasks.{task.name}.prompt: {name}.render gives {given}; give a LoglikelihoodRequest or a GenerateRequest")
+    return request
 
 
 def _languages(task: Task, loaded: Loaded) -> tuple[str, ...]:

@@ -18,15 +18,24 @@ from evalkit.run.recut import recut
 from evalkit.run.score import judged, score_task
 from evalkit.store.journal import Journal
 from evalkit.store.journal import read as read_journal
-from evalkit.store.layout import JOURNAL
+from evalkit.store.layout import JOURNAL, SCORES
 from evalkit.store.plan import Plan, read_plan
 from evalkit.store.run_folder import Rescored, replace_scores
 from evalkit.store.samples import response_json, scores_json
+from evalkit.store.scores import from_json
 from evalkit.task import Task
 from evalkit.types import Evidence, Response, SampleScore
 
 
-def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequence[Marks] | None = None, save: bool = True) -> RunResult:
+def rescore(
+    folder: Path,
+    tasks: Sequence[Task],
+    name: str,
+    *,
+    thinking: Sequence[Marks] | None = None,
+    save: bool = True,
+    missing: str = "refuse",
+) -> RunResult:
     """Score a run's saved answers again.
 
     Of everything the model said the thought is taken off again and the answer cut at the stops of `tasks`, so that a wrong stop
@@ -36,14 +45,19 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequenc
         thinking: pairs of marks around a thought, where they are to be looked for in another way than the run did.
         save: rewrite `scores.json` and the scores in `samples.jsonl`; False only reads, and so works while another process
             is still measuring.
+        missing: `skip` where the run left out tasks without rows; they stay as they are.
 
     Raises:
         ConfigError: not a run directory, or a task that the run did not measure.
         JournalError: the journal is damaged, or (when saving) in use.
     """
     plan = read_plan(folder)
-    if missing := [task.name for task in tasks if task.name not in plan.evidence]:
-        raise ConfigError(f"{folder} holds no answers for {', '.join(missing)}; it has: {', '.join(plan.evidence)}")
+    absent = [task.name for task in tasks if task.name not in plan.evidence]
+    if absent and missing != "skip":
+        raise ConfigError(f"{folder} holds no answers for {', '.join(absent)}; it has: {', '.join(plan.evidence)}")
+    tasks = [task for task in tasks if task.name in plan.evidence]
+    scores = folder / SCORES
+    told = from_json(scores.read_text(encoding="utf-8"), path=scores).tasks if absent and scores.is_file() else {}
     with Journal(folder) if save else nullcontext():
         answers, _ = read_journal(folder / JOURNAL)
         cut = {task.name: _cut(task, plan, answers, thinking) for task in tasks}
@@ -51,7 +65,8 @@ def rescore(folder: Path, tasks: Sequence[Task], name: str, *, thinking: Sequenc
             task.name: score_task(task, _evidence(task.name, plan, answers, cut), plan.answers(task.name, cut[task.name])) for task in tasks
         }
         complete = all(plan.complete(answers.keys(), task.name) for task in tasks)
-        run = RunResult(name, {task: result for task, (result, _) in scored.items()}, complete, path=folder)
+        results = {task: result for task, (result, _) in scored.items()} | {task: told[task] for task in absent if task in told}
+        run = RunResult(name, results, complete, path=folder)
         if save:
             replace_scores(folder, run, {task: _rescored(plan, task, samples, cut[task]) for task, (_, samples) in scored.items()})
     return run

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.metrics import score_baselines, score_documents
+from evalkit.metrics.checks import check_scores
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Evidence, Response, SampleScore, Summary
@@ -28,6 +29,8 @@ def score_task(
     # A document that lacks one of its samples is not scored: its score would be another.
     whole = {doc: given for doc, given in answers.items() if all(response.status != "error" for response in given)}
     scores = {m.name: score_documents(m, evidence.docs, whole) for m in task.metrics}
+    for metric in task.metrics:
+        check_scores(metric, scores[metric.name], evidence.docs)
     summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,

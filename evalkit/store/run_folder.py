@@ -112,17 +112,26 @@ class RunFolder:
         self._journal.append(responses)
 
     def finish(
-        self, model: str, results: Mapping[str, TaskResult], samples: Iterable[Sample], manifest: Mapping[str, Any], *, fresh: bool
+        self,
+        model: str,
+        results: Mapping[str, TaskResult],
+        samples: Iterable[Sample],
+        manifest: Mapping[str, Any],
+        *,
+        absent: Mapping[str, TaskResult] | None = None,
+        fresh: bool,
     ) -> RunResult:
         """Scores, samples and manifest; the journal in the plan's own order, so that an interrupted run ends with the same bytes.
 
         Args:
             results, samples: of the tasks of this command.
+            absent: of the tasks of this command that had no rows, without a score; nothing of an earlier command is lost for it.
             fresh: answers were measured; without any, the manifest of the session that measured last stays.
         """
         self._journal.compact(self.plan.order)
         every = {name: found for name in self.plan.evidence if (found := results.get(name) or self._results.get(name))}
         whole = len(every) == len(self.plan.evidence) and self.plan.complete(self.answers.keys())
+        every |= {name: result for name, result in (absent or {}).items() if name not in every}
         run = RunResult(model, every, whole, manifest, self.path)
         if self.path is None:
             return run

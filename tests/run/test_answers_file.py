@@ -43,7 +43,7 @@ def score(evalkit: Run, tmp_path: Path) -> Run:
         file = write(tmp_path / f"{name}.jsonl", lines)
         folder = tmp_path / f"{name}-scored"
         data = [] if any(word.startswith("data=") for word in words) else ["data=samples"]
-        said = evalkit("score", f"task={task}", f"responses={file}", f"run_dir={folder}", "overwrite=true", *data, *words)
+        said = evalkit("score", f"task={task}", f"responses={file}", f"run_dir={folder}", "overwrite=true", "detail=all", *data, *words)
         return (scored(folder, task), plain(said.out)) if said.code == 0 else said.error
 
     return call
@@ -237,7 +237,7 @@ def test_nothing_is_claimed_that_is_not_known(score: Run, task: str, tmp_path: P
 
 
 def test_a_run_says_what_it_knows(evalkit: Run) -> None:
-    said = plain(evalkit("run", "task=[humaneval,gsm8k]", "model=fake", "data=samples", "limit=1", "chat=true").out)
+    said = plain(evalkit("run", "task=[humaneval,gsm8k]", "model=fake", "data=samples", "limit=1", "chat=true", "detail=all").out)
     assert "humaneval: 20 samples a problem at temperature 0.8" in said and "gsm8k: answers may be 512 tokens long" in said
     assert "prompted through the model's chat template" in said and "elsewhere" not in said
 

@@ -37,7 +37,7 @@ def rows_of(folder: Path, sizes: dict[str, int]) -> Path:
 def measured(evalkit: Run, folder: Path, *words: str) -> Any:
     task = "tasks.bharatbench_grammar_correction"
     cheap = [f"{task}.metrics=[{{_target_: evalkit.metrics.ExactMatch}}]", f"{task}.headline=exact_match", f"{task}.baselines=[]"]
-    said = evalkit("run", "task=bharatbench_grammar_correction", "model=fake", *cheap, f"run_dir={folder}", *words)
+    said = evalkit("run", "task=bharatbench_grammar_correction", "model=fake", *cheap, f"run_dir={folder}", "detail=all", *words)
     assert said.code == 0, said.err
     return load_run(folder).result.tasks["bharatbench_grammar_correction"], " ".join(said.out.split())
 

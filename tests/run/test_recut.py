@@ -111,7 +111,7 @@ def test_a_wrong_stop_is_repaired_by_scoring_again(evalkit: Any, tmp_path: Path)
     raw = [f"<think>Question: what is asked?</think>The answer is {right}. Wrong: 7" for right in gold]
     journal_of(folder, {d: Response("", "ok", text="<think>", raw=r, thinking="x", finish="stop") for d, r in zip(docs, raw, strict=True)})
     before = (folder / "journal.jsonl").read_bytes()
-    said = evalkit("score", str(folder), 'tasks.gsm8k.prompt.params.stop=["Wrong:"]')
+    said = evalkit("score", str(folder), 'tasks.gsm8k.prompt.params.stop=["Wrong:"]', "detail=all")
     assert said.code == 0, said.err
     assert [sample["scores"]["flexible_extract"]["value"] for sample in samples(folder)] == [1.0] * 3
     assert [sample["responses"][0]["text"] for sample in samples(folder)] == [f"The answer is {right}. " for right in gold]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from evalkit.commands.rate.usage import USAGE, whole
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import options
 from evalkit.errors import ConfigError, did_you_mean
 
@@ -17,7 +18,7 @@ def serve(words: list[str]) -> int:
     from evalkit.rating.serve import LOOPBACK, addresses, application, listen, run
     from evalkit.rating.sheet import RATINGS, read_sheet
 
-    words, taken = options(words, "host", "port")
+    words, taken = options(words, *words_of("rate serve"))
     if len(words) != 1:
         raise ConfigError(USAGE["serve"])
     folder, host, port = Path(words[0]), taken.get("host", "127.0.0.1"), whole(taken, "port", 8000)
@@ -41,7 +42,7 @@ def collect(words: list[str]) -> int:
     from evalkit.rating.sources import read_ratings
     from evalkit.rating.told import told
 
-    words, taken = options(words, "into", "sheet", "overwrite")
+    words, taken = options(words, *words_of("rate collect"))
     if not words or "into" not in taken:
         raise ConfigError(USAGE["collect"])
     if taken.get("overwrite", "false") not in ("true", "false"):
@@ -70,7 +71,7 @@ def judge(words: list[str]) -> int:
     from evalkit.rating.sources import read_ratings
     from evalkit.rating.told import judges_told
 
-    words, taken = options(words, "name")
+    words, taken = options(words, *words_of("rate judge"))
     folders = [word for word in words if "=" not in word]
     if len(folders) != 1 or not any(word.startswith("model=") for word in words):
         raise ConfigError(USAGE["judge"])
@@ -98,7 +99,7 @@ def export(words: list[str]) -> int:
     from evalkit.rating.other_tools import WRITERS
     from evalkit.rating.sheet import read_sheet
 
-    words, taken = options(words, "to", "out")
+    words, taken = options(words, *words_of("rate export"))
     to = taken.get("to", "")
     if len(words) != 1 or to not in WRITERS:
         wrong = f"to={to} is unknown{did_you_mean(to, WRITERS)}; " if to and to not in WRITERS else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalkit.commands.rate.usage import USAGE, listed, whole
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import integer, options
 from evalkit.errors import ConfigError, did_you_mean
 
@@ -21,7 +22,7 @@ NAMED: tuple[NamedAnswers, ...] = ("refuse", "mask", "keep")
 
 def ask(words: list[str]) -> int:
     """`evalkit rate ask model=A,B`: answers to a set of prompts, as runs."""
-    words, taken = options(words, "prompts", "languages", "max_new_tokens")
+    words, taken = options(words, *words_of("rate ask"))
     if not any(word.startswith("model=") for word in words):
         raise ConfigError(f"no model to ask: {USAGE['ask']}")
     for folder in _asked(words, taken):
@@ -36,8 +37,7 @@ def make(words: list[str]) -> int:
     from evalkit.rating.make import check_free, read_raters
     from evalkit.rating.make import make as made_of
 
-    names = ("raters", "per_prompt", "calibration", "duplicates", "task", "seed", "page", "named", "out")
-    words, taken = options(words, *names, "prompts", "languages", "max_new_tokens")
+    words, taken = options(words, *words_of("rate make"))
     if "out" not in taken:
         raise ConfigError(f"out=DIR says where the pages go: {USAGE['make']}")
     raters = read_raters(taken.get("raters", "1"))

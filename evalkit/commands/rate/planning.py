@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from evalkit.commands.rate.usage import USAGE, whole
+from evalkit.commands.usage import words_of
 from evalkit.commands.words import integer, options
 from evalkit.errors import ConfigError
 
@@ -16,7 +17,7 @@ def plan(words: list[str]) -> int:
     from evalkit.rating.sheet import find_sheet, read_sheet
     from evalkit.rating.sources import read_ratings
 
-    words, taken = options(words, "raters", "per_prompt", "points", "prompts", "from")
+    words, taken = options(words, *words_of("rate plan"))
     if words:
         raise ConfigError(f"{words[0]} means nothing here: {USAGE['plan']}")
     raters, per_prompt, points = whole(taken, "raters", 12), whole(taken, "per_prompt", 3), _points(taken.get("points", "0.5"))
