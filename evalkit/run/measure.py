@@ -16,7 +16,7 @@ from evalkit.metrics.base import NeedsReady
 from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
-from evalkit.run.prepare import Prepared, has_template, prepare, run_identity
+from evalkit.run.prepare import Prepared, prepare_for, refuse_cut, run_identity
 from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
@@ -54,7 +54,7 @@ def run(
     """
     progress, clock = progress or Silent(), _Clock()
     with clock("prepare"):
-        prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
+        prepared = [prepare_for(model, task, source, limit, chat) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     for metric in [metric for task in tasks for metric in task.metrics]:
@@ -64,6 +64,7 @@ def run(
     with RunFolder.open(folder, identity, overwrite=overwrite) as kept:
         with clock("encode"):
             items = model.encode(requests)
+            refuse_cut(tasks, items)
             prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})
