@@ -10,6 +10,9 @@ from typing import Protocol
 Count = Callable[[str], int]  # tokens of a text
 SEED, ARRAY_SEED = 0, 1234  # what lm-evaluation-harness seeds Python's and NumPy's generators with
 
+ENDLESS = 1 << 40  # units, where there is no end of them
+TRIES = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -35,16 +38,30 @@ class Family(Protocol):
         tokens: the answer may have.
         delimiter: between the prompt and the beginning of the answer.
         step: units the search goes on by when a text of a size is looked for.
-        least: the fewest units a text can have.
+        least, most: the fewest and the most units a text can have.
     """
 
-    tokens: int
-    delimiter: str
-    step: int
-    least: int
+    @property
+    def tokens(self) -> int: ...
+
+    @property
+    def delimiter(self) -> str: ...
+
+    @property
+    def step(self) -> int: ...
+
+    @property
+    def least(self) -> int: ...
+
+    @property
+    def most(self) -> int: ...
 
     def make(self, units: int, rng: random.Random) -> Item:
         """A text of that many units (words, lines, assignments), everything in it drawn from `rng`."""
+        ...
+
+    def sound(self, item: Item) -> bool:
+        """Whether the answer cannot be found otherwise than it should."""
         ...
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:
@@ -66,7 +83,12 @@ def close(family: Family, length: int, documents: int, count: Count, name: str) 
     items = []
     units = family.least
     for index in range(documents):
-        item, units = _fitted(family, length, count, f"{name}/{index}", units)
+        for again in range(TRIES):
+            item, units = _fitted(family, length, count, f"{name}/{index}" + f"/{again}" * bool(again), units)
+            if family.sound(item):
+                break
+        else:
+            raise ValueError("the values to be found stand elsewhere in the text as well; take another haystack")
         items.append(item)
     return items
 
@@ -88,13 +110,15 @@ def _fitted(family: Family, length: int, count: Count, seed: str, start: int) ->
         if size <= length:
             rate = (size - low_size) / max(1, units - low)
             fits, low, low_size = item, units, size
+            if low >= family.most and length - size > length // 100:
+                raise ValueError(f"the text is too short: all its {family.most:,} words and the question have {size:,} tokens; give a longer one")
             if length - size <= length // 200:
                 break
             guess = low + int((length - size) / rate) if rate > 0 else low * 2
         else:
             high = units
             guess = low + int((units - low) * (length - low_size) / max(1, size - low_size))
-        units = max(low + 1, guess if not high else min(guess, high - 1))
-        if high and units >= high:
+        units = max(low + 1, min(guess, (high or family.most + 1) - 1))
+        if units > family.most:
             break
     return fits, low

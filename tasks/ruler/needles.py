@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from evalkit.tasks.ruler.haystacks import Haystack
-from evalkit.tasks.ruler.item import SEED, Count, Item
+from evalkit.tasks.ruler.item import ENDLESS, SEED, Count, Item
 from evalkit.tasks.ruler.wording import Wording
 
 ORDER_SEED = 42  # of the order in which needles are hidden, the same in every document
@@ -22,6 +22,7 @@ class Needles:
     haystack: `essay` (running prose), `repeat` (five short sentences again and again) or `needle` (other needles).
     key, value: `words`, `numbers` or `uuids`.
     keys, values, queries: how many keys there are, values of each, and keys asked for.
+    distinct: no two needles of a text share a key (the published code does not look).
     """
 
     wording: Wording
@@ -32,6 +33,7 @@ class Needles:
     keys: int = 1
     values: int = 1
     queries: int = 1
+    distinct: bool = False
     tokens: int = 128
     delimiter: str = " "
 
@@ -45,6 +47,11 @@ class Needles:
         return self.count
 
     @property
+    def most(self) -> int:
+        """Units there are."""
+        return self.text.total if self.haystack == "essay" else ENDLESS
+
+    @property
     def step(self) -> int:
         return 500 if self.haystack == "essay" else 25
 
@@ -54,14 +61,14 @@ class Needles:
         Raises:
             ValueError: there are more needles than places for them.
         """
-        wording = self.wording
+        wording, taken = self.wording, set[str]()
         keys, values, needles = [], [], []
         for _ in range(max(self.keys, self.queries)):
-            keys.append(wording.draw(self.key, rng))
+            keys.append(self._key(rng, taken))
             values.append([wording.draw(self.value, rng) for _ in range(self.values)])
             needles += [wording.sentence(self.value, keys[-1], value) for value in values[-1]]
         random.Random(ORDER_SEED).shuffle(needles)
-        context = self._essay(units, needles, rng) if self.haystack == "essay" else self._lines(units, needles, rng)
+        context = self._essay(units, needles, rng) if self.haystack == "essay" else self._lines(units, needles, rng, taken)
         asked = rng.sample(range(len(keys)), self.queries)
         outputs = tuple(value for index in asked for value in values[index])
         question, prefix = wording.asked(self.value, [keys[index] for index in asked], single=len(outputs) == 1)
@@ -77,18 +84,29 @@ class Needles:
                 context.append(needle)
         return " ".join(context)
 
-    def _lines(self, units: int, needles: Sequence[str], rng: random.Random) -> str:
+    def _lines(self, units: int, needles: Sequence[str], rng: random.Random, taken: set[str]) -> str:
         if self.haystack == "repeat":
             lines = [self.wording.repeated] * units
         else:
-            lines = [self._other(rng) for _ in range(units)]
+            lines = [self._other(rng, taken) for _ in range(units)]
         for place, needle in zip(sorted(rng.sample(range(units), len(needles)), reverse=True), needles, strict=True):
             lines.insert(place, needle)
         return "\n".join(lines)
 
-    def _other(self, rng: random.Random) -> str:
+    def _key(self, rng: random.Random, taken: set[str]) -> str:
         key = self.wording.draw(self.key, rng)
+        while self.distinct and key in taken:  # a pool of words may be smaller than the number of lines
+            key += "-" + self.wording.draw(self.key, rng)
+        taken.add(key)
+        return key
+
+    def _other(self, rng: random.Random, taken: set[str]) -> str:
+        key = self._key(rng, taken)
         return self.wording.sentence(self.value, key, self.wording.draw(self.value, rng))
+
+    def sound(self, item: Item) -> bool:
+        """Whether every value stands in the text once: nothing else may give it away."""
+        return all(item.input.count(value) == 1 for value in item.outputs)
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:
         """The documents that lm-evaluation-harness 0.4.13 makes in a run of this task at this length alone.
