@@ -112,4 +112,4 @@ def _lengths(task: str, options: Mapping[str, Any]) -> tuple[int, ...]:
 
 def _notes(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """What rows themselves say has to be known about them, each line once."""
-    return tuple(dict.fromkeys(str(row["note"]) for row in rows if row.get("note")))
+    return tuple(dict.fromkeys(str(note) for row in rows for note in row.get("notes", ())))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.tasks.ruler.counting import CommonWords, FrequentWords
@@ -39,8 +39,8 @@ def generate(options: Mapping[str, Any], length: int, documents: int, language: 
     name = f"{options.get('name', options['family'])}/{code}/{length}"
     items = made.published(length, documents, count) if fit == "published" else close(made, length, documents, count, name)
     prefix = f"{language}/" if language else ""
-    note = _note(made)
-    return [{**_row(item, length, f"{prefix}{length}/{index}"), "note": note} for index, item in enumerate(items)]
+    notes = [note for note in (_note(made), _short(items, length)) if note]
+    return [{**_row(item, length, f"{prefix}{length}/{index}"), "notes": notes} for index, item in enumerate(items)]
 
 
 def family(options: Mapping[str, Any], length: int, code: str, fit: str) -> Family:
@@ -80,6 +80,14 @@ def _note(made: Family) -> str:
             "(haystack=FILE takes another)"
         )
     return ""
+
+
+def _short(items: Sequence[Item], length: int) -> str:
+    """The published code goes on by large steps: its texts may end well below the length."""
+    longest = max((item.length for item in items), default=0)
+    if not longest or longest >= 0.9 * length:
+        return ""
+    return f"texts asked for at {length:,} tokens have {longest:,} at most, as the published generator makes them (fit: close fills them)"
 
 
 def to_doc(row: Mapping[str, Any]) -> Doc:
