@@ -29,6 +29,9 @@ class Haystack:
         return " ".join((*self.listed * (times if self.own else min(times, 1)), *self.listed[: rest if self.own or not times else 0]))
 
 
+NO_TEXT = Haystack((), False)  # for needles among lines
+
+
 @cache
 def haystack(code: str, place: str | None) -> Haystack:
     """The text of a language.

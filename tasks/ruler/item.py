@@ -111,7 +111,9 @@ def _fitted(family: Family, length: int, count: Count, seed: str, start: int) ->
             rate = (size - low_size) / max(1, units - low)
             fits, low, low_size = item, units, size
             if low >= family.most and length - size > length // 100:
-                raise ValueError(f"the text is too short: all its {family.most:,} words and the question have {size:,} tokens; give a longer one")
+                raise ValueError(
+                    f"the text is too short: all its {family.most:,} words and the question have {size:,} tokens; give a longer one"
+                )
             if length - size <= length // 200:
                 break
             guess = low + int((length - size) / rate) if rate > 0 else low * 2

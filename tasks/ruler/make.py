@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalkit.tasks.ruler.counting import CommonWords, FrequentWords
-from evalkit.tasks.ruler.haystacks import haystack
+from evalkit.tasks.ruler.haystacks import NO_TEXT, haystack
 from evalkit.tasks.ruler.item import Count, Family, Item, close
 from evalkit.tasks.ruler.needles import Needles
 from evalkit.tasks.ruler.tracking import Tracking
@@ -52,7 +52,8 @@ def family(options: Mapping[str, Any], length: int, code: str, fit: str) -> Fami
     kind = options.get("family")
     if kind == "needles":
         told = {name: options[name] for name in NEEDLES if name in options}
-        return Needles(wording(code), haystack(code, options.get("text") if told["haystack"] == "essay" else None), distinct=fit == "close", **told)
+        text = haystack(code, options.get("text")) if told.get("haystack") == "essay" else NO_TEXT
+        return Needles(wording(code), text, distinct=fit == "close", **told)
     if kind not in ("tracking", "common_words", "frequent_words"):
         raise ValueError(f"data.options.family={kind!r} is unknown; use needles, tracking, common_words or frequent_words")
     if code != "en":
