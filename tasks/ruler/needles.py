@@ -85,10 +85,7 @@ class Needles:
         return " ".join(context)
 
     def _lines(self, units: int, needles: Sequence[str], rng: random.Random, taken: set[str]) -> str:
-        if self.haystack == "repeat":
-            lines = [self.wording.repeated] * units
-        else:
-            lines = [self._other(rng, taken) for _ in range(units)]
+        lines = [self.wording.repeated if self.haystack == "repeat" else self._other(rng, taken) for _ in range(units)]
         for place, needle in zip(sorted(rng.sample(range(units), len(needles)), reverse=True), needles, strict=True):
             lines.insert(place, needle)
         return "\n".join(lines)

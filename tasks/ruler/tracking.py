@@ -6,6 +6,7 @@ import random
 import string
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from evalkit.tasks.ruler.item import ARRAY_SEED, ENDLESS, SEED, Count, Item
 
@@ -53,7 +54,7 @@ class Tracking:
     def _chain(self, units: int, rng: random.Random, values: Values, letters: int) -> Item:
         names = self._names(rng, letters)
         value = values()
-        chain = [f"VAR {names[0]} = {value}", *(f"VAR {name} = VAR {before} " for before, name in zip(names, names[1:], strict=False))]
+        chain = [f"VAR {names[0]} = {value}", *(f"VAR {name} = VAR {before} " for before, name in pairwise(names))]
         lines = [NOISE] * units
         if len(lines) <= len(chain):
             lines = [part + "." if part.strip() else part for line in lines for part in line.split(".")]
