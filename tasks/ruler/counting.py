@@ -7,8 +7,8 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evalkit.tasks.ruler import words
-from evalkit.tasks.ruler.item import ENDLESS, SEED, Count, Item
+from . import words
+from .item import ENDLESS, SEED, Count, Item
 
 ORDER_SEED = 42
 SHORT = 4096  # below it, words are repeated less often

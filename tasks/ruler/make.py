@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalkit.tasks.ruler.counting import CommonWords, FrequentWords
-from evalkit.tasks.ruler.haystacks import NO_TEXT, haystack
-from evalkit.tasks.ruler.item import Count, Family, Item, close
-from evalkit.tasks.ruler.needles import Needles
-from evalkit.tasks.ruler.tracking import Tracking
-from evalkit.tasks.ruler.wording import wording
 from evalkit.types import Doc
+
+from .counting import CommonWords, FrequentWords
+from .haystacks import NO_TEXT, haystack
+from .item import Count, Family, Item, close
+from .needles import Needles
+from .tracking import Tracking
+from .wording import wording
 
 FITS = ("published", "close")
 NEEDLES = ("haystack", "key", "value", "keys", "values", "queries")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from evalkit.tasks.ruler.haystacks import Haystack
-from evalkit.tasks.ruler.item import ENDLESS, SEED, Count, Item
-from evalkit.tasks.ruler.wording import Wording
+from .haystacks import Haystack
+from .item import ENDLESS, SEED, Count, Item
+from .wording import Wording
 
 ORDER_SEED = 42  # of the order in which needles are hidden, the same in every document
 DEPTHS = tuple(round(100 * step / 39) for step in range(40))  # per cent of the text's sentences
@@ -148,7 +148,7 @@ class Needles:
 @lru_cache(maxsize=1024)
 def sentences(text: str, code: str) -> tuple[str, ...]:
     """The sentences of a text: by Punkt's English model, or by the marks that end them in the language's script."""
-    from evalkit.tasks.ruler.sentences import by_marks, english
+    from .sentences import by_marks, english
 
     return english(text) if code == "en" else by_marks(text)
 

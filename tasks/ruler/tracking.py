@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from evalkit.tasks.ruler.item import ARRAY_SEED, ENDLESS, SEED, Count, Item
+from .item import ARRAY_SEED, ENDLESS, SEED, Count, Item
 
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.\n"
 TASK = "Memorize and track the chain(s) of variable assignment hidden in the following text.\n\n"
 QUESTION = "\nQuestion: Find all variables that are assigned the value {value} in the text above."
 # `assgined` is RULER's own spelling: the prompt has to be the same.
-PREFIX = "Answer: According to the chain(s) of variable assignment in the text above, {number} variables are assgined the value {value}, they are:"
+PREFIX = (
+    "Answer: According to the chain(s) of variable assignment in the text above, "
+    "{number} variables are assgined the value {value}, they are:"
+)
 SHOT_LENGTH, SHOT_STEP = 500, 5  # of the worked example in front of every document
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from evalkit.tasks.ruler import words
-from evalkit.tasks.ruler.native import NATIVE
+from . import words
+from .native import NATIVE
 
 LEAST, MOST = 1_000_000, 9_999_999  # a number has seven digits
 
@@ -44,7 +44,7 @@ class Wording:
         if kind == "numbers":
             return self.native(str(rng.randint(LEAST, MOST)))
         if kind == "uuids":
-            from evalkit.tasks.ruler.needles import uuid4
+            from .needles import uuid4
 
             return uuid4(rng)
         return "-".join(rng.sample(self.pool, 2)) if self.pool else rng.choice(words.keys())
