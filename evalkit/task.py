@@ -50,6 +50,8 @@ class Task:
         prompt_notes: the same, about how answers are asked for (sampling, limits); not said of answers made elsewhere.
         average: over languages (or subjects): `size` is the mean over documents, `macro` the unweighted mean of the
             languages' scores. The other one is printed beside it.
+        truncation: a prompt longer than the model is cut on the left (`left`), or stops the run before anything is asked (`error`).
+        cut_advice: what to do then; ends that error.
         baselines: answers without a model, scored by every metric and printed beside the score.
     """
 
@@ -59,6 +61,8 @@ class Task:
         "prompt_notes": "read by people alone",
         "benchmark_languages": "tells coverage; neither a prompt nor a score depends on it",
         "description": "read by people alone",
+        "truncation": "with `error` no answer is made of a cut prompt; a whole prompt is the same either way",
+        "cut_advice": "what an error message says",
     }
 
     name: str
@@ -78,6 +82,8 @@ class Task:
     baselines: Sequence[Baseline] = ()
     average: Literal["size", "macro"] = "size"
     benchmark_languages: Sequence[str] = ()
+    truncation: Literal["left", "error"] = "left"
+    cut_advice: str = "use a model with a longer context"
 
     def __post_init__(self) -> None:
         if not self.metrics:
@@ -96,6 +102,8 @@ class Task:
             raise ConfigError(f"task {self.name}: chat={self.chat!r} is unknown; use true, false, auto or null")
         if self.average not in ("size", "macro"):
             raise ConfigError(f"task {self.name}: average={self.average!r} is unknown; use size or macro")
+        if self.truncation not in ("left", "error"):
+            raise ConfigError(f"task {self.name}: truncation={self.truncation!r} is unknown; use left or error")
         if isinstance(self.num_fewshot, bool) or not isinstance(self.num_fewshot, int) or self.num_fewshot < 0:
             raise ConfigError(f"tasks.{self.name}.num_fewshot={self.num_fewshot} is not a number of shots; use a whole number from 0")
 

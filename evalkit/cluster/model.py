@@ -11,7 +11,7 @@ from typing import Any
 from evalkit.cluster.chunks import chunks_of
 from evalkit.cluster.dispatch import Dispatch
 from evalkit.errors import ConfigError
-from evalkit.models.base import Capabilities, Model, Remarks, WorkItem
+from evalkit.models.base import Capabilities, CountsTokens, Model, Remarks, WorkItem, tokens_of
 from evalkit.types import Request, Response
 
 log = logging.getLogger("evalkit")
@@ -71,6 +71,9 @@ class ClusterModel:
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self._local.encode(requests)
+
+    def tokens(self) -> CountsTokens | None:
+        return tokens_of(self._local)
 
     def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
         return self._local.remarks(requests) if isinstance(self._local, Remarks) else ()

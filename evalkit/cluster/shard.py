@@ -11,7 +11,7 @@ from typing import Any
 
 from evalkit.cluster.chunks import chunks_of
 from evalkit.errors import ConfigError
-from evalkit.models.base import Capabilities, Model, Remarks, WorkItem
+from evalkit.models.base import Capabilities, CountsTokens, Model, Remarks, WorkItem, tokens_of
 from evalkit.types import Request, Response
 
 
@@ -47,6 +47,9 @@ class ShardModel:
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.model.encode(requests)
+
+    def tokens(self) -> CountsTokens | None:
+        return tokens_of(self.model)
 
     def remarks(self, requests: Sequence[Request]) -> tuple[str, ...]:
         return self.model.remarks(requests) if isinstance(self.model, Remarks) else ()

@@ -21,6 +21,7 @@ def score(words: list[str]) -> int:
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
+    from evalkit.models.base import tokens_of
     from evalkit.models.thinking import checked_thinking
     from evalkit.report.formats import tables
     from evalkit.run.answers_file import Asked, answers_identity, score_responses
@@ -33,7 +34,8 @@ def score(words: list[str]) -> int:
     name = taken.get("name", file.stem)
     asked = Asked(settings.limit, settings.chat, checked_thinking((setup.config.get("model") or {}).get("thinking", "auto")))
     folder = setup.folder(answers_identity(task, setup.source, file, asked), name)
-    result = score_responses(task, setup.source, file, name, folder, asked, overwrite=settings.overwrite)
+    tokens = tokens_of(setup.model()) if task.data.generate and setup.make_model else None
+    result = score_responses(task, setup.source, file, name, folder, asked, overwrite=settings.overwrite, tokens=tokens)
     tables([result], cards_of([setup.config])[0], result.path, detail=detail)
     return 0
 

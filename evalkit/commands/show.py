@@ -12,6 +12,7 @@ def show(words: list[str]) -> int:
     """`evalkit show task=mmlu n=2`: what a model would be asked, without one."""
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
+    from evalkit.models.base import tokens_of
     from evalkit.run.prepare import prepare
 
     words, taken = options(words, *words_of("show"))
@@ -19,7 +20,8 @@ def show(words: list[str]) -> int:
     setup = build(compose(words))
     count = integer("n", taken.get("n", "2"))
     for task in setup.tasks.values():
-        prepared = prepare(task, setup.source, count, setup.settings.chat)
+        tokens = tokens_of(setup.model()) if task.data.generate and setup.make_model else None
+        prepared = prepare(task, setup.source, count, setup.settings.chat, tokens=tokens)
         print(f"{task.name}: {task.num_fewshot} shots, headline {task.headline}; rows: {prepared.evidence.source}")
         for note in prepared.evidence.notes:
             print(f"  note: {note}")

@@ -2,6 +2,7 @@
 
 from evalkit.data.auto import AutoSource
 from evalkit.data.fewshot import draw
+from evalkit.data.generated import TokenCounter
 from evalkit.data.hub import HubSource, HubUnreachable
 from evalkit.data.load import load, rows_sha256
 from evalkit.data.local import LocalSource
@@ -24,6 +25,7 @@ __all__ = [
     "SamplesSource",
     "Source",
     "SplitNotCarried",
+    "TokenCounter",
     "WheelSource",
     "draw",
     "limit_docs",

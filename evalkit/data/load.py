@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalkit.data.generated import GeneratedSource, TokenCounter, total
 from evalkit.data.local import LocalSource
+from evalkit.data.samples import SamplesSource
 from evalkit.data.spec import DataSpec, LanguageNotCarried, Loaded, Origin, Row, Rows, Source, SplitNotCarried, resolve
 from evalkit.errors import DataError, EvalkitError
 from evalkit.types import Doc
@@ -37,6 +39,9 @@ def load(
     languages: Sequence[str],
     want_shots: bool,
     benchmark_languages: Sequence[str] = (),
+    *,
+    tokens: TokenCounter | None = None,
+    limit: int | None = None,
 ) -> Loaded:
     """Read a task's evaluated split and, when shots are wanted, the pool they are drawn from.
 
@@ -44,12 +49,15 @@ def load(
         languages: ISO codes, read and concatenated in this order; empty for a benchmark with one language.
         want_shots: whether a pool is needed; without it no few-shot split is touched.
         benchmark_languages: every language of the benchmark; empty = `languages`.
+        tokens: of the model that will be asked, for rows that are made to an asked length.
+        limit: documents the run takes at most, so that no more of those are made.
 
     Raises:
         DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
         ConfigError: `spec.to_doc` cannot be imported.
     """
-    source = LocalSource(spec.root) if spec.root else source
+    made = spec.generate is not None and not isinstance(source, SamplesSource)
+    source = GeneratedSource(tokens, limit) if made else LocalSource(spec.root) if spec.root else source
     to_doc: ToDoc = resolve("data.to_doc", spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
     parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)
@@ -61,6 +69,7 @@ def load(
     pool_is_eval = want_shots and not pool_parts
     pool = docs if pool_is_eval else tuple(doc for part in pool_parts for doc in part.docs)
     every = [*parts, *pool_parts]
+    size = total(task_name, spec.options, len(codes)) if made else spec.sizes.get(spec.split, 0)
     sample_rows = any(part.read.sample_rows for part in every)
     missing = tuple(code for code in benchmark_languages or languages if code not in codes)
     remarks = (*absent, *_size(spec, docs, sample_rows, missing))
@@ -75,7 +84,7 @@ def load(
         revision=next((part.read.revision for part in every if part.read.revision), None),
         sample_rows=sample_rows,
         rows_sha256=rows_sha256(row for part in every for row in part.read.rows),
-        n_total=max(round(len(docs) * (1 + len(missing) / len(codes))), 0 if sample_rows else spec.sizes.get(spec.split, 0)),
+        n_total=max(round(len(docs) * (1 + len(missing) / len(codes))), 0 if sample_rows else size),
         languages_missing=missing,
         notes=tuple(dict.fromkeys([*read_notes, *pool_notes])),
         pool_notes=tuple(note for note in pool_notes if note not in read_notes),

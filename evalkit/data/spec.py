@@ -69,6 +69,8 @@ class DataSpec:
         private: for rows that are not public, what to do instead of asking the hub; ends the sentence "PATH …".
         root: a folder (or, with `one_file`, a file) of this task's own rows in `data=local`'s layout, read whatever the
             source of the other tasks is.
+        generate: dotted path of a function that makes the rows (`evalkit.data.generated`); they are read only with data=samples.
+        options: what that function is told; `lengths` (tokens) and `documents` (per length) are known to every one.
         sizes: split -> scorable documents it has in the benchmark; coverage is told from it, and a source that has
             another number is remarked upon. A split without an entry has whatever the source has.
     """
@@ -99,10 +101,12 @@ class DataSpec:
     any_languages: bool = False
     private: str = ""
     root: str | None = None
+    generate: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("files", "local_splits", "wheel", "sizes"):
+        for name in ("files", "local_splits", "wheel", "sizes", "options"):
             object.__setattr__(self, name, _plain(getattr(self, name) or {}))
         object.__setattr__(self, "required", tuple(self.required or ()))
         object.__setattr__(self, "columns", tuple(self.columns or ()))

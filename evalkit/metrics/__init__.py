@@ -17,6 +17,7 @@ from evalkit.metrics.labels import LabelMatch
 from evalkit.metrics.number_match import NumberMatch
 from evalkit.metrics.pass_at_k import PassAtK
 from evalkit.metrics.squad import Squad
+from evalkit.metrics.string_match import StringMatch
 from evalkit.metrics.subset import InvalidRate, Subset
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "RegexExtract",
     "ShuffledReferences",
     "Squad",
+    "StringMatch",
     "Subset",
     "TrueMass",
     "macro_average",

@@ -124,6 +124,31 @@ class Remarks(Protocol):
         ...
 
 
+class CountsTokens(Protocol):
+    """A tokenizer that is here, and how much its model holds."""
+
+    @property
+    def max_length(self) -> int: ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a whole text, with the special tokens that the tokenizer adds by itself."""
+        ...
+
+
+@runtime_checkable
+class HasTokens(Protocol):
+    """A back end that may know its tokenizer, for prompts that are built to an asked length."""
+
+    def tokens(self) -> CountsTokens | None:
+        """None where prompts are tokenised by a server alone."""
+        ...
+
+
+def tokens_of(model: Model) -> CountsTokens | None:
+    """The model's own tokenizer, where there is one."""
+    return model.tokens() if isinstance(model, HasTokens) else None
+
+
 def content_key(*parts: str | bytes | Iterable[int]) -> str:
     """Hex hash of the parts, each length-prefixed so that no two part lists collide."""
     digest = hashlib.blake2b(digest_size=16)

@@ -22,6 +22,14 @@ class FakeModel:
         self.delay = delay
         self.capabilities = Capabilities(loglikelihood=True, generate=True, chat=True)
         self.batches_run = 0
+        self.max_length = 1 << 17
+
+    def tokens(self) -> FakeModel:
+        return self
+
+    def count_tokens(self, text: str) -> int:
+        """Words, for the runner's own tests."""
+        return len(text.split())
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         items = []

@@ -148,6 +148,13 @@ class LocalModel:
         """Notes for under the table, about the requests of one task."""
         return (*self.notes, *remarks(requests, self.marks is not None, self.encoder.template, self.sampling))
 
+    def tokens(self) -> LocalModel:
+        return self
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a whole text, with the special tokens that the tokenizer adds by itself."""
+        return len(self.tokenizer(text, return_attention_mask=False, verbose=False)["input_ids"])
+
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         return self.encoder.encode(requests)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit import numbers
-from evalkit.data import Source
+from evalkit.data import Source, TokenCounter
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import json_lines, sha256_file
 from evalkit.identity import identity_of
@@ -66,7 +66,17 @@ def answers_identity(task: Task, source: Source, file: Path, asked: Asked) -> di
     return {"responses": sha256_file(file), "data": identity_of(source), **asked.identity(), "tasks": {task.name: identity_of(task)}}
 
 
-def score_responses(task: Task, source: Source, file: Path, name: str, folder: Path, asked: Asked, *, overwrite: bool = False) -> RunResult:
+def score_responses(
+    task: Task,
+    source: Source,
+    file: Path,
+    name: str,
+    folder: Path,
+    asked: Asked,
+    *,
+    overwrite: bool = False,
+    tokens: TokenCounter | None = None,
+) -> RunResult:
     """Score a file of texts against one task's documents and write `scores.json` and `samples.jsonl`.
 
     A text is taken as a run takes what a model says: its thought is taken off, its answer is cut at the task's stops. A document
@@ -76,7 +86,7 @@ def score_responses(task: Task, source: Source, file: Path, name: str, folder: P
         DataError: a line without id or response, an id that is unknown, repeated or could mean two rows; with its line number.
         ConfigError: the task ranks choices by log-likelihood and cannot score texts, or the folder holds another run.
     """
-    prepared = prepare(task, source, asked.limit, asked.chat, elsewhere=True)
+    prepared = prepare(task, source, asked.limit, asked.chat, elsewhere=True, tokens=tokens)
     answers = _read(file, prepared, pairs_of(asked.thinking))
     check_samples(task, max(len(given) for given in answers.given.values()))
     evidence = replace(prepared.evidence, notes=(*prepared.evidence.notes, *_notes(answers)))

@@ -13,7 +13,7 @@ from evalkit.data import Source
 from evalkit.errors import EvalkitError
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.models.batching import Header, plan, tree_size
-from evalkit.run.prepare import has_template, prepare
+from evalkit.run.prepare import prepare_for, refuse_cut
 from evalkit.store.journal import NAME as JOURNAL
 from evalkit.store.journal import read
 from evalkit.store.layout import MANIFEST
@@ -71,10 +71,11 @@ def forecast(model: Model, tasks: Sequence[Task], source: Source, limit: int | N
     Raises:
         EvalkitError: as a run would, before anything is measured.
     """
-    prepared = [prepare(task, source, limit, chat, has_template(model, task)) for task in tasks]
+    prepared = [prepare_for(model, task, source, limit, chat) for task in tasks]
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     items = model.encode(requests)
+    refuse_cut(tasks, items)
     counts = {p.task.name: len(p.evidence.docs) for p in prepared}
     by_task = {name: list(mine) for name, mine in groupby(items, key=lambda item: item.task)}
     return [work_of(name, count, by_task.get(name, [])) for name, count in counts.items()]

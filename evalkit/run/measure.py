@@ -16,7 +16,7 @@ from evalkit.metrics.base import NeedsReady
 from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
-from evalkit.run.prepare import Prepared, prepare_all, run_identity
+from evalkit.run.prepare import Prepared, prepare_all, refuse_cut, run_identity
 from evalkit.run.score import judged, score_task
 from evalkit.store import manifest
 from evalkit.store.plan import Plan
@@ -68,6 +68,7 @@ def run(
     with RunFolder.open(folder, identity, overwrite=overwrite) as kept:
         with clock("encode"):
             items = model.encode(requests)
+            refuse_cut(tasks, items)
             prepared = [_remarked(p, model) for p in prepared]
         plan = Plan.of({p.task.name: p.evidence for p in prepared}, items)
         kept.begin(plan, config or {})

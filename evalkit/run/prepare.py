@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evalkit.data import Loaded, NoRows, Source, draw, limit_docs, load
-from evalkit.errors import ConfigError, DataError
+from evalkit.data import Loaded, NoRows, Source, TokenCounter, draw, limit_docs, load
+from evalkit.errors import ConfigError, DataError, ModelError
 from evalkit.identity import identity_of
 from evalkit.metrics.base import BatchMetric, ChecksDocs, ChecksSamples
 from evalkit.metrics.checks import check_without_answer
-from evalkit.models.base import Model
+from evalkit.models.base import Model, WorkItem, tokens_of
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Evidence, GenerateRequest, LoglikelihoodRequest, Request, Summary
@@ -31,16 +31,25 @@ class Prepared:
 
 
 def prepare(
-    task: Task, source: Source, limit: int | None, chat: bool | None, template: bool = False, *, elsewhere: bool = False
+    task: Task,
+    source: Source,
+    limit: int | None,
+    chat: bool | None,
+    template: bool = False,
+    *,
+    elsewhere: bool = False,
+    tokens: TokenCounter | None = None,
 ) -> Prepared:
     """Load documents, draw shots over all of them, then limit, then render.
 
     Args:
         chat: the run's wish; the task's own `chat` wins when it has one. None means plain text.
         template: whether the model has a chat template, for tasks that ask for it where there is one.
+        tokens: the model's tokenizer, for tasks that build their prompts to an asked length.
         elsewhere: the answers were not made with these requests, so nothing is said of how they were asked for.
     """
-    loaded = load(task.name, task.data, source, task.languages, task.num_fewshot > 0, task.benchmark_languages)
+    wanted = (task.languages, task.num_fewshot > 0, task.benchmark_languages)
+    loaded = load(task.name, task.data, source, *wanted, tokens=tokens, limit=limit)
     shots = draw(loaded.docs, loaded.pool, task.num_fewshot, task.fewshot, loaded.pool_is_eval)
     docs = limit_docs(loaded.docs, limit)
     for metric in task.metrics:
@@ -85,7 +94,7 @@ def prepare_all(
     prepared, gone = [], dict[str, NoRows]()
     for task in tasks:
         try:
-            prepared.append(prepare(task, source, limit, chat, has_template(model, task)))
+            prepared.append(prepare_for(model, task, source, limit, chat))
         except NoRows as error:
             gone[task.name] = error
     if gone and (missing != "skip" or not prepared):
@@ -129,6 +138,22 @@ def check_samples(task: Task, n: int) -> None:
     for metric in task.metrics:
         if isinstance(metric, ChecksSamples):
             metric.check_samples(n)
+
+
+def prepare_for(model: Model, task: Task, source: Source, limit: int | None, chat: bool | None) -> Prepared:
+    """`prepare`, with what this model knows of templates and tokens; each is asked for only where it decides something."""
+    tokens = tokens_of(model) if task.data.generate else None
+    return prepare(task, source, limit, chat, has_template(model, task), tokens=tokens)
+
+
+def refuse_cut(tasks: Sequence[Task], items: Sequence[WorkItem]) -> None:
+    """Raises ModelError when a prompt was cut that a task needs whole (`truncation: error`)."""
+    whole = {task.name: task for task in tasks if task.truncation == "error"}
+    for item in items:
+        if item.truncated_tokens and item.task in whole:
+            over = f"the prompt has {item.truncated_tokens} tokens more than the model holds with its answer"
+            advice = whole[item.task].cut_advice
+            raise ModelError(f"task {item.task}, document {item.doc_id}: {over}, and a cut prompt would measure nothing; {advice}")
 
 
 def has_template(model: Model, task: Task) -> bool:

@@ -186,6 +186,13 @@ class OpenAIModel:
         tokenizer = [backend.to_str(), str(self.tokenizer.chat_template), str(self.max_length)] if backend is not None else []
         return content_key("openai", json.dumps(told, sort_keys=True, default=str), *tokenizer)
 
+    def tokens(self) -> OpenAIModel | None:
+        return self if self.tokenizer is not None else None
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a whole text, by the tokenizer that was named."""
+        return len(self.tokenizer(text, return_attention_mask=False, verbose=False)["input_ids"])
+
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
         """Items with token ids when a tokenizer was named, else with the rendered request itself."""
         if self.tokenizer is not None:

