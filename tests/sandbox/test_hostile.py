@@ -98,7 +98,7 @@ FORGERIES = {
 @pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_wrong_program_never_passes(sandbox: Pool, source: str) -> None:
     outcome = judged(sandbox, source)
-    assert outcome.status in ("failed", "timed out", "killed by policy", "out of memory")
+    assert outcome.status in ("failed", "timed out", "killed by policy", "out of memory", "disputed")
     assert outcome.message.isprintable() and "\n" not in outcome.message
 
 
@@ -107,7 +107,7 @@ def test_a_helper_of_the_prompt_stays_the_prompts(sandbox: Pool) -> None:
     test = "def check(candidate):\n    assert close(candidate(3), 1.5)\n\ncheck(f)"
     forged = Program(prompt + "    return 0\n\ndef close(a, b): return True\n", test, "f", prompt)
     honest = Program(prompt + "    return x / 2\n", test, "f", prompt)
-    assert [o.status for o in sandbox.run([forged, honest])] == ["failed", "passed"]
+    assert [o.status for o in sandbox.run([forged, honest])] == ["disputed", "passed"]
 
 
 REFUSED = {
