@@ -172,8 +172,8 @@ class PassAtK:
         shown = ", ".join(list(found)[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
         count = sum(found.values())
         return (
-            f"{count} program{'s are' if count > 1 else ' is'} disputed (the test passes in the program's own process alone) and counted as not "
-            f"passed: {shown}; had all of them passed, {self.name} would be {highest:.3f}"
+            f"{count} program{'s are' if count > 1 else ' is'} disputed (the test passes in the program's own process alone) "
+            f"and counted as not passed: {shown}; had all of them passed, {self.name} would be {highest:.3f}"
         )
 
     def _too_few_samples(self, scores: Sequence[SampleScore]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -151,6 +152,44 @@ REFUSED = {
 def test_out_of_reach(sandbox: Pool, source: str) -> None:
     outcome = whole(sandbox, source)
     assert outcome.status in ("failed", "out of memory"), outcome
+
+
+def test_no_lock_lease_or_notice_on_the_machines_files(sandbox: Pool) -> None:
+    place = next(file for file in Path("/usr/lib").rglob("libc.so.6") if file.is_file())
+    source = f"""
+import fcntl, os, time
+fd = os.open({str(place)!r}, os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+fcntl.lockf(fd, fcntl.LOCK_SH)
+for fd_, command, argument in ((fd, fcntl.F_SETLEASE, fcntl.F_RDLCK), (os.open('/usr/lib', os.O_RDONLY), fcntl.F_NOTIFY, 1)):
+    try: fcntl.fcntl(fd_, command, argument)
+    except PermissionError: pass
+    else: raise AssertionError(command)
+assert fcntl.fcntl(fd, fcntl.F_GETFD) == fcntl.FD_CLOEXEC and os.get_inheritable(os.dup(fd)) is False
+own = open('own', 'w')
+fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+fcntl.lockf(own, fcntl.LOCK_EX)
+time.sleep(0.6)
+"""
+    done: list[Outcome] = []
+    thread = threading.Thread(target=lambda: done.append(whole(sandbox, source)))
+    thread.start()
+    with place.open("rb") as handle:
+        while thread.is_alive():
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the program holds it
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(0.01)
+    assert done == [Outcome("passed")]
+
+
+def test_no_interpreters_packages_are_listed(sandbox: Pool) -> None:
+    source = """
+import os
+for top in ('/usr', '/lib', '/lib64', os.path.dirname(os.path.dirname(os.__file__))):
+    for folder, _, _ in os.walk(top):
+        if os.path.basename(folder) in ('site-packages', 'dist-packages'): assert os.listdir(folder) == [], folder
+"""
+    assert whole(sandbox, source, Limits(seconds=10)) == Outcome("passed")
 
 
 SYSCALLS = {
