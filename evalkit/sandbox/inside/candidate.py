@@ -69,7 +69,7 @@ def _used(code: types.CodeType) -> set[str]:
 def _module(name: str) -> types.ModuleType:
     """A fresh module, importable under its name as dataclasses and pickle expect; ours are out of sight."""
     module = types.ModuleType(name)
-    for ours in ("candidate", "tester", "wire", "confine", "seccomp", "syscalls"):
+    for ours in ("candidate", "tester", "wire", "values", "remote", "confine", "seccomp", "syscalls"):
         sys.modules.pop(ours, None)
     sys.modules[name] = module
     sys.path[:] = [folder for folder in sys.path if not folder.startswith("/sandbox")]

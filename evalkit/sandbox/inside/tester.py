@@ -11,7 +11,8 @@ import json
 import os
 from typing import Any
 
-from wire import Peer, Remote, describe
+from remote import Remote
+from wire import Peer, describe
 
 
 class Names(dict[str, Any]):
