@@ -103,6 +103,97 @@ def test_a_wrong_program_never_passes(sandbox: Pool, source: str) -> None:
     assert outcome.message.isprintable() and "\n" not in outcome.message
 
 
+SUBTLE = {  # a program and a test that plain Python would let it pass
+    "a tuple of names equal to everything": (
+        "from collections import namedtuple\nclass P(namedtuple('P', 'x')):\n    def __eq__(self, o): return True\ndef f(): return P(1)",
+        "assert f() == (6,)",
+    ),
+    "named fields equal to everything": (
+        "class P(tuple):\n    _fields = ('x',)\n    def __eq__(self, o): return True\ndef f(): return P((1,))",
+        "assert f() == (6,)",
+    ),
+    "a counter equal to everything": (
+        "from collections import Counter\nclass C(Counter):\n    def __eq__(self, o): return True\ndef f(): return C('a')",
+        "assert f() == {'b': 1}",
+    ),
+    "a day equal to everything": (
+        "from datetime import date\nclass D(date):\n    def __eq__(self, o): return True\ndef f(): return D(2000, 1, 1)",
+        "from datetime import date\nassert f() == date(2024, 1, 1)",
+    ),
+    "an exception's argument equal to everything": (
+        "class Y:\n    def __eq__(self, o): return True\ndef f(): raise ValueError(Y())",
+        "try: f()\nexcept ValueError as e: assert e.args[0] == 6\nelse: assert 0",
+    ),
+    "an exception's attribute equal to everything": (
+        "class Y:\n    def __eq__(self, o): return True\nclass E(Exception): pass\ndef f():\n    e = E()\n    e.code = Y()\n    raise e",
+        "try: f()\nexcept E as e: assert e.code == 6\nelse: assert 0",
+    ),
+    "a context that swallows the verdict": (
+        "class f:\n    def __enter__(self): return 1\n    def __exit__(self, *a): return True",
+        "with f() as x: assert x == 6",
+    ),
+    "any mock": ("from unittest.mock import ANY\ndef f(): return ANY", "assert f() == 6"),
+    "a default that computes back": (
+        "class Y:\n    def __sub__(self, o): return 0\n    __rsub__ = __sub__\n    def __abs__(self): return 0\ndef f(): return Y()",
+        "assert abs(f() - 6) < 1e-6",
+    ),
+    "what it is compared with, changed in place": (
+        "import gc\ndef f(l):\n    for o in gc.get_objects():\n        if type(o) is list and o == [6, 7, 8]: o[:] = l\n    return l",
+        "want = [6, 7, 8]\nassert f([1]) == want",
+    ),
+    "the answer out of the test's globals": (
+        "def f(): return globals().get('want', 1)",
+        "want = 6\nassert f() == want",
+    ),
+    "the answer out of the test's code": (
+        "import sys\ndef f(): return max([c for c in sys._getframe(1).f_code.co_consts if type(c) is int], default=0)",
+        "assert f() == 66666",
+    ),
+    "a patched module": (
+        "import math\nmath.isclose = lambda *a, **k: True\ndef f(): return 1.0",
+        "import math\nassert math.isclose(f(), 6.0)",
+    ),
+    "a patched unit test": (
+        "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\ndef f(): return 1",
+        "import unittest\nunittest.TestCase().assertEqual(f(), 6)",
+    ),
+    "a patched decimal context": (
+        "import decimal\ndecimal.getcontext().prec = 1\ndef f(): return decimal.Decimal(6)",
+        "from decimal import Decimal\nassert f() * 1 == Decimal('6.4') * 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "test"), SUBTLE.values(), ids=SUBTLE.keys())
+def test_a_forged_pass_is_disputed(sandbox: Pool, source: str, test: str) -> None:
+    outcome = judged(sandbox, source, test)
+    assert outcome.status == "disputed" and not outcome.passed
+    assert outcome.message.startswith("passes in one process with its test; in two: ")
+
+
+FORGED_END = """
+import sys, os, json
+frame = sys._getframe()
+while frame:
+    job = frame.f_locals.get('job')
+    if job and 'token' in job:
+        for fd in range(3, 10):
+            try: os.write(fd, json.dumps({'passed': True, 'token': job['token']}).encode())
+            except OSError: pass
+        os._exit(0)
+    frame = frame.f_back
+"""
+
+
+def test_a_verdict_written_with_the_token_is_disputed(sandbox: Pool) -> None:
+    assert judged(sandbox, FORGED_END + WRONG).status == "disputed"
+
+
+def test_the_two_runs_share_no_files(sandbox: Pool) -> None:
+    seen = "import os\nknown = os.path.exists('/tmp/a')\nopen('/tmp/a', 'w').close()\ndef f(): return 6 if known else 1"
+    assert judged(sandbox, seen, "assert f() == 1").passed
+
+
 def test_a_helper_of_the_prompt_stays_the_prompts(sandbox: Pool) -> None:
     prompt = "def close(a, b):\n    return abs(a - b) < 1e-6\n\n\ndef f(x):\n    '''Return x halved.'''\n"
     test = "def check(candidate):\n    assert close(candidate(3), 1.5)\n\ncheck(f)"

@@ -31,7 +31,7 @@ class Remote:
 
     @property
     def __doc__(self) -> str | None:  # type: ignore[override]
-        return None if self._peer.open_all else self._peer.ask("attribute", self._index, "__doc__")  # type: ignore[no-any-return]
+        return None if self._peer.open_all else self._peer.ask("attribute", self._index, "__doc__")
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._peer.ask("set", self._index, [name, value])
@@ -46,16 +46,16 @@ class Remote:
         return self._peer.ask("next", self._index)
 
     def __len__(self) -> int:
-        return self._exactly(int, "len")  # type: ignore[no-any-return]
+        return self._exactly(int, "len")
 
     def __bool__(self) -> bool:
-        return self._peer.open_all or self._exactly(bool, "bool")  # type: ignore[no-any-return]
+        return self._peer.open_all or self._exactly(bool, "bool")
 
     def __str__(self) -> str:
-        return object.__repr__(self) if self._peer.open_all else self._exactly(str, "str")  # type: ignore[no-any-return]
+        return object.__repr__(self) if self._peer.open_all else self._exactly(str, "str")
 
     def __repr__(self) -> str:
-        return object.__repr__(self) if self._peer.open_all else self._exactly(str, "repr")  # type: ignore[no-any-return]
+        return object.__repr__(self) if self._peer.open_all else self._exactly(str, "repr")
 
     def __getitem__(self, key: Any) -> Any:
         return self._peer.ask("item", self._index, key)

@@ -17,7 +17,7 @@ MUTABLE = (list, set, bytearray, collections.deque, array, *DICTS)
 BASES = (int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, collections.deque, dict)
 STANDARD = ("builtins", "datetime", "decimal", "fractions", "collections", "array", "uuid")  # types of these are sent by name
 LAZY = {"UUID": ("uuid", "UUID"), "PurePosixPath": ("pathlib", "PurePosixPath"), "PosixPath": ("pathlib", "PosixPath")}
-CONSTANTS = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
+CONSTANTS: dict[str, Any] = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
 Convert = Callable[[Any], Any]
 
 ITERABLE: dict[str, Convert] = {
@@ -29,11 +29,16 @@ SIMPLE: dict[str, Convert] = {
     "int": lambda text: int(text, 16), "bytes": bytes.fromhex, "complex": lambda parts: complex(*parts), "Fraction": Fraction,
     "Decimal": Decimal, "date": datetime.date.fromisoformat, "time": datetime.time.fromisoformat,
     "datetime": datetime.datetime.fromisoformat, "timedelta": lambda parts: datetime.timedelta(*parts), "constant": CONSTANTS.__getitem__,
-    **{name: lambda text, at=at: getattr(importlib.import_module(at[0]), at[1])(text) for name, at in LAZY.items()},
+    **{name: lambda text, name=name: _lazy(name)(text) for name in LAZY},  # type: ignore[misc]
 }  # fmt: skip
 
 
-def simple(value: Any, kind: type) -> dict[str, Any] | None:
+def _lazy(name: str) -> Any:
+    module, attribute = LAZY[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def simple(value: Any, kind: Any) -> dict[str, Any] | None:
     """A value without parts; None for one that has parts, or whose type is not listed."""
     if kind is int:
         return {"int": hex(value)}
@@ -52,9 +57,9 @@ def simple(value: Any, kind: type) -> dict[str, Any] | None:
     for name, constant in CONSTANTS.items():
         if value is constant:
             return {"constant": name}
-    if kind is type and value.__module__ in STANDARD and vars(sys.modules[value.__module__]).get(value.__name__) is value:
-        return {"type": [value.__module__, value.__name__]}
-    if (at := LAZY.get(kind.__name__)) and vars(sys.modules.get(at[0], collections)).get(at[1]) is kind:
+    if kind is type and (home := value.__module__) in STANDARD and getattr(sys.modules[home], value.__name__, None) is value:
+        return {"type": [home, value.__name__]}
+    if (at := LAZY.get(kind.__name__)) and at[0] in sys.modules and getattr(sys.modules[at[0]], at[1], None) is kind:
         return {kind.__name__: str(value)}
     return None
 
@@ -62,11 +67,11 @@ def simple(value: Any, kind: type) -> dict[str, Any] | None:
 def parts(value: Any, kind: type, pack: Convert) -> dict[str, Any] | None:
     """A value with parts, each packed; None for any other."""
     if kind in (list, tuple, set, frozenset):
-        return {kind.__name__: [pack(item) for item in kind.__iter__(value)]}  # type: ignore[attr-defined]
+        return {kind.__name__: [pack(item) for item in kind.__iter__(value)]}
     if kind is collections.defaultdict:
         return {"defaultdict": [pack(value.default_factory), [[pack(k), pack(v)] for k, v in dict.items(value)]]}
     if kind in DICTS:
-        return {kind.__name__: [[pack(k), pack(v)] for k, v in kind.items(value)]}  # type: ignore[attr-defined]
+        return {kind.__name__: [[pack(k), pack(v)] for k, v in kind.items(value)]}
     if kind is collections.deque:
         return {"deque": [value.maxlen, [pack(item) for item in value]]}
     if kind is bytearray:
@@ -108,7 +113,8 @@ def empty(kind: str, content: Any, unpack: Convert) -> Any:
         return collections.defaultdict(factory if factory is None or callable(factory) else None)
     if kind == "array":
         return array(content[0])
-    return {cls.__name__: cls for cls in MUTABLE}[kind]()
+    makers: dict[str, Any] = {cls.__name__: cls for cls in MUTABLE}
+    return makers[kind]()
 
 
 def fill(target: Any, kind: str, content: Any, unpack: Convert) -> None:

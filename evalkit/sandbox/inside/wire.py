@@ -199,7 +199,8 @@ class Peer:
             return range(*map(self.unpack, content))
         if kind == "named":
             name, fields, items = content
-            return collections.namedtuple(name, fields)._make([self.unpack(item) for item in items])  # type: ignore[misc]
+            made: Any = collections.namedtuple(name, fields)  # type: ignore[misc]
+            return made._make([self.unpack(item) for item in items])
         if kind == "ref":
             return self.remotes.setdefault(int(content), Remote(self, int(content)))
         if kind == "own":
