@@ -38,6 +38,10 @@ def _lazy(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+def _lies_at(module: str, name: str, value: object) -> bool:
+    return module in sys.modules and getattr(sys.modules[module], name, None) is value
+
+
 def simple(value: Any, kind: Any) -> dict[str, Any] | None:
     """A value without parts; None for one that has parts, or whose type is not listed."""
     if kind is int:
@@ -57,9 +61,9 @@ def simple(value: Any, kind: Any) -> dict[str, Any] | None:
     for name, constant in CONSTANTS.items():
         if value is constant:
             return {"constant": name}
-    if kind is type and (home := value.__module__) in STANDARD and getattr(sys.modules[home], value.__name__, None) is value:
-        return {"type": [home, value.__name__]}
-    if (at := LAZY.get(kind.__name__)) and at[0] in sys.modules and getattr(sys.modules[at[0]], at[1], None) is kind:
+    if kind is type and value.__module__ in STANDARD and _lies_at(value.__module__, value.__name__, value):
+        return {"type": [value.__module__, value.__name__]}
+    if (at := LAZY.get(kind.__name__)) and _lies_at(*at, kind):
         return {kind.__name__: str(value)}
     return None
 
