@@ -142,3 +142,5 @@ def _tell(outcomes: Sequence[Outcome], out: Path) -> None:
     counted = Counter(outcome.status for outcome in outcomes)
     told = ", ".join(f"{count} {status}" for status, count in counted.most_common())
     print(f"{told} of {len(outcomes)}; wrote {out}", file=sys.stderr)
+    if counted["disputed"]:
+        print("disputed: the test passes in the program's own process alone, so it is not counted as passed", file=sys.stderr)

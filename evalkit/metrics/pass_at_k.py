@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
@@ -14,6 +14,8 @@ from evalkit.sandbox import Executor, Outcome, Program
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 NO_PROGRAM = "no program"
+DISPUTED = "disputed"
+SHOWN = 5  # problems with disputed programs that a note names
 NEEDED = ("prompt", "test", "entry_point")
 
 
@@ -36,7 +38,8 @@ class PassAtK:
 
     A program is prompt + answer, as the reference has it; with `extracted`, the program that the answer means
     (`extraction.code.program`). The problem's test decides about it in the sandbox. Value: the problem's pass@k.
-    A problem with fewer than k samples is not measured.
+    A problem with fewer than k samples is not measured. A disputed program counts as not passed; the note names its problem and says
+    what the value would be had all of them passed, and the document carries the flag `disputed`.
 
     Attributes:
         sandbox: what runs the programs; equal ones are run once.
@@ -109,7 +112,8 @@ class PassAtK:
         ]
         without = sum(program is None for program, _ in ran)
         sufficient = (float(c), float(n), float(without)) if self.extracted else (float(c), float(n))
-        return sample(doc, responses, value, prediction=shown, sufficient=sufficient, invalid=bool(ran) and without == n)
+        scored = sample(doc, responses, value, prediction=shown, sufficient=sufficient, invalid=bool(ran) and without == n)
+        return replace(scored, flags=(*scored.flags, DISPUTED)) if _disputed(scored) else scored
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         """The mean over problems, stderr and interval by bootstrap over them."""
@@ -145,7 +149,31 @@ class PassAtK:
             signature=str(Signature.of(self.name, *asked, f"ci:{method}", VERSION)),
             higher_is_better=self.higher_is_better,
             no_interval=TOO_FEW if values and few else "",
-            note="; ".join(filter(None, (f"{without} of {of} answers hold no program" if without else "", self._too_few_samples(scores)))),
+            note="; ".join(
+                filter(
+                    None,
+                    (
+                        f"{without} of {of} answers hold no program" if without else "",
+                        self._disputes(scores),
+                        self._too_few_samples(scores),
+                    ),
+                )
+            ),
+        )
+
+    def _disputes(self, scores: Sequence[SampleScore]) -> str:
+        """Programs that passed only where they could have forged it: how many, of which problems, what they could change."""
+        found = {s.doc_id: _disputed(s) for s in scores if s.value is not None and _disputed(s)}
+        if not found:
+            return ""
+        highest = stats.mean(
+            [pass_at_k(int(s.stats[1]), int(s.stats[0]) + found.get(s.doc_id, 0), self.k) for s in scores if s.value is not None]
+        )
+        shown = ", ".join(list(found)[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
+        count = sum(found.values())
+        return (
+            f"{count} program{'s are' if count > 1 else ' is'} disputed (the test passes in the program's own process alone) "
+            f"and counted as not passed: {shown}; had all of them passed, {self.name} would be {highest:.3f}"
         )
 
     def _too_few_samples(self, scores: Sequence[SampleScore]) -> str:
@@ -163,6 +191,12 @@ class PassAtK:
         means = totals[:, 0] / len(values)
         low, high = np.quantile(means, (0.5 - stats.LEVEL / 2, 0.5 + stats.LEVEL / 2))
         return float(means.std(ddof=1)), (float(low), float(high))
+
+
+def _disputed(score: SampleScore) -> int:
+    """How many of a problem's programs are disputed."""
+    ran = score.prediction if isinstance(score.prediction, list) else []
+    return sum(isinstance(one, dict) and one.get("outcome") == DISPUTED for one in ran)
 
 
 def _behind_thought(response: Response) -> str:

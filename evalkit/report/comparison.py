@@ -25,6 +25,7 @@ _REMARKS = {
     "empty": "{} empty",
     "refused": "{} refused by the model",
     "filtered": "{} stopped by a content filter",
+    "disputed": "{} with disputed programs (counted as not passed)",
 }
 UNKNOWN = "?"  # shots of answers that were made elsewhere
 

@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 from evalkit.errors import ConfigError, EvalkitError
 
-Status = Literal["passed", "failed", "timed out", "out of memory", "killed by policy"]
+# Disputed: passes where the test shares the program's interpreter, and not where the program cannot reach the test.
+Status = Literal["passed", "failed", "timed out", "out of memory", "killed by policy", "disputed"]
 
 
 class SandboxError(EvalkitError):
@@ -23,7 +24,8 @@ class Program:
 
     Attributes:
         source: the program. Without a `test` it passes when it runs to its end, so that it is its own judge.
-        test: code that decides, run in another process, which sees of the program only the plain data it returns.
+        test: code that decides. It runs with the program in one interpreter, as Python has it; where it passes there, it
+            runs once more in another process, which sees of the program only the data it returns, so that no pass is forged.
         entry_point: the function under test; the test calls it by this name.
         prompt: trusted code whose definitions the test may use; for HumanEval the problem's prompt.
     """

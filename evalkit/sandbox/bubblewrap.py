@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 from evalkit.sandbox.base import SandboxError
@@ -14,6 +15,9 @@ from evalkit.sandbox.worker import Launch
 
 INSIDE = Path(__file__).parent / "inside"
 UID = "65534"
+PACKAGES = ("site-packages", "dist-packages")
+DEEPEST = 6  # folders below /usr/lib that are searched for installed packages
+SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64")
 MEND = "`evalkit doctor` says what is missing; without bubblewrap: sandbox=container sandbox.image=IMAGE, or sandbox=unsafe"
 
 
@@ -58,7 +62,7 @@ def _namespaces() -> list[str]:
 def _files() -> list[str]:
     """Read-only: system libraries, the interpreter and its standard library without anything installed into it."""
     words: list[str] = []
-    for folder in ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64"):
+    for folder in SYSTEM:
         if os.path.islink(folder):
             words += ["--symlink", os.readlink(folder), folder]
         elif os.path.isdir(folder):
@@ -77,9 +81,16 @@ def _files() -> list[str]:
     return [*words, "--dir", "/tmp", "--chdir", "/", "--remount-ro", "/"]
 
 
-def _installed_packages() -> list[str]:
-    """Folders of installed packages inside what is bound; hidden, since they are the user's and not the interpreter's."""
-    standard = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix}))
-    roots = [standard, *Path("/usr/lib").glob("python3*"), *Path(sys.base_prefix, "lib").glob("python3*")]
-    found = {os.path.realpath(root / name) for root in roots for name in ("site-packages", "dist-packages") if (root / name).is_dir()}
-    return sorted(found)
+@cache
+def _installed_packages() -> tuple[str, ...]:
+    """Folders of installed packages inside what is bound, of any interpreter; hidden, since they are the user's."""
+    standard = sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix})
+    roots = {os.path.realpath(root) for root in (*SYSTEM, os.path.join(sys.base_prefix, "lib"), os.path.join(sys.base_prefix, "lib64"))}
+    found = {os.path.join(standard, name) for name in PACKAGES if os.path.isdir(os.path.join(standard, name))}
+    for root in roots:
+        for folder, inner, files in os.walk(root):
+            found |= {os.path.join(folder, name) for name in PACKAGES if name in inner}
+            depth = folder.count("/") - root.count("/")
+            further = depth < DEEPEST and "__init__.py" not in files  # no interpreter lies within a package
+            inner[:] = [name for name in inner if name not in (*PACKAGES, "node_modules", "__pycache__")] if further else []
+    return tuple(sorted(map(os.path.realpath, found)))

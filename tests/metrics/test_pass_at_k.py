@@ -86,3 +86,22 @@ def test_no_pass_at_all_is_not_certainty() -> None:
     summary = PassAtK(1, POOL).summarize(PassAtK(1, POOL).score_all(docs, {doc.id: answers("    return None\n") for doc in docs}))
     assert summary.value == 0.0 and summary.ci is not None and summary.ci[0] == 0.0 and summary.ci[1] > 0.3
     assert "ci:wilson" in summary.signature
+
+
+def test_disputed_programs_do_not_pass_and_are_told() -> None:
+    forged = "    return Yes()\nclass Yes:\n    def __eq__(self, other): return True\n"
+    docs = [problem(name) for name in "abc"]
+    given = {
+        "a": answers("    return 2 * x\n", forged),
+        "b": answers(forged, "    return 0\n"),
+        "c": answers("    return 0\n", "    return 1\n"),
+    }
+    metric = PassAtK(1, POOL)
+    scores = metric.score_all(docs, given)
+    assert [s.value for s in scores] == [0.5, 0.0, 0.0]
+    assert [s.flags for s in scores] == [("disputed",), ("disputed",), ()]
+    assert [one["outcome"] for one in scores[1].prediction] == ["disputed", "failed"]
+    summary = metric.summarize(scores)
+    assert summary.value == pytest.approx(1 / 6)
+    assert "2 programs are disputed" in summary.note and "a, b; had all of them passed, pass@1 would be 0.500" in summary.note
+    assert metric.summarize(scores[2:]).note == ""

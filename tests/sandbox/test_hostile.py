@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -98,8 +99,99 @@ FORGERIES = {
 @pytest.mark.parametrize("source", FORGERIES.values(), ids=FORGERIES.keys())
 def test_a_wrong_program_never_passes(sandbox: Pool, source: str) -> None:
     outcome = judged(sandbox, source)
-    assert outcome.status in ("failed", "timed out", "killed by policy", "out of memory")
+    assert outcome.status in ("failed", "timed out", "killed by policy", "out of memory", "disputed")
     assert outcome.message.isprintable() and "\n" not in outcome.message
+
+
+SUBTLE = {  # a program and a test that plain Python would let it pass
+    "a tuple of names equal to everything": (
+        "from collections import namedtuple\nclass P(namedtuple('P', 'x')):\n    def __eq__(self, o): return True\ndef f(): return P(1)",
+        "assert f() == (6,)",
+    ),
+    "named fields equal to everything": (
+        "class P(tuple):\n    _fields = ('x',)\n    def __eq__(self, o): return True\ndef f(): return P((1,))",
+        "assert f() == (6,)",
+    ),
+    "a counter equal to everything": (
+        "from collections import Counter\nclass C(Counter):\n    def __eq__(self, o): return True\ndef f(): return C('a')",
+        "assert f() == {'b': 1}",
+    ),
+    "a day equal to everything": (
+        "from datetime import date\nclass D(date):\n    def __eq__(self, o): return True\ndef f(): return D(2000, 1, 1)",
+        "from datetime import date\nassert f() == date(2024, 1, 1)",
+    ),
+    "an exception's argument equal to everything": (
+        "class Y:\n    def __eq__(self, o): return True\ndef f(): raise ValueError(Y())",
+        "try: f()\nexcept ValueError as e: assert e.args[0] == 6\nelse: assert 0",
+    ),
+    "an exception's attribute equal to everything": (
+        "class Y:\n    def __eq__(self, o): return True\nclass E(Exception): pass\ndef f():\n    e = E()\n    e.code = Y()\n    raise e",
+        "try: f()\nexcept E as e: assert e.code == 6\nelse: assert 0",
+    ),
+    "a context that swallows the verdict": (
+        "class f:\n    def __enter__(self): return 1\n    def __exit__(self, *a): return True",
+        "with f() as x: assert x == 6",
+    ),
+    "any mock": ("from unittest.mock import ANY\ndef f(): return ANY", "assert f() == 6"),
+    "a default that computes back": (
+        "class Y:\n    def __sub__(self, o): return 0\n    __rsub__ = __sub__\n    def __abs__(self): return 0\ndef f(): return Y()",
+        "assert abs(f() - 6) < 1e-6",
+    ),
+    "what it is compared with, changed in place": (
+        "import gc\ndef f(l):\n    for o in gc.get_objects():\n        if type(o) is list and o == [6, 7, 8]: o[:] = l\n    return l",
+        "want = [6, 7, 8]\nassert f([1]) == want",
+    ),
+    "the answer out of the test's globals": (
+        "def f(): return globals().get('want', 1)",
+        "want = 6\nassert f() == want",
+    ),
+    "the answer out of the test's code": (
+        "import sys\ndef f(): return max([c for c in sys._getframe(1).f_code.co_consts if type(c) is int], default=0)",
+        "assert f() == 66666",
+    ),
+    "a patched module": (
+        "import math\nmath.isclose = lambda *a, **k: True\ndef f(): return 1.0",
+        "import math\nassert math.isclose(f(), 6.0)",
+    ),
+    "a patched unit test": (
+        "import unittest\nunittest.TestCase.assertEqual = lambda *a: None\ndef f(): return 1",
+        "import unittest\nunittest.TestCase().assertEqual(f(), 6)",
+    ),
+    "a patched decimal context": (
+        "import decimal\ndecimal.getcontext().prec = 1\ndef f(): return decimal.Decimal(6)",
+        "from decimal import Decimal\nassert f() * 1 == Decimal('6.4') * 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "test"), SUBTLE.values(), ids=SUBTLE.keys())
+def test_a_forged_pass_is_disputed(sandbox: Pool, source: str, test: str) -> None:
+    outcome = judged(sandbox, source, test)
+    assert outcome.status == "disputed" and not outcome.passed
+    assert outcome.message.startswith("passes in one process with its test; in two: ")
+
+
+FORGED_END = """
+import sys, os, json
+frame = sys._getframe()
+while frame:
+    job = frame.f_locals.get('job')
+    if job and 'token' in job:
+        for fd in range(3, 10):
+            try: os.write(fd, json.dumps({'passed': True, 'token': job['token']}).encode())
+            except OSError: pass
+        os._exit(0)
+    frame = frame.f_back
+"""
+
+
+def test_a_verdict_written_with_the_token_is_disputed(sandbox: Pool) -> None:
+    assert judged(sandbox, FORGED_END + WRONG).status == "disputed"
+
+
+def test_the_two_runs_share_no_files(sandbox: Pool) -> None:
+    seen = "import os\nknown = os.path.exists('/tmp/a')\nopen('/tmp/a', 'w').close()\ndef f(): return 6 if known else 1"
+    assert judged(sandbox, seen, "assert f() == 1").passed
 
 
 def test_a_helper_of_the_prompt_stays_the_prompts(sandbox: Pool) -> None:
@@ -107,7 +199,7 @@ def test_a_helper_of_the_prompt_stays_the_prompts(sandbox: Pool) -> None:
     test = "def check(candidate):\n    assert close(candidate(3), 1.5)\n\ncheck(f)"
     forged = Program(prompt + "    return 0\n\ndef close(a, b): return True\n", test, "f", prompt)
     honest = Program(prompt + "    return x / 2\n", test, "f", prompt)
-    assert [o.status for o in sandbox.run([forged, honest])] == ["failed", "passed"]
+    assert [o.status for o in sandbox.run([forged, honest])] == ["disputed", "passed"]
 
 
 REFUSED = {
@@ -151,6 +243,44 @@ REFUSED = {
 def test_out_of_reach(sandbox: Pool, source: str) -> None:
     outcome = whole(sandbox, source)
     assert outcome.status in ("failed", "out of memory"), outcome
+
+
+def test_no_lock_lease_or_notice_on_the_machines_files(sandbox: Pool) -> None:
+    place = next(file for file in Path("/usr/lib").rglob("libc.so.6") if file.is_file())
+    source = f"""
+import fcntl, os, time
+fd = os.open({str(place)!r}, os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+fcntl.lockf(fd, fcntl.LOCK_SH)
+for fd_, command, argument in ((fd, fcntl.F_SETLEASE, fcntl.F_RDLCK), (os.open('/usr/lib', os.O_RDONLY), fcntl.F_NOTIFY, 1)):
+    try: fcntl.fcntl(fd_, command, argument)
+    except PermissionError: pass
+    else: raise AssertionError(command)
+assert fcntl.fcntl(fd, fcntl.F_GETFD) == fcntl.FD_CLOEXEC and os.get_inheritable(os.dup(fd)) is False
+own = open('own', 'w')
+fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+fcntl.lockf(own, fcntl.LOCK_EX)
+time.sleep(0.6)
+"""
+    done: list[Outcome] = []
+    thread = threading.Thread(target=lambda: done.append(whole(sandbox, source)))
+    thread.start()
+    with place.open("rb") as handle:
+        while thread.is_alive():
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the program holds it
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            time.sleep(0.01)
+    assert done == [Outcome("passed")]
+
+
+def test_no_interpreters_packages_are_listed(sandbox: Pool) -> None:
+    source = """
+import os
+for top in ('/usr', '/lib', '/lib64', os.path.dirname(os.path.dirname(os.__file__))):
+    for folder, _, _ in os.walk(top):
+        if os.path.basename(folder) in ('site-packages', 'dist-packages'): assert os.listdir(folder) == [], folder
+"""
+    assert whole(sandbox, source, Limits(seconds=10)) == Outcome("passed")
 
 
 SYSCALLS = {

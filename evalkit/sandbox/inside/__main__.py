@@ -144,8 +144,7 @@ def _candidate(program: int, read: int, write: int) -> None:
 
 
 def _whole(program: int, verdict: int) -> None:
-    taken = _take(program)
-    candidate.run_whole(taken["source"], taken["token"], verdict)
+    candidate.run_whole(_take(program), verdict)
 
 
 def _tester(test: int, read: int, write: int, verdict: int) -> None:

@@ -22,6 +22,9 @@ X32_BIT = 0x40000000
 CLONE_THREAD, CLONE_NEW_ANY = 0x00010000, 0x7E020080  # NEWNS, CGROUP, UTS, IPC, USER, PID, NET, TIME
 AF_UNIX, PR_SET_NAME, PR_GET_NAME = 1, 15, 16
 TERMINAL_QUESTIONS = (0x5401, 0x5413, 0x5421, 0x5450, 0x5451, 0x541B)  # TCGETS TIOCGWINSZ FIONBIO FIONCLEX FIOCLEX FIONREAD
+# Of fcntl: duplicating, flags, asking for locks, sizes of pipes. Not: leases and notices (dnotify), signals, owners.
+FCNTL_ALLOWED = (0, 1, 2, 3, 4, 5, 36, 1030, 1031, 1032, 1034)
+FCNTL_LOCKS = (6, 7, 37, 38)  # F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
@@ -50,6 +53,9 @@ def program(machine: str) -> bytes:
     code += _on(numbers["socketpair"], _one_of(0, (AF_UNIX,)))
     code += _on(numbers["prctl"], _one_of(0, (PR_SET_NAME, PR_GET_NAME)))
     code += _on(numbers["ioctl"], _one_of(1, TERMINAL_QUESTIONS))
+    # A lock would be held on the machine's own file. Nobody else has the program's files, so every lock is said to be had.
+    code += _on(numbers["flock"], _deny(0))
+    code += _on(numbers["fcntl"], _fcntl())
     for name in ALLOWED:
         if name in numbers:
             code += _on(numbers[name], [_allow()])
@@ -91,6 +97,13 @@ def _one_of(index: int, values: tuple[int, ...]) -> list[Instruction]:
     """Allowed when the low half of an argument is one of `values`."""
     tests = [(EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
     return [_argument(index), *tests, *_deny(errno.EPERM), _allow()]
+
+
+def _fcntl() -> list[Instruction]:
+    """Locks seem to be had, some commands are allowed, all others fail."""
+    allowed = [(EQUAL, len(FCNTL_ALLOWED) - place + 1, 0, value) for place, value in enumerate(FCNTL_ALLOWED)]
+    locks = [(EQUAL, len(FCNTL_LOCKS) - place + len(allowed), 0, value) for place, value in enumerate(FCNTL_LOCKS)]
+    return [_argument(1), *locks, *allowed, *_deny(errno.EPERM), *_deny(0), _allow()]
 
 
 def _allow() -> Instruction:

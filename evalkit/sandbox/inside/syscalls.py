@@ -5,12 +5,12 @@ memory that no limit counts. CHECKED are allowed for some arguments only; see `s
 """
 
 ALLOWED = """
-    read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek open openat openat2 close close_range stat fstat
+    read write readv writev pread64 pwrite64 preadv pwritev lseek open openat openat2 close close_range stat fstat
     lstat newfstatat statx statfs fstatfs access faccessat faccessat2 readlink readlinkat getdents getdents64 getcwd chdir fchdir
     mkdir mkdirat rmdir unlink unlinkat rename renameat renameat2 link linkat symlink symlinkat chmod fchmod fchmodat fchmodat2 umask
-    utimensat utime utimes truncate ftruncate fallocate fsync fdatasync flock fcntl dup dup2 dup3 pipe pipe2 poll ppoll select
+    utimensat utime utimes truncate ftruncate fallocate fsync fdatasync dup dup2 dup3 pipe pipe2 poll ppoll select
     pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2 timerfd_create timerfd_settime
-    timerfd_gettime mmap munmap mprotect mremap madvise brk msync mincore futex set_robust_list get_robust_list rseq set_tid_address
+    timerfd_gettime mmap munmap mprotect mremap madvise brk msync futex set_robust_list get_robust_list rseq set_tid_address
     sched_yield sched_getaffinity sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getcpu exit
     exit_group wait4 waitid kill tkill tgkill rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend
     sigaltstack pause alarm getitimer setitimer nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time times getrusage
@@ -29,7 +29,7 @@ KILLED = """
 """.split()  # noqa: SIM905 - a list this long reads better as words
 
 CHECKED = """
-    clone clone3 socketpair ioctl prctl
+    clone clone3 socketpair ioctl prctl flock fcntl
 """.split()  # noqa: SIM905 - a list this long reads better as words
 
 

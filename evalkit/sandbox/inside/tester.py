@@ -11,7 +11,8 @@ import json
 import os
 from typing import Any
 
-from wire import Peer, Remote, describe
+from remote import Remote
+from wire import Peer, describe
 
 
 class Names(dict[str, Any]):
@@ -34,7 +35,7 @@ def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
         started = peer.receive()
         if "raised" in started:
             raise peer._exception(started["raised"])
-        _define(job["prompt"], names)
+        define(job["prompt"], names)
         # Helpers that the prompt defines stay the prompt's, whatever the program made of them; the function under
         # test is the program's, also where the test calls it by its name.
         if job["entry_point"]:
@@ -47,7 +48,7 @@ def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
     os._exit(0)
 
 
-def _define(prompt: str, names: Names) -> None:
+def define(prompt: str, names: dict[str, Any]) -> None:
     """What the prompt defines. It may end in the middle of a function, whose body the program supplies."""
     for ending in ("", "\n    pass\n"):
         try:
