@@ -62,6 +62,8 @@ def right(task: Task, doc: Doc) -> str:
         return str(doc.fields["canonical_solution"])
     if task.name == "ifeval":
         return "* A lantern and a gull.\n* The river is a river by the river and the river ends"
+    if isinstance(doc.target, tuple) and task.name.startswith("ruler_"):
+        return ", ".join(doc.target)  # all of them are asked for
     if isinstance(doc.target, tuple):
         return next(gold for gold in doc.target if not any(stop in gold for stop in stops(task)))
     shown = task.prompt.answer(doc) if isinstance(task.prompt, Completion) else str(doc.target)
