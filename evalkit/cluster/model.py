@@ -47,7 +47,15 @@ class RayCluster:
             raise ConfigError(f"cluster.replicas={replicas} is not a whole number; give one, or auto")
 
     def model(self, make_model: Callable[[], Model], name: str, settings: Mapping[str, Any]) -> ClusterModel:
-        """The same model, many times."""
+        """The same model, many times.
+
+        Raises:
+            ConfigError: it has a budget, which every replica would spend for itself.
+        """
+        if settings.get("budget") is not None:
+            raise ConfigError(
+                "model.budget is one process's, and every replica of a cluster would spend it; leave out cluster= or the budget"
+            )
         return ClusterModel(self, make_model, name, settings)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from evalkit.cluster.chunks import chunks_of
+from evalkit.cluster.chunks import Chunk, chunks_of
 from evalkit.errors import ConfigError
 from evalkit.models.base import Capabilities, CountsTokens, Model, Remarks, WorkItem, tokens_of
 from evalkit.types import Request, Response
@@ -56,10 +56,13 @@ class ShardModel:
 
     def wanted(self, items: Sequence[WorkItem]) -> list[WorkItem]:
         """The items of this part, chunk by chunk."""
-        return [item for chunk in chunks_of(items)[self.shard.number - 1 :: self.shard.of] for item in chunk.items]
+        return [item for chunk in self._mine(items) for item in chunk.items]
+
+    def _mine(self, items: Sequence[WorkItem]) -> list[Chunk]:
+        return chunks_of(items)[self.shard.number - 1 :: self.shard.of]
 
     def answer(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
-        for chunk in chunks_of(items)[self.shard.number - 1 :: self.shard.of]:
+        for chunk in self._mine(items):
             if any(item.key not in done for item in chunk.items):
                 yield from self.model.answer(chunk.items, done)
 

@@ -45,11 +45,11 @@ def report(words: list[str]) -> int:
     merged = merge(runs, taken.get("newest") == "true")
     made = tables([run.result for run in merged.runs], cards, out, merged.runs, merged.warnings, detail=detail)
     if out is not None:
-        _page(made, cards, merged.runs, out)
+        draw_page(made, cards, merged.runs, out)
     return 0
 
 
-def _page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
+def draw_page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
     """The page with every sample, and its pictures."""
     from evalkit.report.formats import installed
     from evalkit.report.page import Picture, write_page

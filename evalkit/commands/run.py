@@ -65,12 +65,12 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
 
 def _track(trackers: Sequence[str], result: RunResult, made: Report, cards: Sequence[Card], folder: Path) -> None:
     """Tell the trackers, with the page of all samples among the files."""
-    from evalkit.commands.report import _page
+    from evalkit.commands.report import draw_page
     from evalkit.integrations.trackers import send, tracked
     from evalkit.report.markdown import markdown
     from evalkit.store import load_run
 
-    _page(made, cards, [load_run(folder)], folder)
+    draw_page(made, cards, [load_run(folder)], folder)
     for line in send(trackers, tracked(result, markdown(made), folder)):
         print(f"warning: {line}", file=sys.stderr)
 

@@ -274,12 +274,3 @@ class HFModel(LocalModel):
             raise ModelError(
                 f"{self.name}: out of memory on {where} alone; use a smaller dtype, a shorter max_length or another device"
             ) from error
-
-
-def _is_memory(error: BaseException) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
