@@ -50,11 +50,11 @@ class RayCluster:
         """The same model, many times.
 
         Raises:
-            ConfigError: it has a budget, which every replica would spend for itself.
+            ConfigError: it has a ceiling of costs, which every replica would spend for itself.
         """
-        if settings.get("budget") is not None:
+        if settings.get("max_cost") is not None:
             raise ConfigError(
-                "model.budget is one process's, and every replica of a cluster would spend it; leave out cluster= or the budget"
+                "model.max_cost holds for one process, and every replica would spend it; leave out cluster= or model.max_cost"
             )
         return ClusterModel(self, make_model, name, settings)
 

@@ -10,6 +10,9 @@ import pytest
 
 from evalkit import cli
 from evalkit.cluster import chunks
+from evalkit.cluster.model import RayCluster
+from evalkit.errors import ConfigError
+from evalkit.models.fake import FakeModel
 
 WORDS = ["run", "task=[hellaswag,gsm8k,nq_open]", "data=samples", "model=fake", "progress=none"]
 FILES = ("scores.json", "samples.jsonl", "journal.jsonl")
@@ -113,3 +116,8 @@ def test_no_such_part(tmp_path: Path, capsys: pytest.CaptureFixture[str], shard:
     assert "give shard=1/8" in capsys.readouterr().err
     assert cli.main([*WORDS, f"run_dir={tmp_path}", "shard=1/2", "cluster=ray"]) == 2
     assert "without a cluster" in capsys.readouterr().err
+
+
+def test_a_ceiling_of_costs_is_not_spent_once_per_replica() -> None:
+    with pytest.raises(ConfigError, match="every replica would spend it"):
+        RayCluster(replicas=2).model(FakeModel, "x", {"max_cost": 1.0})
