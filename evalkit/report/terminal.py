@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from evalkit.report.layout import layouts, marks
@@ -15,7 +16,7 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
     """Breakdowns first and the comparison last, where the prompt leaves it on the screen.
 
     Args:
-        whole: False prints the comparison (and the leaderboard) alone, and where the rest is.
+        whole: False prints the comparison (and the leaderboard) alone, how the models were asked, and where the rest is.
     """
     for table in report.breakdowns if whole else ():
         _print_table(table, console)
@@ -37,8 +38,19 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
         _print_table(table, console)
     for text in report.legend:
         _print(console, text, style="dim")
+    for text in () if whole else how_asked(report):
+        _print(console, text, style="dim")
     if not whole and (report.measures or report.breakdowns or report.details):
         _print(console, "Every metric, language and subject, rows and protocol: detail=all, or report.md.", style="dim")
+
+
+def how_asked(report: Report) -> list[str]:
+    """What the details say of the models rather than of one task (template, quantised weights, no thought), each once.
+
+    Not the protocol and the source of a row, nor a note of a task (`gsm8k: …`) or of a card, which their own details hold.
+    """
+    lines = dict.fromkeys(line for detail in report.details for line in detail.lines)
+    return [line for line in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)]
 
 
 def _print_table(table: Table, console: Console) -> None:

@@ -24,7 +24,7 @@ def test_every_command_works_as_written(said: dict[str, str]) -> None:
     listed, shown, measured, *reports = said.values()
     assert "tiny" in listed and "Tiny model card, first edition: 2 tables, 4 rows" in listed
     assert "mmlu_zero_shot: 0 shots" in shown and "winogrande" not in shown
-    assert "Tiny-1B" in measured and "MMLU, 0-shot" in measured
+    assert "Tiny-1B" in measured and measured.count("MMLU") >= 2
     own, by_folder, several, plain = reports
     assert own == by_folder and "Tiny model card (first edition)" in own
     assert "Tiny model card (first edition): English" in several and "Krutrim-2 card" in several

@@ -49,7 +49,7 @@ def test_a_run_per_model_that_everything_else_reads(room: Made, files: list[Path
     assert compare(runs[3], runs[0]).exit_code == 10
     told_of = compare(runs[0], runs[3])
     assert {row.verdict for row in told_of.rows} == {"improved"}
-    said = evalkit("report", *map(str, folders), "out=report")
+    said = evalkit("report", *map(str, folders), "out=report", "detail=all")
     assert said.code == 0 and "Leaderboard" in said.out and "Krippendorff's alpha (ordinal)" in said.out
     page = Path("report/report.html").read_text(encoding="utf-8")
     assert "ratings-category" in page and "ratings-language" in page

@@ -184,7 +184,10 @@ def _uneven(scorer: Scorer) -> WorkItem:
 
 
 def _window(config: Any) -> int:
-    """Tokens of the sliding window; 0 without one."""
+    """Tokens of the sliding window; 0 without one, and where the configuration gives no layer one."""
+    kinds = getattr(config, "layer_types", None)
+    if kinds and not any("sliding" in kind for kind in kinds):
+        return 0
     window = getattr(config, "sliding_window", None)
     return window if type(window) is int else 0
 

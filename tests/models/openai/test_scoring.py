@@ -266,7 +266,9 @@ def test_what_was_refused_and_filtered_stands_under_the_table(faulty: Make, eval
         kinds[h.number % 4]()
 
     server = faulty(script)
-    said = evalkit("run", "task=nq_open", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}", "limit=8")
+    said = evalkit(
+        "run", "task=nq_open", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}", "limit=8", "detail=all"
+    )
     assert said.code == 0 and "2 refused by the model" in said.out and "2 stopped by a content filter" in said.out, said
     assert "2 not measured" in said.out and "2 of 8 requests failed and are not scored (first: HTTP 400: bad)" in caplog.text
 
