@@ -26,6 +26,7 @@ class Made:
     stats: NDArray[np.float64] | None = None
     corpus: str = ""
     languages: Sequence[str] | None = None
+    macro: bool = False  # the score is the unweighted mean over its languages
 
 
 def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
@@ -37,7 +38,11 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
         value = float(np.nanmean(made.values))
         if made.stats is not None:
             value = stats.Corpora.of(made.stats, made.corpus, made.languages, made.clusters).value
-        score = Summary("acc", value, None, None, int((~np.isnan(made.values)).sum()), corpus=made.corpus)
+        weighted = None
+        if made.macro:
+            at = np.array(made.languages)
+            weighted, value = value, float(np.mean([made.values[at == name].mean() for name in sorted(set(at.tolist()))]))
+        score = Summary("acc", value, None, None, int((~np.isnan(made.values)).sum()), corpus=made.corpus, weighted=weighted)
         rows = made.rows or task
         results[task] = TaskResult(task, "acc", 0, 1, {"acc": score}, n, n, source=rows, rows_sha256=rows)
         none = (None,) * n
