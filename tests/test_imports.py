@@ -19,6 +19,7 @@ HEAVY = ("torch", "transformers", "datasets", "pandas", "matplotlib", "evaluate"
 RANKS = {
     "types": 0,
     "errors": 0,
+    "extras": 1,
     "identity": 0,
     "progress": 0,
     "languages": 0,

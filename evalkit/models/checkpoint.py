@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.extras import need
 from evalkit.models.placement import Placement
 from evalkit.paths import cache_dir
 
@@ -230,8 +231,7 @@ def load_weights(
 
 
 def _with_adapter(model: Any, peft: str) -> Any:
-    if importlib.util.find_spec("peft") is None:
-        raise ModelError(f"model.peft={peft} needs the peft package; run: pip install 'evalkit[peft]'")
+    need("peft", f"model.peft={peft}", ModelError)
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, peft).merge_and_unload()
