@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
     results, columns = {}, {}
     for task, made in tasks.items():
         n = len(made.values)
-        docs = tuple(made.docs) if made.docs is not None else tuple(f"test/{i}" for i in range(n))
+        docs = tuple(made.docs) if made.docs is not None else _docs(n)
         value = float(np.nanmean(made.values))
         if made.stats is not None:
             value = stats.Corpora.of(made.stats, made.corpus, made.languages, made.clusters).value
@@ -60,6 +61,11 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
             metrics={"acc": MetricColumn(made.values, np.zeros(n, dtype=bool), made.stats)},
         )
     return SavedRun(Path(name), RunResult(name, results), has_samples=False, kept=columns)
+
+
+@cache
+def _docs(n: int) -> tuple[str, ...]:
+    return tuple(f"test/{i}" for i in range(n))
 
 
 def answers(rng: np.random.Generator, n: int, p: float) -> NDArray[np.float64]:
