@@ -117,7 +117,6 @@ NEEDS_MORE = {
     "gate base candidate junit=gate.xml": "ci",
     "export base to=model-index": "hub",
     "data pull task=hellaswag data.root=mirror": "hub",
-    "rate make base candidate out=rate": "rating",
 }
 
 
