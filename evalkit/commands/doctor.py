@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evalkit import network
 from evalkit.errors import ConfigError, EvalkitError
 from evalkit.extras import missing
 
@@ -135,8 +136,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 
     for name, what in ROWS.items():
         yield name, f"{_installed(name)} (data=wheel: {what})"
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "TRUE"):
+    address = urlsplit(network.endpoint())
+    if network.offline():
         yield "hub", "switched off by HF_HUB_OFFLINE"
         return
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
-from evalkit.data.net import reachable
 from evalkit.data.spec import DataSpec, NoRows, Rows
 from evalkit.data.wheel import WheelSource
 from evalkit.errors import DataError
 from evalkit.extras import missing
+from evalkit.network import reachable
 
 
 @dataclass

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalkit.data import net
+from evalkit import network
 from evalkit.data.rawfile import read_raw
 from evalkit.data.spec import DataSpec, NoRows, Row, Rows
 from evalkit.errors import DataError
@@ -42,7 +42,7 @@ class HubSource:
         if gone := lacking(spec):
             raise NoRows(f"{missing(gone, f'task {task}: {spec.path} from the hub')}; or {ELSEWHERE}")
         if not cached(spec, split, language) and not self._reachable():
-            why = "HF_HUB_OFFLINE is set" if net.offline() else f"{net.endpoint()} does not answer"
+            why = "HF_HUB_OFFLINE is set" if network.offline() else f"{network.endpoint()} does not answer"
             raise HubUnreachable(f"task {task}: {spec.path} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
         try:
             sha = self._commit(spec)
@@ -57,7 +57,7 @@ class HubSource:
 
     def _reachable(self) -> bool:
         if not self._answers:
-            self._answers.append(net.reachable())
+            self._answers.append(network.reachable())
         return self._answers[0]
 
     def _commit(self, spec: DataSpec) -> str:

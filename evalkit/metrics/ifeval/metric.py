@@ -54,7 +54,7 @@ class IFEval:
 
     def ready(self) -> None:
         """Raises ConfigError when a package that checks instructions is not installed."""
-        for module in ("langdetect", "nltk", "punkt"):
+        for module in ("langdetect", "nltk"):
             need(module, f"metric {self.name}")
 
     def check(self, doc: Doc) -> None:
