@@ -20,6 +20,8 @@ from evalkit.types import Doc, GenerationParams, Message
 TASK = "open_prompts"
 FIELDS = ("id", "language", "category", "messages", "prompt", "reference")
 ROLES = ("system", "user", "assistant")
+# Code is in Latin letters whatever the language: it says nothing of the language that an answer is written in.
+CODE = r"(?s)```.*?(?:```|\Z)|`[^`\n]*`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
     wanted = [language for language in there if not languages or language in languages]
     if missing := [language for language in languages if language not in there]:
         raise DataError(f"{path} has no prompt in {', '.join(missing)}; it has {', '.join(there)}")
-    consistency: Any = LanguageConsistency(measure="language")
+    consistency: Any = LanguageConsistency(measure="language", ignore=CODE)
     return Task(
         name=TASK,
         data=DataSpec(
