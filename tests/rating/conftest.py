@@ -1,4 +1,4 @@
-"""A sheet for one rater, one for a room of six, and a real browser."""
+"""A sheet for a room of six, and a real browser."""
 
 from __future__ import annotations
 
@@ -13,12 +13,6 @@ import pytest
 from evalkit.rating.assign import Plan
 from evalkit.rating.make import Made, make
 from tests.rating.invented import gathered
-
-
-@pytest.fixture
-def sheet(tmp_path: Path) -> Made:
-    """20 prompts × 4 models for one rater, without repeats."""
-    return make(gathered(), {"asha": ("hi", "en", "ta", "ur")}, Plan(1, 0, 0, 7), tmp_path / "sheet")
 
 
 @pytest.fixture

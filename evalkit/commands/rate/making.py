@@ -119,8 +119,8 @@ def _asked(words: Sequence[str], taken: Mapping[str, str]) -> list[Path]:
 
 
 def _seed(taken: Mapping[str, str]) -> int:
-    """The one that was given; else a new one, so that nobody who knows the program knows the order of the models."""
-    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(31)
+    """The one that was given; else a new one, too long to be guessed by trying: who knows the seed knows the order of the models."""
+    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(62)
 
 
 def _named(word: str) -> NamedAnswers:
