@@ -134,7 +134,7 @@ def _raters(sheet: Sheet, people: Sequence[Rating], found: Collected) -> Iterato
             [
                 rater.id,
                 f"{len(prompts)} of {len(rater.slots)}",
-                f"{found.leaning[rater.id]:+.2f}" if rater.id in found.leaning else "–",
+                f"{round(found.leaning[rater.id], 2) + 0:+.2f}" if rater.id in found.leaning else "–",
                 f"{steady.same:.0%} same, {steady.near:.0%} within 1 ({steady.n})" if steady else "–",
                 str(sum(one.value is None for one in mine)),
                 f"{times[len(times) // 2]} s" if times else "–",

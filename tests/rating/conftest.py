@@ -12,7 +12,18 @@ import pytest
 
 from evalkit.rating.assign import Plan
 from evalkit.rating.make import Made, make
+from evalkit.rating.page import fonts
 from tests.rating.invented import gathered
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fonts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fonts are cut once per run of the tests, whatever the number of processes: seconds for each script."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fonts-of-pages"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fonts, "cache_dir", lambda: shared)
+        yield
 
 
 @pytest.fixture
