@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,16 @@ def _fonts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def _room(_fonts: None, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(gathered(24), {f"r{i}": () for i in range(6)}, Plan(3, 1, 2, 11), tmp_path_factory.mktemp("made") / "room")
+
+
 @pytest.fixture
-def room(tmp_path: Path) -> Made:
-    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats."""
-    return make(gathered(24), {f"r{i}": () for i in range(6)}, Plan(3, 1, 2, 11), tmp_path / "room")
+def room(_room: Made, tmp_path: Path) -> Made:
+    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats; a copy of its own."""
+    shutil.copytree(next(iter(_room.pages.values())).parents[1], tmp_path / "room")
+    return replace(_room, pages={rater: tmp_path / "room" / "pages" / path.name for rater, path in _room.pages.items()})
 
 
 @pytest.fixture(scope="session")
