@@ -122,11 +122,9 @@ def make(
 
 
 def language_of(reads: Sequence[str], items: Sequence[SheetItem], places: Sequence[Place]) -> str:
-    """What a rater's page speaks: the rater's first language, else that of most of the rater's prompts."""
-    if reads:
-        return language_of_page(reads[0])
-    mine = [items[place.item].language for place in places]
-    return language_of_page(max(sorted(set(mine)), key=mine.count)) if mine else "en"
+    """What a rater's page speaks: the rater's first language, else that of the rater's prompts where they share one, else English."""
+    mine = {items[place.item].language for place in places}
+    return language_of_page(reads[0] if reads else mine.pop() if len(mine) == 1 else "en")
 
 
 def check_free(folder: Path) -> None:

@@ -24,6 +24,7 @@ _INVISIBLE = re.compile(
 # What a tokenizer leaves over when an answer is cut or read elsewhere: `<|im_end|>`, `<end_of_turn>`; at the edges `</s>`, `<eos>`.
 _MARKS = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>|<(?:start|end)_of_turn>(?:model|user)?|\[/?INST\]|<</?SYS>>")
 _EDGE_MARKS = re.compile(r"\A(?:\s*(?:</?s>|<(?:bos|eos|pad|unk)>))+|(?:(?:</?s>|<(?:bos|eos|pad|unk)>)\s*)+\Z")
+_CUT = " \t\n\f\v\ufffd"  # at the edges; U+FFFD is a letter that a limit of tokens cut in two
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 # White space as both Python and a browser see it.
@@ -35,14 +36,14 @@ NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rati
 def tidy(text: str) -> str:
     """The text without what could give a model away and no reader sees.
 
-    Line ends, kinds of blanks, blanks at the edges, invisible marks, the marks of a tokenizer, and how letters with signs are
-    composed (Unicode's form C).
+    Line ends, kinds of blanks, blanks and cut letters at the edges, invisible marks, the marks of a tokenizer, and how letters with
+    signs are composed (Unicode's form C).
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
     text = _EDGE_MARKS.sub("", _MARKS.sub("", _INVISIBLE.sub("", _SPACES.sub(" ", text))).strip())
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     lines = [line.rstrip() for line in text.split("\n")]
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip(_CUT)
 
 
 @lru_cache(maxsize=8192)  # every answer stands on several pages

@@ -157,6 +157,7 @@ def test_white_space_and_invisible_marks_do_not_tell_models_apart() -> None:
         "<s> Tea is hot é.\n\nDrink it.<end_of_turn>\n",
         "<|im_start|>Tea is hot é.\n\nDrink it.<|im_end|></s>",
         "Tea is hot é.\n\nDrink it.<｜end▁of▁sentence｜><eos><pad><pad>",
+        "Tea is hot é.\n\nDrink it.\ufffd",
     ]
     assert len({tidy(text) for text in twins}) == len({html_of(text) for text in twins}) == 1
     assert tidy("क्‍ष र‌य") == "क्‍ष र‌य"  # joiners belong to the words

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from evalkit.data.select import limit_docs
 from evalkit.errors import DataError
 from evalkit.languages import LANGUAGES
-from evalkit.rating.prompt_set import CODE, read_prompts, shipped, task_of
+from evalkit.rating.prompt_set import CODE, read_prompts, shipped, task_of, to_doc
 from evalkit.rating.words import WORDS
 from evalkit.types import Doc, Response
 
@@ -45,7 +44,7 @@ def own_words(text: str, category: str, language: str) -> list[tuple[str, str]]:
 
 
 def test_the_shipped_prompts() -> None:
-    """Six categories in seven languages, eight each: in their own script, no text twice, and a small limit takes of all."""
+    """Six categories in seven languages, eight each: in their own script, no text twice."""
     prompts = read_prompts(shipped())
     counts = Counter((prompt.category, prompt.language) for prompt in prompts)
     assert set(counts) == {(category, language) for category in CATEGORIES for language in SCRIPTS} and set(counts.values()) == {8}
@@ -63,8 +62,6 @@ def test_the_shipped_prompts() -> None:
     assert Counter(prompt.category for prompt in prompts if len(prompt.turns) > 1) == {
         category: len(SCRIPTS) for category in ("creative_writing", "summarisation", "coding")
     }
-    few = limit_docs([Doc(prompt.id, {}, language=prompt.language, group=prompt.category) for prompt in prompts], 20)
-    assert len({doc.group for doc in few}) == 6 and len({doc.language for doc in few}) == 7
 
 
 def test_python_in_a_prompt_can_be_read() -> None:
@@ -80,6 +77,13 @@ def test_python_in_a_prompt_can_be_read() -> None:
         warnings.simplefilter("error")
         for block in blocks:
             compile(block, "prompt", "exec")
+
+
+def test_an_answer_in_plain_text_ends_where_another_turn_would_begin() -> None:
+    prompt = task_of(shipped()).prompt
+    doc = to_doc({"id": "a", "language": "en", "category": "c", "prompt": "Why?"})
+    plain, chat = (prompt.render("t", doc, (), chat) for chat in (False, True))
+    assert plain.prompt == "User: Why?\nAssistant:" and set(plain.params.stop) == {"\nUser:", "\nAssistant:"} and not chat.params.stop
 
 
 def test_code_does_not_count_as_the_language_of_an_answer() -> None:
