@@ -220,7 +220,7 @@ return found;
 def test_urdu_runs_from_right_to_left(page: Any) -> None:
     page.execute_script("speak('ur'); show(arguments[0])", slot_in(page, "ur"))
     assert page.execute_script("return document.documentElement.dir") == "rtl"
-    # The first answer stands on the right, and code on it still runs from left to right.
+    # The first answer is on the right, and code on it still runs from left to right.
     first, second = page.execute_script(
         "return [...document.querySelectorAll('.slot:not([hidden]) .answer')].slice(0, 2).map(a => a.getBoundingClientRect().x)"
     )
