@@ -30,6 +30,9 @@ def foreign(text: str, language: str, also: tuple[str, ...] = ()) -> list[str]:
     return [char for char in signs if not unicodedata.name(char).startswith(allowed)]
 
 
+# Signs of other scripts: the full stop of Latin in Hindi and Bengali, the danda in Marathi, straight quotes in all.
+WRONG_SIGNS = {"hi": r'\D\.(?:\s|$)|"', "bn": r'\D\.(?:\s|$)|"|[0-9]', "ur": r'\D\.(?:\s|$)|"|\D[,;]|\?'}
+WRONG_SIGNS |= dict.fromkeys(("mr", "ta", "te"), '।|"')
 CATEGORIES = ["creative_writing", "summarisation", "translation", "reasoning", "coding", "indian_culture"]
 
 
@@ -57,6 +60,8 @@ def test_the_shipped_prompts() -> None:
                 assert not foreign(text, language), prompt.id
             assert turn.content == unicodedata.normalize("NFC", turn.content) == turn.content.strip(), prompt.id
             assert not re.search("[يكهىة]", turn.content), prompt.id  # Arabic letters that Urdu writes with others
+            said = re.sub(CODE, "", own_words(turn.content, prompt.category, prompt.language)[0][0])
+            assert not re.search(WRONG_SIGNS.get(prompt.language, "।"), said), prompt.id
     passages = [turn.content for prompt in prompts if prompt.category == "summarisation" for turn in prompt.turns[:1]]
     assert min(map(len, passages)) > 280  # there is something to leave out
     assert Counter(prompt.category for prompt in prompts if len(prompt.turns) > 1) == {
