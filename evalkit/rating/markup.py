@@ -23,7 +23,8 @@ _INVISIBLE = re.compile(
 )
 # What a tokenizer leaves over when an answer is cut or read elsewhere: `<|im_end|>`, `<end_of_turn>`; at the edges `</s>`, `<eos>`.
 _MARKS = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>|<(?:start|end)_of_turn>(?:model|user)?|\[/?INST\]|<</?SYS>>")
-_EDGE_MARKS = re.compile(r"\A(?:\s*(?:</?s>|<(?:bos|eos|pad|unk)>))+|(?:(?:</?s>|<(?:bos|eos|pad|unk)>)\s*)+\Z")
+_EDGE_MARKS = ("<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>")
+_FIRST_MARKS = re.compile(rf"(?:\s*(?:{'|'.join(_EDGE_MARKS)}))*")
 _CUT = " \t\n\f\v\ufffd"  # at the edges; U+FFFD is a letter that a limit of tokens cut in two
 _SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
@@ -40,10 +41,24 @@ def tidy(text: str) -> str:
     signs are composed (Unicode's form C).
     """
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
-    text = _EDGE_MARKS.sub("", _MARKS.sub("", _INVISIBLE.sub("", _SPACES.sub(" ", text))).strip())
+    text = _without_edges(_MARKS.sub("", _INVISIBLE.sub("", _SPACES.sub(" ", text))))
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     lines = [line.rstrip() for line in text.split("\n")]
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip(_CUT)
+
+
+def _without_edges(text: str) -> str:
+    """Without the marks that may be words of an answer elsewhere (`<s>` is HTML). No pattern for the end: it would try every place."""
+    first = _FIRST_MARKS.match(text)
+    start, end = first.end() if first else 0, len(text)
+    while end > start:
+        if text[end - 1].isspace():
+            end -= 1
+        elif mark := next((mark for mark in _EDGE_MARKS if text.endswith(mark, start, end)), ""):
+            end -= len(mark)
+        else:
+            break
+    return text[start:end]
 
 
 @lru_cache(maxsize=8192)  # every answer is on several pages

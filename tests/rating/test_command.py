@@ -42,6 +42,10 @@ def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path
     sheet = read_sheet(Path("sheet"))
     assert [model for model in sheet.models] == ["wombat", "numbat", "quoll"] and sheet.runs == tuple(folders)
     assert {item.category for item in sheet.items} == {"creative_writing", "reasoning"}
+    assert "no prompt of these runs is in ta; there are en, hi" in evalkit("rate", "make", *folders, "languages=hi,ta", "out=other").error
+    Path("few.jsonl").write_text('{"id": "asha", "languages": []}\n{"id": "jo", "languages": ["gu"]}\n', encoding="utf-8")
+    few = evalkit("rate", "make", *folders, "raters=few.jsonl", "per_prompt=1", "languages=hi", "out=few")
+    assert few.code == 0 and "no prompt is left for jo, so no page" in few.err and few.out.count(".html") == 1 and "page in hi" in few.out
     assert evalkit("rate", "make", *folders, "out=sheet").code == 2  # a folder with a sheet stays as it is
     Path("back").mkdir()
     score = leaning_scores()
