@@ -115,9 +115,7 @@ def main() -> None:
         ideal = requests / given.concurrency * latency
         print(f"{requests} requests, {latency * 1000:.0f} ms server, {given.concurrency} at once: {wall:.2f} s (ideal {ideal:.2f} s)")
         print(f"  client: {processor / requests * 1000:.2f} ms of processor per request, {requests / wall:.0f} requests per second")
-        print(
-            f"  openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor per request, {bare_wall:.1f} s"
-        )
+        print(f"  openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor per request, {bare_wall:.1f} s")
         print(f"  memory by tenths, MiB: {' '.join(f'{m:.0f}' for m in memory)}")
 
 

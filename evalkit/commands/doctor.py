@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evalkit import network
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.extras import missing
 
-# What a back end or a setting of one needs: the packages, and how to get them. vLLM is looked at more closely.
+# What a back end or a setting of one needs. vLLM is looked at more closely.
 NEEDS = {
-    "model=hf": (("torch", "transformers"), "pip install evalkit"),
-    "model.peft": (("peft",), "pip install 'evalkit[peft]'"),
-    "device_map": (("accelerate",), "pip install 'evalkit[accelerate]'"),
-    "bnb4, bnb8": (("bitsandbytes", "accelerate"), "pip install 'evalkit[bnb]'"),
-    "int8": (("torchao", "accelerate"), "pip install 'evalkit[torchao]'"),
-    "model=openai": (("openai",), "pip install 'evalkit[openai]'"),
+    "model=hf": ("torch", "transformers"),
+    "model.peft": ("peft",),
+    "device_map": ("accelerate",),
+    "bnb4, bnb8": ("bitsandbytes", "accelerate"),
+    "int8": ("torchao", "accelerate"),
+    "model=openai": ("openai",),
 }
 VLLM_SECONDS = 180  # to import it, on a slow disk
 MISSING = "not installed"
@@ -100,10 +102,10 @@ def _installed(name: str) -> str:
 
 
 def _back_ends() -> Iterator[tuple[str, str]]:
-    for name, (packages, install) in NEEDS.items():
-        missing = [package for package in packages if _installed(package) == MISSING]
+    for name, packages in NEEDS.items():
+        gone = [package for package in packages if _installed(package) == MISSING]
         said = ", ".join(f"{package} {_installed(package)}" for package in packages)
-        yield name, f"does not work: {missing[0]} is not installed; {install}" if missing else f"works: {said}"
+        yield name, f"does not work: {missing(gone[0], name)}" if gone else f"works: {said}"
     yield "model=vllm", _vllm()
 
 
@@ -134,8 +136,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 
     for name, what in ROWS.items():
         yield name, f"{_installed(name)} (data=wheel: {what})"
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "TRUE"):
+    address = urlsplit(network.endpoint())
+    if network.offline():
         yield "hub", "switched off by HF_HUB_OFFLINE"
         return
     try:

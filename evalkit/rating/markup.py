@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from evalkit.errors import ConfigError
+from evalkit.extras import install
 
 TAGS = frozenset(("p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"))
 TAGS |= {"table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"}
@@ -31,7 +32,7 @@ _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 # White space as both Python and a browser see it.
 _WHITE = re.compile(r"[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _FENCE = re.compile(r"^[\s>*+-]*(?:`{3,}[^`\n]*|~{3,}[^\n]*)$", re.MULTILINE)  # the language of a block of code is not shown
-NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rating]'"
+NEEDS = f"evalkit rate needs the packages of its extra: {install('rating')}"
 
 
 def tidy(text: str) -> str:

@@ -34,7 +34,7 @@ def _room(_fonts: None, tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture
 def room(_room: Made, tmp_path: Path) -> Made:
-    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats; a copy of its own."""
+    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats; a fresh copy."""
     shutil.copytree(next(iter(_room.pages.values())).parents[1], tmp_path / "room")
     return replace(_room, pages={rater: tmp_path / "room" / "pages" / path.name for rater, path in _room.pages.items()})
 

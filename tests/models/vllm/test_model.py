@@ -277,8 +277,8 @@ def test_other_errors_keep_their_own_first_line() -> None:
 def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     from evalkit.models.vllm import engine
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pip install 'evalkit[vllm]'" in (reason_missing() or "")
+    monkeypatch.setattr("evalkit.extras.find_spec", lambda name: None)
+    assert "pip install 'evalkit-harness[vllm]'" in (reason_missing() or "")
     with pytest.raises(ModelError, match="not installed; run: pip install"):
         engine.Engine(EngineSettings(model="M"))
 
