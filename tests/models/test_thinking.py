@@ -37,6 +37,18 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
         ("<think></think>x", Said("", "x")),
         ("<think>a</think>Write <think> first.", Said("a", "Write <think> first.")),
         ("Well. <think>and", Said("and", None)),
+        ("<think>x</think>B</think>", Said("x", "B")),  # one closing mark too many
+        ("<think>x</think>B</think>C", Said("x\n\nB", "C")),
+        ("x</think>", Said("x", "")),
+        ("<think>\n<think>\nx\n</think>\nB", Said("<think>\nx", "B")),
+        ("<think>[THINK]x[/THINK]", Said("[THINK]x[/THINK]", None)),
+        ("<reasoning>x</reasoning><answer>B</answer>", Said("x", "<answer>B</answer>")),
+        ("My <reasoning> is short.", Said(None, "My <reasoning> is short.")),
+        ("<thought>\nx\n</thought>\nB", Said("x", "B")),
+        ("<unused94>thought\nx<unused95>B", Said("x", "B")),
+        ("<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>B<|END_RESPONSE|>", Said("x", "B")),
+        ("<|begin_of_thought|>x<|end_of_thought|>\n\n<|begin_of_solution|>\nB<|end_of_solution|>", Said("x", "B")),
+        ("<|channel|>final<|message|>B<|return|>", Said("", "B")),
         (
             "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>4",
             Said("hm<|end|><|start|>assistant", "4"),

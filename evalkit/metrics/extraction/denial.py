@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+NATIVE = (
+    "नहीं|नही|नाही|गलत|ग\u093cलत|चुकीच|না(?![\u0980-\u09ff])|নয়|নহয়|ভুল|নাই|નથી|નહીં|ખોટ|ਨਹੀਂ|ਗਲਤ|ନୁହେଁ|ନାହିଁ|ଭୁଲ|"
+    "இல்லை|அல்ல|தவறு|కాదు|లేదు|తప్పు|ಅಲ್ಲ|ಇಲ್ಲ|ತಪ್ಪು|അല്ല|ഇല്ല|തെറ്റ|نہیں|غلط"
+)
 # Python's \b knows no vowel signs, so that it is used for English words alone.
 _DENIES = re.compile(
     r"\b(?:not|never|neither|nor|cannot|wrong|incorrect|false|unlikely|unclear|implausible|impossible|improbable|"
-    r"excluded|eliminated|rejected|less|ruled\s+out)\b|n['\u2019]t\b|"
-    "नहीं|नही|नाही|गलत|ग\u093cलत|चुकीच|না(?![\u0980-\u09ff])|নয়|নহয়|ভুল|নাই|નથી|નહીં|ખોટ|ਨਹੀਂ|ਗਲਤ|ନୁହେଁ|ନାହିଁ|ଭୁଲ|"
-    "இல்லை|அல்ல|தவறு|కాదు|లేదు|తప్పు|ಅಲ್ಲ|ಇಲ್ಲ|ತಪ್ಪು|അല്ല|ഇല്ല|തെറ്റ|نہیں|غلط",
+    r"excluded|eliminated|rejected|less|ruled\s+out)\b|n['\u2019]t\b|" + NATIVE,
     re.IGNORECASE,
 )
 _BETWEEN = re.compile(

@@ -13,6 +13,7 @@ from evalkit.types import Doc, Response
 
 AB = Options(("A", "B"), (("बारिश हुई", "the rain fell"), ("a dog barked", "सड़क सूखी थी")))
 ABCD = Options(tuple("ABCD"))
+KA = Options(("क", "ख", "ग"))
 SIGN = Options(("0", "1"), (("positive", "सकारात्मक"), ("negative", "नकारात्मक")), "(?m)^Text:")
 NLI = Options(("0", "1", "2"), (("entailment", "entails"), ("neutral",), ("contradiction", "contradicts")), "(?m)^Premise:")
 
@@ -181,12 +182,34 @@ NLI = Options(("0", "1", "2"), (("entailment", "entails"), ("neutral",), ("contr
         (SIGN, "Answer: 1 Answer: 0", "0"),
         (SIGN, "भाव: सकारात्मक", "0"),
         (AB, "**B**: because", "B"),
+        (AB, "not A, but B", "B"),
+        (AB, "It is not A, it is B.", "B"),
+        (AB, "Answer: neither A nor C but B", "B"),
+        (AB, "Answer: A, no wait, B", "B"),
+        (AB, "Answer: A. Hmm, actually B.", "B"),
+        (AB, "I think it's B", "B"),
+        (AB, "I'd say B", "B"),
+        (AB, "Ans. B", "B"),
+        (AB, r"\boxed{B. a dog barked}", "B"),
+        (AB, "A नहीं, B", "B"),
+        (AB, "A गलत है। B सही है।", "B"),
+        (AB, "A सही नहीं है।", None),
+        (AB, "Answer: B or maybe A", None),
+        (AB, "Answer: B (or A)", None),
+        (ABCD, "A. It is a cat.", "A"),
+        (KA, "उत्तर: ख", "ख"),
+        (KA, "सही उत्तर ख है।", "ख"),
+        (KA, "उत्तर: खेल", None),
+        (KA, "ख) दिल्ली", "ख"),
+        (NLI, "No. 1", "1"),
+        (NLI, "The relation is contradiction.", "2"),
+        (NLI, "The relation is not neutral.", None),
         (AB, "### Answer\nB", "B"),
         (AB, "Answer: B \\(since", "B"),
         (AB, "Answer: A या B", None),
         (AB, "Answer: A অথবা B", None),
         (AB, "Answer: A and B", None),
-        (AB, "উত্তর: A না, B", None),
+        (AB, "উত্তর: A না, B", "B"),
         (AB, "Answer: A ভুল\nAnswer: B", "B"),
         (AB, "উত্তর: A নয়\nউত্তর: B", "B"),
         (AB, "Answer: A, B, C", None),
