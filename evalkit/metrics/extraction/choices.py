@@ -18,6 +18,7 @@ from evalkit.text import equivalent, normal_label
 
 _WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _MARKUP = re.compile(r"\*+|__+|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)|`+|\\[()\[\]]|(?<!\\)\$")
+_STRUCK = re.compile(r"~~[^~\n]+~~")
 _TEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 MAX_LINE = 1000  # read behind a mark; a longer line is a model in a loop
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
@@ -33,7 +34,8 @@ _OTHER = (
 )
 # A letter goes on with vowel signs, which are no letters for Python's patterns.
 _SIGNS = "".join(sign for sign in map(chr, (*range(0x064B, 0x0660), *range(0x0900, 0x0E00))) if unicodedata.category(sign)[0] == "M")
-_RIGHT = "सही|ठीक|बरोबर|সঠিক|ঠিক|শুদ্ধ|સાચો|સાચું|સાચી|ਸਹੀ|ਠੀਕ|ସଠିକ|ଠିକ|சரி|சரியான|சரியானது|సరైన|సరైనది|ಸರಿ|ಸರಿಯಾದ|ശരി|ശരിയായ|صحیح|درست"
+_RIGHT = "सही|ठीक|बरोबर|সঠিক|ঠিক|শুদ্ধ|સાચો|સાચું|સાચી|ਸਹੀ|ਠੀਕ|ସଠିକ|ଠିକ|சரி|சரியான|சரியானது|సరైన|సరైనది|ಸರಿ|ಸರಿಯಾದ|ശരി|ശരിയാണ്|ശരിയായ|صحیح|درست"
+_COPULA = "है|हैं|आहे|হল|হলো|হচ্ছে|ਹੈ|છે|ହେଉଛି|ହେଲା|ہے"
 _IS = r"(?:is|was|must\s+be|would\s+be|should\s+be|seems(?:\s+to\s+be)?|=)"
 _GOOD = r"(?:correct|right|best|better|true|answer|likely|likelier|plausible|appropriate|accurate)"
 
@@ -69,6 +71,9 @@ class Options:
         if self.again and said:
             ends = [match.start() for match in re.finditer(self.again, text) if match.start() > said[0][0]]
             said = [(place, label) for place, label in said if not ends or place < ends[0]]
+        lines = [self._alone(line) for line in text.splitlines() if bare(line)]
+        if None not in lines and len(set(lines)) > 1:
+            return None  # a list of options
         return said[-1][1] if said else self._by_its_text(text)
 
     @cached_property
@@ -102,7 +107,7 @@ class Options:
         native = "|".join(word for word in ANSWER.split("|") if not word.isascii())
         named = self._label.replace("?P<label>", "?:")
         return re.compile(
-            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{_IS}(?=\W)|\s+है(?=\W))"
+            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{_IS}(?=\W)|\s+(?:{_COPULA})(?=[\s:]))"
             rf"|<(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
             re.IGNORECASE | re.MULTILINE,
         )
@@ -115,11 +120,13 @@ class Options:
         end = r"(?=[)\]\"']*\s*(?:[.!;\u0964]|$|\n))"
         after = (
             r"\b(?:[Ss]o|[Hh]ence|[Tt]hus|[Tt]herefore|[Aa]ctually|[Rr]ather|[Ww]ait|[Cc]orrection)\b,?\s+(?:it\s+is\s+|it's\s+)?"
-            r"|\b[Bb]ut\s+(?:rather\s+)?|\b(?<![Ii]f\s)[Ii]t(?:['\u2019]s|\s+is)\s+"
+            r"|\b[Nn]o[.,;:]\s+|\b[Bb]ut\s+(?:rather\s+)?|\b(?<![Ii]f\s)[Ii]t(?:['\u2019]s|\s+is)\s+"
         )
         patterns = (
             rf"{{0}}[)\]\"']*\s+{_IS}\s+(?:{adverb}\s+)*{_GOOD}\b",
             rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
+            rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)\s*[(\[\"']*(?i:{{0}})",
+            rf"{{0}}[)\]\"']*\s*[:\u2013-]\s*(?:correct|right){end}",
             rf"(?:{after})(?:option\s+)?[(\[\"']*{{0}}{end}",
             rf"{{0}}[)\]\"']*\s+(?:विकल्प\s+)?(?:{_RIGHT})(?![\w{_SIGNS}])",
             rf"(?:{NATIVE})\s*[,;\u0964]\s*[(\[\"']*{{0}}{end}",
@@ -179,7 +186,7 @@ class Options:
         if not opening or not self._stands(text.partition("\n")[0], opening):
             return None
         rest = text[opening.end() :]
-        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;\u0964\u2013\u2014|\-])|\s+(?:{_GOES_ON})\b|\s+है", rest) and not (
+        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;\u0964\u2013\u2014]|-(?!>))|\s+(?:{_GOES_ON})\b|\s+है", rest) and not (
             opening["label"].isalpha() and re.match(r"\s+[^\W\d_a-zA-Z]", rest)
         ):
             return None
@@ -225,13 +232,24 @@ class Options:
             if found := self._by_text.get(normal_label(bare_sentence(part))):
                 return found
         for part in (*lines[-1:], *lines[:1]):
-            whole = normal_label(bare_sentence(part[-MAX_LINE:]))
-            said = {
-                label for form, label in self._by_text.items() if re.search(rf"\b(?:is|was)\s+(?:the\s+|an?\s+)?{re.escape(form)}$", whole)
-            }
-            if len(said) == 1 and not denies(part):
-                return said.pop() or None
+            if found := self._concluded(part[-MAX_LINE:]) or self._in_brackets(part[-MAX_LINE:]):
+                return found
         return None
+
+    def _concluded(self, line: str) -> str | None:
+        """The option whose text a line ends in, behind `is` (with nothing denied), `so`, `but` and the like."""
+        whole = normal_label(bare_sentence(line))
+        is_, so = r"(?:is|was)", r"(?:so|hence|thus|therefore|but)(?:\s+it\s+is|\s+it's)?"
+        verb = so if denies(line) else f"(?:{is_}|{so})"
+        found = {label for form, label in self._by_text.items() if re.search(rf"\b{verb}\s+(?:the\s+|an?\s+)?{re.escape(form)}$", whole)}
+        return found.pop() or None if len(found) == 1 else None
+
+    def _in_brackets(self, line: str) -> str | None:
+        """`2 (contradiction)`, `contradiction (2)`: one option, said twice."""
+        if not (parts := re.fullmatch(r"\s*([^()]+)\(([^()]+)\)[\s.!\u0964]*", line)):
+            return None
+        said = {self._alone(part) or self._by_text.get(normal_label(bare_sentence(part))) for part in parts.groups()}
+        return said.pop() if len(said) == 1 else None
 
     def _named(self, said: str) -> str:
         """The label as the question writes it."""
@@ -241,7 +259,7 @@ class Options:
 def _plain(text: str) -> str:
     """One spelling, ASCII in place of full-width signs, without markup."""
     text = _TEX.sub(r"\1", equivalent(text.translate(_WIDE)))
-    return _MARKUP.sub("", text)
+    return _MARKUP.sub("", _STRUCK.sub("", text))
 
 
 def _words(text: str) -> str:
