@@ -1,4 +1,4 @@
-"""What stands around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
+"""What is around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def bare_sentence(text: str) -> str:
 
 
 def fenced(text: str) -> list[str]:
-    """What stands in code fences, in order; a fence that is not closed reaches to the end.
+    """What is in code fences, in order; a fence that is not closed reaches to the end.
 
     A fence is three backticks. A longer one, or one of tildes, may hold others: then these count, else its own content does.
     """
