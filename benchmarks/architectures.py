@@ -1,4 +1,4 @@
-"""Every architecture that transformers loads as a decoder, small and random: evalkit's log-likelihoods and greedy texts beside its own.
+"""Every architecture that transformers loads as a decoder, small and random: evalkit's log-likelihoods and greedy texts, next to its own.
 
     python benchmarks/architectures.py [--only NAME ...] [--but NAME ...] [--json FILE] [--seconds 120]
 
@@ -64,7 +64,16 @@ SIZES: dict[str, Any] = {
     "head_dim_rope": 4,
 }
 # What a family's own defaults leave open.
-MORE: dict[str, dict[str, Any]] = {"deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"}}
+MORE: dict[str, dict[str, Any]] = {
+    "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
+    "dbrx": {"max_seq_len": 512},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2, "mamba_n_heads": 8, "mamba_d_head": 8},
+    "hunyuan_v1_moe": {"head_dim": 8},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
+    "longcat_flash": {"num_key_value_heads": 4, "head_dim": 4},
+    "ministral": {"head_dim": 8},
+    "youtu": {"num_key_value_heads": 4, "head_dim": 4},
+}
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 

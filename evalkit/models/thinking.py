@@ -94,7 +94,7 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
 
 
 def _marks(text: str, pair: Marks, known: bool) -> bool:
-    """Whether a mark of a pair, which may be known to be the model's, stands in a text as a mark."""
+    """Whether a mark of a pair, which may be known to be the model's, is in a text as a mark."""
     if pair[0] in _AT_START and pair[0] in text and not known:
         return text.lstrip().startswith(pair[0])
     return pair[0] in text or pair[1] in text

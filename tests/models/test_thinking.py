@@ -12,6 +12,7 @@ from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.sequence import GeneratedSequence
 from evalkit.models.openai import OpenAIModel
+from evalkit.models.openai.said import Thought, answers
 from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 from tests.chat_server import Habits, serving
@@ -57,6 +58,22 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
 )
 def test_odd_texts(text: str, said: Said) -> None:
     assert split(text, KNOWN) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "thinking", "text"),
+    [
+        ({"content": "<think>x</think>B", "reasoning_content": "y"}, "y\n\nx", "B"),
+        ({"content": "B", "reasoning": "y"}, "y", "B"),
+        ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "y"}]}, {"type": "text", "text": "B"}]}, "y", "B"),
+        ({"content": [{"type": "thinking", "thinking": "y"}, {"type": "text", "text": "[THINK]x[/THINK]B"}]}, "y\n\nx", "B"),
+        ({"content": [{"type": "thinking", "thinking": "y"}]}, "y", ""),
+    ],
+)
+def test_a_thought_by_itself_and_marks_in_the_content(message: dict[str, Any], thinking: str, text: str) -> None:
+    item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9))
+    (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
+    assert (said.thinking, said.text, said.status) == (thinking, text, "ok" if text else "thinking")
 
 
 def test_a_programs_indentation_survives_the_thought() -> None:

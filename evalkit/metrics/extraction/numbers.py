@@ -151,7 +151,7 @@ def _marked(text: str) -> list[str]:
 
 
 def _result(text: str) -> str:
-    """`3 + 15 = 18`: what stands behind the last sign of equality of the first line, where a sum stands in front of it."""
+    """`3 + 15 = 18`: what is behind the last sign of equality of the first line, where a sum is in front of it."""
     line, _, rest = text.partition("\n")
     left, equals, right = line.rpartition("=")
     return f"{right}\n{rest}" if equals and len(_NUMBER.findall(left)) > 1 and _NUMBER.search(right) else text
