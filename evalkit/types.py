@@ -172,6 +172,7 @@ class SampleScore:
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
             `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
+        samples: answers whose mean this is.
     """
 
     doc_id: str
@@ -182,6 +183,7 @@ class SampleScore:
     flags: tuple[str, ...] = ()
     group: str | None = None
     language: str | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
