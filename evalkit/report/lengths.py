@@ -65,11 +65,16 @@ def joined(scores: Sequence[LengthScore]) -> LengthScore:
     return LengthScore(first.language, first.length, None, sum(score.n for score in scores), value, ci)
 
 
-def curves(run: RunResult) -> tuple[Curves, ...]:
-    """Of every language of a run, in order of first appearance; nothing without tasks of asked lengths."""
+def curves(run: RunResult, only: str | None = None) -> tuple[Curves, ...]:
+    """Of every language of a run, in order of first appearance; nothing without tasks of asked lengths.
+
+    Args:
+        only: a task; None: all whose score is a mean, which the bar is for (chrF++ is none).
+    """
     tasks: dict[str | None, dict[str, dict[int, LengthScore]]] = {}
     deep: dict[str | None, dict[tuple[int, int], list[LengthScore]]] = {}
-    for name, task in run.tasks.items():
+    chosen = {name: task for name, task in run.tasks.items() if (name == only if only else not task.score.corpus)}
+    for name, task in chosen.items():
         for score in task.by_length:
             if score.depth is None:
                 tasks.setdefault(score.language, {}).setdefault(name, {})[score.length] = score
@@ -107,19 +112,27 @@ def effective_length(curve: Curve, bar: float = BAR, *, interval: bool = True) -
 
 def length_tables(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[Table, ...]:
     """Per run a table of scores by length and language, and one by depth; nothing for runs without such tasks."""
-    return tuple(table for title, run in zip(titles, runs, strict=True) for table in _tables(title, curves(run)))
+    pairs = list(zip(titles, runs, strict=True))
+    means = [table for title, run in pairs for table in _tables(title, curves(run))]
+    corpus = [(f"{title}, {name}", curves(run, name)) for title, run in pairs for name in others(run)]
+    return (*means, *(table for title, found in corpus for table in _tables(title, found, bar=False)))
 
 
-def _tables(title: str, found: Sequence[Curves]) -> Iterator[Table]:
+def others(run: RunResult) -> list[str]:
+    """Tasks of asked lengths whose score is no mean, so that no bar is known for it."""
+    return [name for name, task in run.tasks.items() if task.by_length and task.score.corpus]
+
+
+def _tables(title: str, found: Sequence[Curves], *, bar: bool = True) -> Iterator[Table]:
     lengths = sorted({length for one in found for length in one.mean})
     if not lengths:
         return
     columns = [Column("Language", "left", key=True), Column("Tasks", "left"), *(Column(f"{length:,}", ours=True) for length in lengths)]
-    columns += [Column("Effective length"), Column("By the score alone")]
+    columns += [Column("Effective length"), Column("By the score alone")] if bar else []
     rows = []
     for one in found:
         told = [Cell(_said(one.mean.get(length))) for length in lengths]
-        ends = [Cell(_length(effective_length(one.mean, interval=whole), lengths[0])) for whole in (True, False)]
+        ends = [Cell(_length(effective_length(one.mean, interval=whole), lengths[0])) for whole in (True, False) if bar]
         rows.append((Cell(one.name), Cell(_tasks(one)), *told, *ends))
     yield Table(f"{title}: score by length of the text (tokens)", tuple(columns), tuple(rows), name="lengths")
     if any(one.depths for one in found):

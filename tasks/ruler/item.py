@@ -25,6 +25,7 @@ class Item:
         length: tokens, as the published code counts them: `input`, sometimes more, and those of the answer.
         places: where in `input` what is asked for stands, in characters; one per output, or one for all of them. () where it
             has no place (words that are spread over the whole text).
+        turns: (role, text) of a conversation, which `input` is as plain text.
     """
 
     input: str
@@ -32,6 +33,7 @@ class Item:
     prefix: str
     length: int = 0
     places: tuple[int, ...] = ()
+    turns: tuple[tuple[str, str], ...] = ()
 
 
 class Family(Protocol):

@@ -7,6 +7,7 @@ from typing import Any
 
 from evalkit.types import Doc
 
+from .conversation import Conversation
 from .counting import CommonWords, FrequentWords, native_common_words
 from .haystacks import NO_TEXT, haystack
 from .item import Count, Family, Item, close
@@ -17,7 +18,7 @@ from .wording import wording
 
 FITS = ("published", "close")
 NEEDLES = ("haystack", "key", "value", "keys", "values", "queries", "questions")
-FAMILIES = ("needles", "tracking", "common_words", "frequent_words", "questions")
+FAMILIES = ("needles", "tracking", "common_words", "frequent_words", "questions", "conversation")
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -27,10 +28,9 @@ def generate(
     """The rows of one task, length and language.
 
     Args:
-        options: `family` (`needles`, `tracking`, `common_words`, `frequent_words`, `questions`); `fit`: `published` makes what
-            lm-evaluation-harness 0.4.13 makes, `close` fills the length as far as it goes; `text`: a file or folder with
-            running text, None for ours; the settings of `Needles`; `needle_language`, `haystack_language`: where they are another
-            than the document's.
+        options: `family`: one of FAMILIES. `fit`: `published` makes what lm-evaluation-harness 0.4.13 makes, `close` fills the
+            length as far as it goes. `text`: a file or folder with running text, None for ours. `needle_language`,
+            `haystack_language`: where they are another than the document's. The settings of `Needles`.
         length: tokens of prompt and answer.
         count: tokens of a text.
         rows: of the data set that `questions` are asked from.
@@ -69,6 +69,8 @@ def family(options: Mapping[str, Any], length: int, code: str, fit: str, count: 
         return CommonWords(length) if code == "en" else native_common_words(code, length, count)
     if kind == "frequent_words":
         return FrequentWords(length, code, tokens=50 if code == "en" else 128)
+    if kind == "conversation":
+        return Conversation(wording(code), haystack(code, options.get("text")))
     if kind == "questions":
         return Questions(code, passages(rows), tokens=32 if code == "en" else 128)
     raise ValueError(f"data.options.family={kind!r} is unknown; use {', '.join(FAMILIES)}")
@@ -83,9 +85,10 @@ def _needles(options: Mapping[str, Any], code: str, fit: str) -> Needles:
 
 
 def _row(item: Item, length: int, name: str) -> dict[str, Any]:
+    asked = {"turns": [{"role": role, "content": text} for role, text in item.turns]} if item.turns else {"input": item.input}
     return {
         "id": name,
-        "input": item.input,
+        **asked,
         "outputs": list(item.outputs),
         "prefix": item.prefix,
         "length": length,
@@ -94,7 +97,8 @@ def _row(item: Item, length: int, name: str) -> dict[str, Any]:
 
 
 def _note(made: Family) -> str:
-    if isinstance(made, Needles) and made.haystack == "essay" and made.text.own:
+    prose = isinstance(made, Conversation) or (isinstance(made, Needles) and made.haystack == "essay")
+    if prose and isinstance(made, Conversation | Needles) and made.text.own:
         return (
             f"the haystack is a text of this package of {len(made.text.listed):,} words, told again until the length is reached "
             "(haystack=FILE takes another)"
@@ -112,6 +116,6 @@ def _short(items: Sequence[Item], length: int) -> str:
 
 def to_doc(row: Mapping[str, Any]) -> Doc:
     """One document; its group is the length."""
-    fields = {name: row[name] for name in ("input", "prefix", "length", "depths")}
+    fields = {name: row[name] for name in ("input", "turns", "prefix", "length", "depths") if name in row}
     language = row.get("language")
     return Doc(id=str(row["id"]), fields=fields, target=tuple(row["outputs"]), language=language, group=str(row["length"]))

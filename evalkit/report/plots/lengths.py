@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from evalkit.report.lengths import BAR, TENTHS, Curve, Curves, curves, effective_length
+from evalkit.report.lengths import BAR, TENTHS, Curve, Curves, curves, effective_length, others
 from evalkit.report.plots.figure import Plot, finished, legend, mark, styled
 from evalkit.results import RunResult
 
@@ -14,13 +14,17 @@ ACROSS = 4  # panels side by side
 
 def length_charts(run: RunResult, title: str, name: str) -> list[Plot]:
     """Curves by length, a line per language; and heat maps by length and depth, a panel per language. Nothing where there is none."""
-    found = curves(run)
-    drawn = [_curves(found, title, f"lengths-{name}")] if found else []
-    deep = [one for one in found if one.depths]
-    return [*drawn, *([_depths(deep, title, f"depths-{name}")] if deep else [])]
+    plots = []
+    for only in (None, *others(run)):
+        found = curves(run, only)
+        deep = [one for one in found if one.depths]
+        told, file = (title, name) if only is None else (f"{title}, {only}", f"{only}-{name}")
+        plots += [_curves(found, told, f"lengths-{file}", bar=only is None)] if found else []
+        plots += [_depths(deep, told, f"depths-{file}", bar=only is None)] if deep else []
+    return plots
 
 
-def _curves(found: Sequence[Curves], title: str, name: str) -> Plot:
+def _curves(found: Sequence[Curves], title: str, name: str, *, bar: bool) -> Plot:
     heading = f"{title}: score by length of the text"
     means: list[tuple[str, Curve]] = [(one.name or title, one.mean) for one in found if one.mean]
     with styled(name, [heading, *(label for label, _ in means)]) as figure_of:
@@ -37,15 +41,16 @@ def _curves(found: Sequence[Curves], title: str, name: str) -> Plot:
                 [max(0.0, high - y) for y, (_, high) in zip(ys, bounds, strict=True)],
             ]
             axes.errorbar(xs, ys, yerr=errors, fmt=f"-{shape}", color=colour, ms=5, lw=1.4, elinewidth=1, capsize=2, label=label)
-        axes.axhline(BAR, color="#7a7a7a", lw=1, ls="--")
-        axes.annotate(f"{BAR}", (1, BAR), xycoords=("axes fraction", "data"), xytext=(3, -3), textcoords="offset points", fontsize=8)
+        if bar:
+            axes.axhline(BAR, color="#7a7a7a", lw=1, ls="--")
+            axes.annotate(f"{BAR}", (1, BAR), xycoords=("axes fraction", "data"), xytext=(3, -3), textcoords="offset points", fontsize=8)
         _length_axis(axes, sorted({length for _, curve in means for length in curve}))
         axes.set_ylim(-0.03, 1.03)
         axes.set_ylabel("score, 95% interval")
         axes.set_title(heading)
         if len(means) > 1:
             legend(figure, [label for label, _ in means])
-        about = f"{heading}, with 95% intervals; the broken line is Llama-2-7B at 4,096 tokens in RULER's paper."
+        about = f"{heading}, with 95% intervals" + ("; the broken line is Llama-2-7B at 4,096 tokens in RULER's paper." if bar else ".")
         return finished(name, heading, about, figure)
 
 
@@ -56,7 +61,7 @@ def _length_axis(axes: Any, lengths: Sequence[int]) -> None:
     axes.set_xlabel("tokens of prompt and answer")
 
 
-def _depths(found: Sequence[Curves], title: str, name: str) -> Plot:
+def _depths(found: Sequence[Curves], title: str, name: str, *, bar: bool) -> Plot:
     heading = f"{title}: score by length and depth"
     across = min(ACROSS, len(found))
     down = -(-len(found) // across)
@@ -69,7 +74,7 @@ def _depths(found: Sequence[Curves], title: str, name: str) -> Plot:
             if place >= len(found):
                 axes.set_visible(False)
                 continue
-            image = _panel(axes, found[place], lengths)
+            image = _panel(axes, found[place], lengths, bar=bar)
             if place % across == 0:
                 axes.set_yticks(range(len(TENTHS)), [f"{tenth}-{tenth + 10}%" for tenth in TENTHS])
                 axes.set_ylabel("depth in the text")
@@ -79,7 +84,7 @@ def _depths(found: Sequence[Curves], title: str, name: str) -> Plot:
         return finished(name, heading, about, figure)
 
 
-def _panel(axes: Any, one: Curves, lengths: Sequence[int]) -> Any:
+def _panel(axes: Any, one: Curves, lengths: Sequence[int], *, bar: bool) -> Any:
     grid = [[one.depths.get((length, tenth), (0, float("nan")))[1] for length in lengths] for tenth in TENTHS]
     axes.set_facecolor("#f1f3f5")
     image = axes.imshow(grid, cmap="cividis", vmin=0, vmax=1, aspect="auto")
@@ -91,7 +96,7 @@ def _panel(axes: Any, one: Curves, lengths: Sequence[int]) -> Any:
     axes.tick_params(length=0)
     axes.grid(visible=False)
     axes.spines[:].set_visible(False)
-    reached = effective_length(one.mean)
+    reached = effective_length(one.mean) if bar else None
     axes.set_title(f"{one.name} (effective: {_short(reached)})" if reached else one.name, fontsize=10)
     return image
 
