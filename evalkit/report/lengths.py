@@ -154,13 +154,13 @@ def _length(length: int | None, shortest: int) -> str:
 
 
 def _by_depth(title: str, found: Sequence[Curves]) -> Table:
-    columns = [Column("Language", "left", key=True), Column("Length", key=True), *(Column(f"{tenth}-{tenth + 10}%") for tenth in TENTHS)]
+    columns = [Column("Language", "left", key=True), Column("Length", key=True), *(Column(f"{tenth}%") for tenth in TENTHS)]
     rows = []
     for one in found:
         for length in sorted({length for length, _ in one.depths}):
             at = [one.depths.get((length, tenth)) for tenth in TENTHS]
             rows.append((Cell(one.name), Cell(f"{length:,}"), *(Cell("" if cell is None else f"{cell[1]:.2f}") for cell in at)))
-    return Table(f"{title}: score by length and depth in the text", tuple(columns), tuple(rows), name="depths")
+    return Table(f"{title}: score by length and depth, in tenths of the text", tuple(columns), tuple(rows), name="depths")
 
 
 def length_lines(runs: Sequence[RunResult], titles: Sequence[str], cards: Sequence[Card]) -> tuple[str, ...]:
