@@ -1,4 +1,4 @@
-"""Time and peak memory by length of the text, with a random model of one layer; each length in a process of its own.
+"""Time and peak memory by length of the text, with a random model of one layer; each length in its own process.
 
     python benchmarks/long_context.py --tokenizer FOLDER --lengths 8192 32768 131072
 

@@ -17,6 +17,7 @@ from evalkit.cluster.dispatch import Dispatch, Work
 from evalkit.cluster.replica import Replica, versions
 from evalkit.cluster.wire import pack_items
 from evalkit.errors import ConfigError, EvalkitError, ModelError
+from evalkit.extras import missing
 from evalkit.models.base import Model
 from evalkit.types import Response
 
@@ -316,7 +317,7 @@ def _ray(address: str | None) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("cluster=ray needs Ray, which is not installed; pip install 'evalkit[ray]'") from error
+        raise ConfigError(missing("ray", "cluster=ray")) from error
     return ray
 
 

@@ -1,4 +1,4 @@
-"""A score by length of the document and by the place in it where what is asked for stands."""
+"""A score by length of the document and by the place in it where what is asked for is."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from evalkit.errors import ConfigError
+from evalkit.extras import install
 
 TAGS = frozenset(("p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"))
 TAGS |= {"table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"}
@@ -22,7 +23,7 @@ _INVISIBLE = re.compile(
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 # White space as both Python and a browser see it.
 _WHITE = re.compile(r"[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rating]'"
+NEEDS = f"evalkit rate needs the packages of its extra: {install('rating')}"
 
 
 def tidy(text: str) -> str:
@@ -33,7 +34,7 @@ def tidy(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
-@lru_cache(maxsize=8192)  # every answer stands on several pages
+@lru_cache(maxsize=8192)  # every answer is on several pages
 def html_of(text: str) -> str:
     """Clean HTML of a text in Markdown; a single line end is a line end.
 

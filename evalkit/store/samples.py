@@ -34,7 +34,7 @@ class Sample:
         asked: `{"prompt": text or turns}` or `{"pairs": [[context, continuation], …]}`.
         responses: one record per sample of the answer.
         scores: metric name -> `{"value", "prediction", "flags"}`, with `stats` for corpus metrics.
-        length: tokens the document was made for; depths: where in its text, in per cent, what it asks for stands.
+        length: tokens the document was made for; depths: where in its text, in per cent, what it asks for is.
     """
 
     task: str

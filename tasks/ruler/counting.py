@@ -1,4 +1,4 @@
-"""Common words and frequent words: which words of a long list stand there most often?"""
+"""Common words and frequent words: which words of a long list occur most often?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FREQUENT_PREFIX = "Answer: According to the coded text above, the three most fre
 
 @dataclass(frozen=True, slots=True)
 class CommonWords:
-    """A numbered list in which ten words stand more often than the others."""
+    """A numbered list in which ten words occur more often than the others."""
 
     length: int
     tokens: int = 120
@@ -62,7 +62,7 @@ class CommonWords:
 
     @property
     def repeats(self) -> tuple[int, int]:
-        """How often a common word and another one stand in the list."""
+        """How often a common word and another one occur in the list."""
         return (6, 1) if self.length < SHORT else (30, 3)
 
     def _listed(self, units: int, rng: random.Random, order: random.Random, every: Sequence[str]) -> Item:
@@ -130,7 +130,7 @@ class FrequentWords:
 
     Attributes:
         length: tokens asked for; it decides how many different words there are.
-        code: the language; a language of India has words of its own syllables.
+        code: the language; a language of India has words made of its syllables.
         alpha: the exponent of the distribution.
     """
 
@@ -215,7 +215,7 @@ class NativeCommonWords:
     """The list in a language of India, numbered in its digits: its words, and behind the last of them two words joined by a hyphen.
 
     Attributes:
-        repeats: how often a common word and another one stand in the list.
+        repeats: how often a common word and another one are in the list.
     """
 
     code: str

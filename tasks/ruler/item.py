@@ -23,7 +23,7 @@ class Item:
         outputs: what a right answer names.
         prefix: how the answer begins; the model goes on from there.
         length: tokens, as the published code counts them: `input`, sometimes more, and those of the answer.
-        places: where in `input` what is asked for stands, in characters; one per output, or one for all of them. () where it
+        places: where in `input` what is asked for is, in characters; one per output, or one for all of them. () where it
             has no place (words that are spread over the whole text).
         turns: (role, text) of a conversation, which `input` is as plain text.
     """
@@ -89,7 +89,7 @@ class Family(Protocol):
 def close(family: Family, length: int, documents: int, count: Count, name: str) -> list[Item]:
     """Documents as long as they can be without exceeding `length`, answer and its beginning included.
 
-    Every text has a seed of its own, so none depends on how many there are. The documents of one text have the same text to the
+    Every text has its own seed, so none depends on how many there are. The documents of one text have the same text to the
     letter, as long as the longest of their questions allows.
 
     Args:
@@ -112,7 +112,7 @@ def close(family: Family, length: int, documents: int, count: Count, name: str) 
             if all(map(family.sound, made)):
                 break
         else:
-            raise ValueError("the values to be found stand elsewhere in the text as well; take another haystack")
+            raise ValueError("the values to be found are elsewhere in the text as well; take another haystack")
         items.extend(made)
     return items[:documents]
 

@@ -49,7 +49,7 @@ def coined(code: str, rng: random.Random) -> str:
 
 @cache
 def vocabulary(code: str) -> tuple[str, ...]:
-    """Words of the language, none of which stands inside another one: those of keys and those of our text. Sorted."""
+    """Words of the language, none of which is inside another one: those of keys and those of our text. Sorted."""
     text = " ".join((told(code)["words"], *haystack(code, None).listed))
     found = {word.strip(".,;:!?।॥'\"()") for word in text.split()}
     found = {word for word in found if len(word) >= LETTERS and "-" not in word}

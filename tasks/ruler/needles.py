@@ -92,7 +92,7 @@ class Needles:
 
     def _essay(self, units: int, needles: Sequence[str], rng: random.Random) -> str:
         parts = sentences(self.text.words(units).strip(), (self.lines or self.wording).code)
-        depths = rng.sample(DEPTHS, len(needles)) if self.questions == 1 else [100 * share for share in apart(len(needles), rng)]
+        depths = rng.sample(DEPTHS, len(needles)) if self.questions == 1 else [100 * share for share in spread(len(needles), rng)]
         places = sorted(int(len(parts) * (depth / 100)) for depth in depths)
         context = []
         for start, end, needle in zip((0, *places), (*places, len(parts)), (*needles, None), strict=True):
@@ -105,7 +105,7 @@ class Needles:
         repeated = (self.lines or self.wording).repeated
         lines = [repeated if self.haystack == "repeat" else self._other(rng, taken) for _ in range(units)]
         count = len(needles)
-        places = rng.sample(range(units), count) if self.questions == 1 else [int(units * share) for share in apart(count, rng)]
+        places = rng.sample(range(units), count) if self.questions == 1 else [int(units * share) for share in spread(count, rng)]
         for place, needle in zip(sorted(places, reverse=True), needles, strict=True):
             lines.insert(place, needle)
         return "\n".join(lines)
@@ -122,7 +122,7 @@ class Needles:
         return self.wording.sentence(self.value, key, self.wording.draw(self.value, rng))
 
     def sound(self, item: Item) -> bool:
-        """Whether every value stands in the text once, in digits of any script: nothing else may give it away."""
+        """Whether every value is in the text once, in digits of any script: nothing else may give it away."""
         text = ascii_digits(item.input)
         return all(text.count(ascii_digits(value)) == 1 for value in item.outputs)
 
@@ -166,7 +166,7 @@ class Needles:
         raise ValueError("a document does not fit; ask for a greater length, or set data.options.fit=close")
 
 
-def apart(number: int, rng: random.Random) -> list[float]:
+def spread(number: int, rng: random.Random) -> list[float]:
     """Places in [0, 1) in order, one in each of `number` equal parts."""
     return [(part + rng.random()) / number for part in range(number)]
 

@@ -138,7 +138,7 @@ class NativeTracking:
     questions: int = 1
 
     def sound(self, item: Item) -> bool:
-        """Whether no variable's name stands inside another one."""
+        """Whether no variable's name is inside another one."""
         return not any(a != b and a in b for a in item.outputs for b in item.outputs)
 
     def make(self, units: int, rng: random.Random, index: int = 0) -> Item:

@@ -197,7 +197,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     markup.html_of.cache_clear()
     markup._tools.cache_clear()
     monkeypatch.setitem(sys.modules, "nh3", None)
-    with pytest.raises(ConfigError, match=r"pip install 'evalkit\[rating\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'evalkit-harness\[rating\]'"):
         html_of("a text that nobody has drawn before")
     markup._tools.cache_clear()
 

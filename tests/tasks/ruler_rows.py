@@ -44,7 +44,7 @@ def squad_file(articles: int = 12) -> dict[str, Any]:
         paragraphs = []
         for part in range(rng.randint(2, 6)):
             place, thing = rng.choice(PLACES), rng.choice(THINGS)
-            context = f"The {thing} number {number}-{part} stands in {place}. " + " ".join(_sentence(rng) for _ in range(rng.randint(2, 5)))
+            context = f"The {thing} number {number}-{part} is in {place}. " + " ".join(_sentence(rng) for _ in range(rng.randint(2, 5)))
             qas = []
             for index in range(3):
                 gone = index == 2

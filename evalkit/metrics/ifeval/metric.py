@@ -8,6 +8,7 @@ from typing import Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
+from evalkit.extras import need
 from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, uncertainty, usable
 from evalkit.metrics.ifeval import language, sentences
 from evalkit.metrics.ifeval.instructions import Instruction, instructions
@@ -37,7 +38,7 @@ class IFEval:
 
     A sample's value is its share of followed instructions (`prompt`: 1 or 0, `average`: the mean of the two); its
     stats are (prompt followed, instructions followed, instructions asked, 1), of which the sums give every level. An empty
-    answer follows nothing. With several samples a document, verdicts are means over them.
+    answer follows nothing. With several samples per document, verdicts are means over them.
     """
 
     level: Level = "prompt"
@@ -50,6 +51,11 @@ class IFEval:
             raise ConfigError(f"metric ifeval: level={self.level!r} is unknown; use {', '.join(_NAMES)}")
         if not self.name:
             object.__setattr__(self, "name", f"{_NAMES[self.level]}_{'loose' if self.loose else 'strict'}_acc")
+
+    def ready(self) -> None:
+        """Raises ConfigError when a package that checks instructions is not installed."""
+        for module in ("langdetect", "nltk"):
+            need(module, f"metric {self.name}")
 
     def check(self, doc: Doc) -> None:
         """Raises DataError when an instruction of the document cannot be checked."""

@@ -33,7 +33,7 @@ def _curves(found: Sequence[Curves], title: str, name: str, *, bar: bool) -> Plo
         step = 0.012 * max(0, len(means) - 1)
         for place, (label, curve) in enumerate(means):
             colour, shape = mark(place)
-            shift = 2 ** (step * (place / max(1, len(means) - 1) - 0.5) * 2) if step else 1.0  # so that whiskers stand side by side
+            shift = 2 ** (step * (place / max(1, len(means) - 1) - 0.5) * 2) if step else 1.0  # so that whiskers are side by side
             xs, ys = [length * shift for length in curve], [score.value for score in curve.values()]
             bounds = [score.ci or (score.value, score.value) for score in curve.values()]
             errors = [
@@ -80,7 +80,7 @@ def _depths(found: Sequence[Curves], title: str, name: str, *, bar: bool) -> Plo
                 axes.set_ylabel("depth in the text")
         figure.suptitle(heading, x=0.01, ha="left", fontsize=12)
         figure.colorbar(image, ax=panels.ravel().tolist(), fraction=0.025, pad=0.01).outline.set_visible(False)
-        about = f"{heading}: the share of what stands at a depth that was found, 0 to 1, by language; blank where nothing was asked for."
+        about = f"{heading}: the share of what is at a depth that was found, 0 to 1, by language; blank where nothing was asked for."
         return finished(name, heading, about, figure)
 
 

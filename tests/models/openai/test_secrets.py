@@ -233,5 +233,5 @@ def test_a_bad_setting_is_one_line(settings: dict[str, Any], says: str) -> None:
 
 def test_without_the_library_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(ModelError, match=r"pip install 'evalkit\[openai\]'"):
+    with pytest.raises(ModelError, match=r"pip install 'evalkit-harness\[hosted\]'"):
         ask(hosted("http://127.0.0.1:9/v1"))
