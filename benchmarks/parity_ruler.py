@@ -2,7 +2,7 @@
 
     python benchmarks/parity_ruler.py --tokenizer FOLDER --text FILE --squad dev-v2.0.json --hotpot hotpot_dev_distractor_v1.json
 
-Both run in one environment (`pip install lm_eval[ruler]==0.4.13` next to evalkit). The prose takes the place of RULER's essays on both sides;
+Both run in one environment (`pip install lm_eval[ruler]==0.4.13`). The prose takes the place of RULER's essays on both sides;
 the two files of questions are the data sets' own, or of their shape. Per task: documents that are equal (prompt, values, beginning of
 the answer), and scores of made-up answers (all values, the first, none, in capitals) that are equal.
 """
