@@ -267,6 +267,25 @@ class Summary:
     no_interval: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LengthScore:
+    """The score of documents of one length, in one language.
+
+    Attributes:
+        language: None where the benchmark has one language.
+        length: tokens of prompt and answer, as asked for.
+        depth: where what is asked for is, in per cent of the text, the lower end of a tenth (0, 10, … 90); None: anywhere.
+        n: documents; with a depth, values that were to be found there.
+    """
+
+    language: str | None
+    length: int
+    depth: int | None
+    n: int
+    value: float
+    ci: tuple[float, float] | None = None
+
+
 # What every table calls scores of our own invented rows.
 SAMPLE_ROWS = "sample rows, not the benchmark"
 
