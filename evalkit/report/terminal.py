@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalkit.report.details import ALL, SEVERAL
 from evalkit.report.layout import layouts, marks
 from evalkit.report.table import Report, Table
 
@@ -48,9 +49,15 @@ def how_asked(report: Report) -> list[str]:
     """What the details say of the models rather than of one task (template, quantised weights, no thought), each once.
 
     Not the protocol and the source of a row, nor a note of a task (`gsm8k: …`) or of a card, which their own details hold.
+    Of one row among several, its name stands behind the line.
     """
-    lines = dict.fromkeys(line for detail in report.details for line in detail.lines)
-    return [line for line in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)]
+    alone = len(report.details) == 1
+    lines = (
+        (line, "" if alone or detail.label in (ALL, SEVERAL) else f" ({detail.label})")
+        for detail in report.details
+        for line in detail.lines
+    )
+    return list(dict.fromkeys(f"{line}{of}" for line, of in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)))
 
 
 def _print_table(table: Table, console: Console) -> None:

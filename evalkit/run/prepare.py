@@ -12,6 +12,7 @@ from evalkit.identity import identity_of
 from evalkit.metrics.base import BatchMetric, ChecksDocs, ChecksSamples
 from evalkit.metrics.checks import check_without_answer
 from evalkit.models.base import Model, WorkItem, tokens_of
+from evalkit.numbers import plural
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Evidence, GenerateRequest, LoglikelihoodRequest, Request, Summary
@@ -61,7 +62,7 @@ def prepare(
     as_chat = task.as_chat(chat, template)
     requests = tuple(_rendered(task, doc, shots[doc.id], as_chat) for doc in docs)
     check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
-    dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
+    dropped = (f"left out: {plural(loaded.n_dropped, 'row')} that the benchmark does not score",) if loaded.n_dropped else ()
     notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
     way = (CHAT_NOTE,) if as_chat and not elsewhere else ()
     evidence = Evidence(
