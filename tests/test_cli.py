@@ -59,6 +59,22 @@ def test_run_prints_the_table_and_leaves_a_whole_folder(evalkit: Evalkit, tmp_pa
     assert [row["row"] for row in rows] == list(range(12)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
 
 
+def test_run_writes_the_page_and_says_where(evalkit: Evalkit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pictures, so that matplotlib is not missed; a long page is left to `evalkit report`, in words."""
+    said = evalkit("run", *SMALL)
+    page = only_run(tmp_path) / "report.html"
+    assert said.err.splitlines()[-1] == f"wrote {page.relative_to(tmp_path)}: 12 samples"
+    assert "or results/runs/" in said.out.replace("\n  ", " ") and "<figure" not in page.read_text(encoding="utf-8")
+    page.unlink()
+    assert evalkit("run", *SMALL, "page=false").code == 0 and not page.exists()
+    monkeypatch.setattr("evalkit.commands.run.PAGE_SAMPLES", 0)
+    monkeypatch.setattr("evalkit.commands.run.PAGE_SHARE", 0)
+    said = evalkit("run", *SMALL)
+    assert said.err.splitlines()[-1].endswith(f"with pictures: evalkit report {page.parent.relative_to(tmp_path)}") and not page.exists()
+    assert evalkit("run", *SMALL, "page=true").code == 0 and page.exists()
+    assert "use auto, true or false" in evalkit("run", *SMALL, "page=maybe").error
+
+
 def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
     said = evalkit("run", "-m", "task=hellaswag", "model=fake", "model.seed=0,1", "data=samples")
     assert said.code == 0, said.err
@@ -369,6 +385,7 @@ def test_a_run_killed_midway_is_reported_as_unfinished(evalkit: Evalkit, tmp_pat
     while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < end
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)  # still there, and no further however slow this machine is
     running = evalkit("report", "run", "out=elsewhere")
     assert running.code == 0, running.err
     process.send_signal(signal.SIGKILL)

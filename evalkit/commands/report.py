@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit.commands.usage import words_of
 from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
+from evalkit.numbers import plural
 
 if TYPE_CHECKING:
     from evalkit.cards import Card
@@ -49,21 +50,23 @@ def report(words: list[str]) -> int:
     return 0
 
 
-def draw_page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
-    """The page with every sample, and its pictures."""
+def draw_page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path, *, pictures: bool = True) -> None:
+    """The page with every sample, and its pictures, which take seconds."""
     from evalkit.report.formats import installed
     from evalkit.report.page import Picture, write_page
-    from evalkit.report.plots import draw_all
 
-    plots = draw_all(runs, cards) if installed("matplotlib", "pictures") else []
+    plots = []
+    if pictures and installed("matplotlib", "pictures"):
+        from evalkit.report.plots import draw_all
+
+        plots = draw_all(runs, cards)
     for plot in plots:
         plot.save(folder / "plots")
-    pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]
-    written = write_page(made, runs, folder / "report.html", pictures)
+    written = write_page(made, runs, folder / "report.html", [Picture(plot.title, plot.svg, plot.about) for plot in plots])
     left_out = f", {written.left_out:,} left out to keep the file small" if written.left_out else ""
     print(f"wrote {written.path}: {written.samples:,} samples{left_out}", file=sys.stderr)
     if plots:
-        print(f"wrote {folder / 'plots'}: {len(plots)} pictures, SVG and PNG", file=sys.stderr)
+        print(f"wrote {folder / 'plots'}: {plural(len(plots), 'picture')}, SVG and PNG", file=sys.stderr)
 
 
 def _unfinished(folder: Path) -> RunResult:

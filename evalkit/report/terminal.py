@@ -17,7 +17,7 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
     """Breakdowns first and the comparison last, where the prompt leaves it on the screen.
 
     Args:
-        whole: False prints the comparison (and the leaderboard) alone, how the models were asked, and where the rest is.
+        whole: False prints the comparison (and the leaderboard) alone, and how the models were asked.
     """
     for table in report.breakdowns if whole else ():
         _print_table(table, console)
@@ -41,8 +41,6 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
         _print(console, text, style="dim")
     for text in () if whole else how_asked(report):
         _print(console, text, style="dim")
-    if not whole and (report.measures or report.breakdowns or report.details):
-        _print(console, "Every metric, language and subject, rows and protocol: detail=all, or report.md.", style="dim")
 
 
 def how_asked(report: Report) -> list[str]:
@@ -58,6 +56,11 @@ def how_asked(report: Report) -> list[str]:
         for line in detail.lines
     )
     return list(dict.fromkeys(f"{line}{of}" for line, of in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)))
+
+
+def print_line(text: str, console: Console) -> None:
+    """A line about the report, set like its legend."""
+    _print(console, text, style="dim")
 
 
 def _print_table(table: Table, console: Console) -> None:

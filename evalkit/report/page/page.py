@@ -79,7 +79,8 @@ def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture
         "details": "".join(
             f"<details><summary>{html.escape(detail.label)}</summary><ul>{_items(detail.lines)}</ul></details>" for detail in report.details
         ),
-        "pictures": "".join(map(_picture, pictures)),
+        "pictures_link": '<a href="#pictures">Pictures</a>' if pictures else "",
+        "pictures": _pictures(pictures),
         "blocks": stored,
         "index": light,
         "script": script,
@@ -90,6 +91,11 @@ def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture
 
 def _items(lines: Sequence[str]) -> str:
     return "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+    drawn = "".join(map(_picture, pictures))
+    return f'<section id="pictures"><h2>Pictures</h2><div class="figures">{drawn}</div></section>' if drawn else ""
 
 
 def _picture(picture: Picture) -> str:
