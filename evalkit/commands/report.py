@@ -33,6 +33,9 @@ def report(words: list[str]) -> int:
     if taken.get("newest", "false") not in ("true", "false"):
         raise ConfigError(f"newest={taken['newest']} is neither true nor false; newest=true uses the newer of two scores of a task")
     detail = detail_of(taken)
+    folders_given = [Path(word).resolve() for word in words]
+    if twice := [word for word, folder in zip(words, folders_given, strict=True) if folders_given.count(folder) > 1]:
+        raise ConfigError(f"{twice[0]} is given twice; name each run once")
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
     folders = [own] if own else []

@@ -68,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True):
             at = re.search(r"`\$\.(\w+)", str(error))
             name = at[1] if at else ""
             raise ConfigError(f"{name}={config.get(name)} does not fit; {_FITS.get(name, str(error))}") from error
+        if found.run_dir == "":
+            raise ConfigError("run_dir= is empty; give a folder, or leave the word out")
         if not found.run_dir and not found.results_dir:
             raise ConfigError("results_dir is empty; give the folder that run directories are made in, or run_dir=DIR")
         return found
