@@ -42,6 +42,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
     from evalkit.progress import Silent, default_progress
     from evalkit.report.formats import tables
     from evalkit.run import measure
+    from evalkit.run.forecast import speed_of
     from evalkit.run.prepare import run_identity
 
     setup = build(config)
@@ -59,7 +60,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         config=setup.config,
         overwrite=settings.overwrite,
         missing=settings.missing,
-        progress=Silent() if settings.progress == "none" else default_progress(),
+        progress=Silent() if settings.progress == "none" else default_progress(speed_of(settings.results_dir, model)),
     )
     made = tables([result], cards, folder, detail=settings.detail)
     if trackers:

@@ -99,7 +99,8 @@ def prepare_all(
         except NoRows as error:
             gone[task.name] = error
     if gone and (missing != "skip" or not prepared):
-        first, rest = next(iter(gone.values())), f"missing=skip measures the other {len(prepared)}" if prepared else ""
+        others = "the other task" if len(prepared) == 1 else f"the other {len(prepared)} tasks"
+        first, rest = next(iter(gone.values())), f"missing=skip measures {others}" if prepared else ""
         if len(gone) == 1:
             raise DataError(f"{first}; {rest}") if rest else first
         names = f"{len(gone)} of {len(tasks)} tasks have no rows here: {', '.join(gone)}"
