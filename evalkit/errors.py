@@ -1,4 +1,4 @@
-"""Errors a user can mend: one line that names the thing, the value and what to do."""
+"""Errors a user can fix: one line that names the thing, the value and what to do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 class EvalkitError(Exception):
-    """Anything a user can mend. The command line prints the message alone and exits with `exit_code`."""
+    """Anything a user can fix. The command line prints the message alone and exits with `exit_code`."""
 
     exit_code = 1
 

@@ -17,7 +17,7 @@ class TaskResult:
     Attributes:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
-        n_total: documents of the whole evaluated split; coverage is (measured or set apart) / n_total.
+        n_total: documents of the whole evaluated split; coverage is (measured or set aside) / n_total.
         counts: documents per remark: truncated, length, thinking, empty, flat, refused, filtered, invalid, error (a request
             that failed), unanswered.
         categories: metric name -> category name -> its summary (MMLU's four).

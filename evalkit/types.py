@@ -58,9 +58,9 @@ class GenerationParams:
         seed: of the draws.
         top_k: draw from this many likely tokens at most; 0 is all of them.
         min_p: draw from tokens at least this many times as likely as the likeliest one; 0 is all of them.
-        repetition_penalty: the logit of a token that stands in the prompt or in the text so far is divided by this where
+        repetition_penalty: the logit of a token that is in the prompt or in the text so far is divided by this where
             it is positive, multiplied where it is negative (Keskar et al. 2019); 1 is none.
-        presence_penalty: taken off the logit of a token that stands in the text so far; 0 is none.
+        presence_penalty: taken off the logit of a token that is in the text so far; 0 is none.
     """
 
     max_new_tokens: int = 256
@@ -232,7 +232,7 @@ class Summary:
         stderr: standard error in the same unit; None when undefined (too few samples).
         ci: 95% interval, None when undefined; else it holds `value`.
         n: samples measured (the denominator).
-        n_not_measured: samples whose value is None (failed requests), counted apart.
+        n_not_measured: samples whose value is None (failed requests), counted separately.
         n_invalid: measured samples from which nothing could be extracted.
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`: the text of a `Signature`.
         groups: the same metric per subject or language, by name.

@@ -52,7 +52,7 @@ def test_the_shell_is_named(evalkit: Callable[..., Any]) -> None:
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_in_bash(tmp_path: Path) -> None:
-    """`=` ends a word in bash, so what stands before it is not repeated."""
+    """`=` ends a word in bash, so what is before it is not repeated."""
     script = f"""
         evalkit() {{ {sys.executable} -m evalkit "$@"; }}
         eval "$(evalkit completion bash)"

@@ -15,7 +15,7 @@ FILE = "card.yaml"
 
 
 class ThirdParty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns that hold other people's published numbers, made with prompts and shots of their own."""
+    """Columns that hold other people's published numbers, made with their own prompts and shots."""
 
     columns: tuple[str, ...]
     reason: str
@@ -62,7 +62,7 @@ class TableProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SuiteProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the card to run under a name of its own: some of its tables, or rows in another form."""
+    """A part of the card to run under its own name: some of its tables, or rows in another form."""
 
     description: str
     tables: tuple[str, ...] | None = None

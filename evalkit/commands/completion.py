@@ -13,7 +13,7 @@ from evalkit.errors import ConfigError, did_you_mean
 
 SHELLS = ("bash", "zsh")
 _GROUPS = ("task", "model", "suite", "card", "data", "backend", "cluster", "sandbox")
-# In bash `=` and `:` end a word by default, so what stands before them is taken off what is offered.
+# In bash `=` and `:` end a word by default, so what is before them is taken off what is offered.
 _BASH = """# evalkit's words on the Tab key. For this shell: eval "$(evalkit completion bash)"; for all, put that line into ~/.bashrc.
 _evalkit() {
     local line=${COMP_LINE:0:COMP_POINT} word found

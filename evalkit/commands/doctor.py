@@ -61,14 +61,14 @@ def _sandboxes() -> Iterator[tuple[str, str, bool]]:
 def _why() -> str:
     """What commonly stands in bubblewrap's way, read from the kernel's settings."""
     reasons = []
-    for path, bad, mend in (
+    for path, bad, advice in (
         ("/proc/sys/user/max_user_namespaces", "0", "user namespaces are off: sysctl user.max_user_namespaces=15000"),
         ("/proc/sys/kernel/unprivileged_userns_clone", "0", "user namespaces are for root only: sysctl kernel.unprivileged_userns_clone=1"),
         ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor forbids user namespaces to programs without a profile"),
     ):
         try:
             if Path(path).read_text(encoding="ascii").strip() == bad:
-                reasons.append(mend)
+                reasons.append(advice)
         except OSError:
             continue
     release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
@@ -108,7 +108,7 @@ def _back_ends() -> Iterator[tuple[str, str]]:
 
 
 def _vllm() -> str:
-    """Imported in a process of its own: it takes seconds, and a build for another torch may take the process with it."""
+    """Imported in its own process: it takes seconds, and a build for another torch may take the process with it."""
     from evalkit.models.vllm.engine import import_advice, reason_missing
 
     if reason := reason_missing():

@@ -91,7 +91,7 @@ USAGE: Mapping[str, Command] = {
         "evalkit report RUN... [card=NAME|DIR] [out=DIR] [newest=true]",
         "tables, pictures, a page with every sample",
         {
-            "card=NAME|DIR": "whose published scores stand next to the measured ones; null for none",
+            "card=NAME|DIR": "whose published scores are next to the measured ones; null for none",
             "out=DIR": "folder to write to; of one run its own",
             "newest=true": "of two scores of a task, the newer",
             **_DETAIL,

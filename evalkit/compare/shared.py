@@ -50,7 +50,7 @@ class Units:
         return 1 + max((number for docs in self.numbers.values() for number in docs.values()), default=-1)
 
     def of(self, key: Hashable, docs: Sequence[str]) -> NDArray[np.int64]:
-        """The numbers of these documents; one that is not known stands alone."""
+        """The numbers of these documents; one that is not known is alone."""
         import numpy as np
 
         known = self.numbers.get(key, {})

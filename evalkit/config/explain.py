@@ -13,7 +13,7 @@ from evalkit.errors import did_you_mean
 from evalkit.paths import conf_dir
 
 # What `evalkit ls` calls a group of the configuration, and its folder.
-BACK_ENDS = ("hf", "vllm")  # of `backend=`, each with a file in conf/model that the shipped models may stand on
+BACK_ENDS = ("hf", "vllm")  # of `backend=`, each with a file in conf/model that the shipped models may build on
 GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "cards": "card", "data": "data", "sandboxes": "sandbox"}
 
 

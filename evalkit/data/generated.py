@@ -86,7 +86,7 @@ def checked_lengths(task: str, options: Mapping[str, Any], most: int) -> tuple[i
     """The lengths asked for, each within what the model holds.
 
     Raises:
-        ConfigError: a length is no whole number, stands there twice, or is beyond `most`.
+        ConfigError: a length is no whole number, is there twice, or is beyond `most`.
     """
     lengths = _lengths(task, options)
     beyond = [str(length) for length in lengths if length > most]

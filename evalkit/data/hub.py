@@ -149,7 +149,7 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
         page = f"{constants.ENDPOINT}/datasets/{spec.path}"
         return NoRows(f"{head} is gated: accept its terms at {page} and set HF_TOKEN; or {ELSEWHERE}")
     if met(errors.RevisionNotFoundError):
-        return DataError(f"{head} has no revision {spec.revision!r}; mend data.revision")
+        return DataError(f"{head} has no revision {spec.revision!r}; fix data.revision")
     if met(errors.RepositoryNotFoundError) or "doesn't exist on the Hub" in message:
         return NoRows(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
     if any(_is_transport(link) for link in chain) or met(

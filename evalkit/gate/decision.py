@@ -141,7 +141,7 @@ def _misuse(base: SavedRun, candidate: SavedRun, policy: Policy) -> None:
     if base.path.resolve() == candidate.path.resolve():
         raise ConfigError(f"base and candidate are both {base.path}; give two runs")
     if candidate.path.is_file() and not base.path.is_file():
-        raise ConfigError(f"{candidate.path} is a baseline and stands where the candidate goes; the order is BASE CANDIDATE")
+        raise ConfigError(f"{candidate.path} is a baseline and is in the candidate's place; the order is BASE CANDIDATE")
     known = list(dict.fromkeys([*base.result.tasks, *candidate.result.tasks]))
     for name in policy.tasks:
         if name not in known and policy.missing == "refuse":

@@ -122,7 +122,7 @@ def send(names: Sequence[str], run: Tracked) -> list[str]:
             TRACKERS[name](run)
         except EvalkitError:
             raise
-        except Exception as error:  # each tracker has errors of its own, without a common base
+        except Exception as error:  # each tracker has its own errors, without a common base
             failed.append(
                 f"track={name} failed ({type(error).__name__}: {' '.join(str(error).split())[:200]}); the scores are in {run.folder}"
             )

@@ -37,7 +37,7 @@ class ChecksDocs(Protocol):
     """A metric that can tell before any model is asked that a document cannot be scored."""
 
     def check(self, doc: Doc) -> None:
-        """Raises DataError naming the document and what to mend."""
+        """Raises DataError naming the document and what to fix."""
         ...
 
 

@@ -100,7 +100,7 @@ class ChrF(CorpusMetric):
         return float(self._sacrebleu._compute_f_score([int(count) if count == int(count) else count for count in totals])) / 100
 
     def settings(self) -> list[str]:
-        """sacrebleu's own signature, with what stands before it."""
+        """sacrebleu's own signature, with what is before it."""
         import sacrebleu
 
         return [

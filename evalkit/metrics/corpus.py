@@ -44,7 +44,7 @@ class CorpusMetric(ABC):
         resamples, seed: of the bootstrap. The defaults are sacrebleu's, so one language has sacrebleu's resamples.
 
     A sample's value is the score of that document alone. Of several samples per document, its value and its statistics are the
-    means: the score is that of a corpus in which every document stands with each of its samples, at one document's weight.
+    means: the score is that of a corpus that holds every document once with each of its samples, at one document's weight.
     Several languages are a corpus each, combined by number of documents; the unweighted mean is `macro`.
 
     Interval: bootstrap over documents within each language, or over whole clusters where documents share one, as sacrebleu

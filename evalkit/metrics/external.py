@@ -52,7 +52,7 @@ class EvaluateMetric:
             always the module's over all pairs.
         resamples: bootstrap resamples for stderr and interval of a corpus score. Each runs the module once more.
 
-    When the score is a list with one number a document, it is a mean with its own interval; else it is a corpus score
+    When the score is a list with one number per document, it is a mean with its own interval; else it is a corpus score
     over all pairs. Several samples per document are refused: a module takes one prediction for each. It gives no statistics
     that could be summed, so this is no `CorpusMetric`: the bootstrap runs the module again, and a corpus score cannot be
     paired by `evalkit compare`.
@@ -154,7 +154,7 @@ class EvaluateMetric:
         try:
             return [CASTS[self._cast](gold) for gold in golds]
         except ValueError as error:
-            raise DataError(f"document {doc.id}: target {doc.target!r} is no {self._cast}; set cast: str or mend to_doc") from error
+            raise DataError(f"document {doc.id}: target {doc.target!r} is no {self._cast}; set cast: str or fix to_doc") from error
 
     def _alone(self, doc: Doc, pair: tuple[Any, Any]) -> float:
         value = self._compute([pair])
@@ -237,10 +237,10 @@ class EvaluateMetric:
             raise ConfigError(f"metric {self.name}: module {self.path} needs a package: {_line(error)}") from error
         except (OSError, ValueError) as error:
             if Path(self.path).suffix == ".py" or os.sep in self.path:
-                mend = "give path: a .py file, or a folder that holds a .py file of its own name"
+                advice = "give path: a .py file, or a folder that holds a .py file of its own name"
             else:
-                mend = "no such module, or no network: check the name, or give path: a local folder holding it"
-            raise ConfigError(f"metric {self.name}: cannot load module {self.path!r} ({_line(error)}); {mend}") from error
+                advice = "no such module, or no network: check the name, or give path: a local folder holding it"
+            raise ConfigError(f"metric {self.name}: cannot load module {self.path!r} ({_line(error)}); {advice}") from error
 
     def _signature(self) -> list[str]:
         """Module (with a hash of its code when it is local), what it was asked, version of the library."""

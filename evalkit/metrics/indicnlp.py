@@ -12,7 +12,7 @@ PACKAGE = "indic-nlp-library-itt"  # the fork its authors keep up, with Urdu's n
 
 
 def indicnlp_tokens(text: str, language: str | None) -> str:
-    """Normalised text with a blank between tokens; the danda and other signs stand alone.
+    """Normalised text with a blank between tokens; the danda and other signs are separate.
 
     Raises:
         ConfigError: the package is missing, or does not know the language.

@@ -1,4 +1,4 @@
-"""Which language an answer should be in, letters by script, and telling languages of one script apart."""
+"""Which language an answer should be in, letters by script, and distinguishing languages of one script."""
 
 from __future__ import annotations
 

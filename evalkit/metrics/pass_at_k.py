@@ -90,7 +90,7 @@ class PassAtK:
     def program(self, doc: Doc, response: Response) -> Program | None:
         """What is run for one answer; None where it holds no program."""
         if missing := [name for name in NEEDED if not isinstance(doc.fields.get(name), str)]:
-            raise DataError(f"document {doc.id}: no text under {missing[0]!r}; pass@k needs {', '.join(NEEDED)}: mend to_doc")
+            raise DataError(f"document {doc.id}: no text under {missing[0]!r}; pass@k needs {', '.join(NEEDED)}: fix to_doc")
         prompt, test, entry_point = (doc.fields[name] for name in NEEDED)
         answer = response.text or ""
         if self.extracted:

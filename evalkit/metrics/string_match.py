@@ -1,4 +1,4 @@
-"""How many of the texts to be found stand in the answer: RULER's own score."""
+"""How many of the texts to be found are in the answer: RULER's own score."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f]")
 
 @dataclass(frozen=True)
 class StringMatch:
-    """The share of the golds that stand in the answer, upper and lower case alike (`string_match_all` of Hsieh et al., 2024).
+    """The share of the golds that are in the answer, upper and lower case alike (`string_match_all` of Hsieh et al., 2024).
 
     Attributes:
         indic: one spelling on both sides of what looks and means the same in Indian scripts (`text.equivalent`).

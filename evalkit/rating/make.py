@@ -60,7 +60,7 @@ def read_raters(words: str) -> dict[str, tuple[str, ...]]:
         if not _ID.fullmatch(row["id"]):
             raise ConfigError(f"{at}: id {row['id']!r} does not fit into a file name; use up to 40 letters, digits, dots and hyphens")
         if row["id"].casefold() in {name.casefold() for name in found}:
-            raise ConfigError(f"{at}: the rater {row['id']!r} stands there twice; give everybody an id of their own")
+            raise ConfigError(f"{at}: the rater {row['id']!r} is listed twice; give everybody their own id")
         if unknown := [code for code in row["languages"] if code not in LANGUAGES]:
             raise ConfigError(f"{at}: {unknown[0]!r} is no known language code; known: {', '.join(LANGUAGES)}")
         found[row["id"]] = tuple(row["languages"])

@@ -33,7 +33,7 @@ def tidy(text: str) -> str:
     return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
 
 
-@lru_cache(maxsize=8192)  # every answer stands on several pages
+@lru_cache(maxsize=8192)  # every answer is on several pages
 def html_of(text: str) -> str:
     """Clean HTML of a text in Markdown; a single line end is a line end.
 

@@ -106,7 +106,7 @@ class Named:
 
 
 def words_of(models: Sequence[str]) -> tuple[str, ...]:
-    """What must not stand in an answer: the models' names, their telling parts, and well-known families and makers."""
+    """What must not be in an answer: the models' names, their telling parts, and well-known families and makers."""
     found: dict[str, None] = {}
     for model in models:
         name = model.strip()

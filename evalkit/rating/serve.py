@@ -1,4 +1,4 @@
-"""A small server for a room of raters: each has an address of their own, and every rating is kept as it comes."""
+"""A small server for a room of raters: each has their own address, and every rating is kept as it comes."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def build(
     never share a row; the second row's footnote names the difference.
 
     Args:
-        cards: whose published scores stand next to the measured ones; none gives a plain table.
+        cards: whose published scores are next to the measured ones; none gives a plain table.
         saved: the same runs with their samples, in the same order, for a leaderboard with paired tests.
         told: further warnings, as of how runs were put together.
     """
@@ -121,7 +121,7 @@ def _columns_of(section: Section, runs: Sequence[RunResult]) -> dict[str, list[i
 
 
 def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str]) -> Table:
-    """Measured scores before the card's columns; a model that has a column stands in it, in the card's whole layout."""
+    """Measured scores before the card's columns; a model that has a column is in it, in the card's whole layout."""
     notes = Footnotes()
     filled = _columns_of(section, runs)
     free = [i for i in range(len(runs)) if not any(i in filling for filling in filled.values())]
@@ -170,7 +170,7 @@ def _about(entry: Entry, notes: Footnotes, below: str) -> list[Cell]:
     """Benchmark, shots, metric, n; what the card says where nothing was measured.
 
     Args:
-        below: what stands under the name of a row of sample rows.
+        below: what is under the name of a row of sample rows.
     """
     if not entry.measured:
         row = entry.row

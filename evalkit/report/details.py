@@ -88,7 +88,7 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
     if summary and summary.n_invalid:
         remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
     if summary and summary.n_apart:
-        remarks.append(f"{numbers.plural(summary.n_apart, 'document')} set apart, which this measure is not about")
+        remarks.append(f"{numbers.plural(summary.n_apart, 'document')} set aside, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
     if summary and summary.note:
@@ -111,7 +111,7 @@ def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
     groups = _group_names(entry, head)
     kind = "Language" if _by_language(entry, head) else "Group"
     secondary = [m for m in _metrics(entry) if m != head and len(titles) == 1 and entry.first.summaries[m].groups]
-    # Two intervals beside each other for 57 subjects help nobody: in a long table the headline stands alone.
+    # Two intervals next to each other for 57 subjects help nobody: in a long table the headline is alone.
     shown = [head, *(secondary if len(groups) < _COMPACT_FROM else [])]
     columns = [Column(kind, "left", key=True), Column("n")]
     columns += [Column(metric, ours=True) for metric in shown] if len(titles) == 1 else [Column(title, ours=True) for title in titles]
@@ -134,7 +134,7 @@ def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
 def details(found: Sequence[Section], titles: Sequence[str]) -> tuple[Detail, ...]:
     """Source, protocol and notes of every task, with what each card says of its rows; what differs between runs is said run by run.
 
-    A line that several tasks share stands once, in front of them, with the tasks that it is about.
+    A line that several tasks share is there once, in front of them, with the tasks that it is about.
     """
     rows: dict[Key, list[tuple[Section, Entry]]] = {}
     for section in found:

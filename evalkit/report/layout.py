@@ -36,7 +36,7 @@ def layouts(table: Table, width: int, unicode: bool = True) -> list[list[Line]]:
     """The table as blocks of lines, at most `width` wide where any layout can be.
 
     One block when a tighter gap or wrapped names make everything fit; else the card's columns
-    stand in blocks of their own below ours, row names repeated without what stands under them.
+    are in their own blocks below ours, row names repeated without what is below them.
     """
     everything = list(range(len(table.columns)))
     fits = [Fit(gap, wrap, unicode) for wrap in (False, True) for gap in (2, 1)]
@@ -108,7 +108,7 @@ def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _cell(table: Table, cell: Cell, column: int, fit: Fit) -> list[str]:
-    """The lines of a cell; unmarked numbers are padded so that digits stand under digits."""
+    """The lines of a cell; unmarked numbers are padded so that digits are under digits."""
     mark = marks(cell.marks, fit.unicode)
     if table.columns[column].align == "right":
         mark = mark.ljust(max(len(marks(row[column].marks, fit.unicode)) for row in table.rows))

@@ -15,7 +15,7 @@ from evalkit.types import Summary
 
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
-    "no test tells apart share a rank.",
+    "no test distinguishes share a rank.",
     "Averages are unweighted means over benchmarks, each score once, with 95% intervals that count documents which benchmarks share "
     "as one, given only where every benchmark was measured; "
     "else how many were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
@@ -96,7 +96,7 @@ _UNPAIRED = "ranked in part without pairing: some runs share no documents or kep
 
 
 def ranked_rows(found: Sequence[Section], evidence: Evidence) -> dict[Key, Ranked]:
-    """Ranks of every measured score, once whatever rows and cards it stands in."""
+    """Ranks of every measured score, once whatever rows and cards it is in."""
     return {entry.score: rank_task(dict(entry.measured), evidence.columns[entry.score]) for entry in distinct(found)}
 
 

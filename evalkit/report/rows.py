@@ -1,9 +1,9 @@
-"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows.
+"""Which measured results may be in one row: same task version, shots, metric, signature and kind of rows.
 
-Scores that another program made (imported ones) stand beside ours where task, metric and shots are the same; versions and
+Scores that another program made (imported ones) are next to ours where task, metric and shots are the same; versions and
 signatures of two programs cannot be compared, and a footnote says so.
 
-One task may stand in several rows of a card, and in several cards; a row shows its own metric.
+One task may be in several rows of a card, and in several cards; a row shows its own metric.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Entry:
 
     @property
     def measurement(self) -> Key:
-        """What was measured: a task by some runs. Equal in every row that it stands in, whatever metric the row shows."""
+        """What was measured: a task by some runs. Equal in every row that it is in, whatever metric the row shows."""
         return self.first.task, tuple(i for i, _ in self.measured)
 
     @property
@@ -105,7 +105,7 @@ def sections(runs: Sequence[RunResult], cards: Sequence[Card]) -> tuple[Section,
 
 
 def distinct(found: Sequence[Section], key: Callable[[Entry], Key] = lambda entry: entry.score) -> list[Entry]:
-    """Every score once, in its first row, whatever number of rows and cards it stands in; labels are made unique.
+    """Every score once, in its first row, whatever number of rows and cards it is in; labels are made unique.
 
     Args:
         key: what counts as one; `Entry.measurement` counts a task once, whatever metrics its rows show.

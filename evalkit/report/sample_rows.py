@@ -21,5 +21,5 @@ def told(title: str, entries: Sequence[Entry]) -> str:
 
 
 def marked(entries: Sequence[Entry]) -> str:
-    """What stands under the name of each row that was measured on sample rows; empty where the title says it of all."""
+    """What is under the name of each row that was measured on sample rows; empty where the title says it of all."""
     return "" if _all_are(entries) else SHORT

@@ -47,7 +47,7 @@ def how_asked(report: Report) -> list[str]:
     """What the details say of the models rather than of one task (template, quantised weights, no thought), each once.
 
     Not the protocol and the source of a row, nor a note of a task (`gsm8k: …`) or of a card, which their own details hold.
-    Of one row among several, its name stands behind the line.
+    Of one row among several, its name is behind the line.
     """
     alone = len(report.details) == 1
     lines = (

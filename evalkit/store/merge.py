@@ -101,7 +101,7 @@ class Merged:
 def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
     """One column for each model: runs of the same model (name and settings) are merged where their tasks do not overlap.
 
-    Where two of them measured a task, they stay apart with a warning, or the newer one's scores (by the time of `scores.json`)
+    Where two of them measured a task, they stay separate with a warning, or the newer one's scores (by the time of `scores.json`)
     are used with `newest`. A run without a saved configuration is merged with no other.
     """
     groups: dict[object, list[SavedRun]] = {}
@@ -115,7 +115,7 @@ def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
         if twice and not newest:
             made += group
             warnings += [
-                f"{group[0].result.model}: {tasks} in {folders}, so the runs stay in columns of their own; "
+                f"{group[0].result.model}: {tasks} in {folders}, so the runs stay in their own columns; "
                 "newest=true makes one column and uses the newer"
                 for tasks, folders in _said(twice)
             ]

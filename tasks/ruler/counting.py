@@ -1,4 +1,4 @@
-"""Common words and frequent words: which words of a long list stand there most often?"""
+"""Common words and frequent words: which words of a long list occur most often?"""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FREQUENT_PREFIX = "Answer: According to the coded text above, the three most fre
 
 @dataclass(frozen=True, slots=True)
 class CommonWords:
-    """A numbered list in which ten words stand more often than the others."""
+    """A numbered list in which ten words occur more often than the others."""
 
     length: int
     tokens: int = 120
@@ -58,7 +58,7 @@ class CommonWords:
 
     @property
     def repeats(self) -> tuple[int, int]:
-        """How often a common word and another one stand in the list."""
+        """How often a common word and another one occur in the list."""
         return (6, 1) if self.length < SHORT else (30, 3)
 
     def _listed(self, units: int, rng: random.Random, order: random.Random, every: Sequence[str]) -> Item:

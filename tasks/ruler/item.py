@@ -72,7 +72,7 @@ class Family(Protocol):
 def close(family: Family, length: int, documents: int, count: Count, name: str) -> list[Item]:
     """Documents as long as they can be without exceeding `length`, answer and its beginning included.
 
-    Every document has a seed of its own, so none depends on how many there are.
+    Every document has its own seed, so none depends on how many there are.
 
     Args:
         name: of task, language and length; the seed.
@@ -88,7 +88,7 @@ def close(family: Family, length: int, documents: int, count: Count, name: str) 
             if family.sound(item):
                 break
         else:
-            raise ValueError("the values to be found stand elsewhere in the text as well; take another haystack")
+            raise ValueError("the values to be found are elsewhere in the text as well; take another haystack")
         items.append(item)
     return items
 

@@ -102,7 +102,7 @@ class Needles:
         return self.wording.sentence(self.value, key, self.wording.draw(self.value, rng))
 
     def sound(self, item: Item) -> bool:
-        """Whether every value stands in the text once: nothing else may give it away."""
+        """Whether every value is in the text once: nothing else may give it away."""
         return all(item.input.count(value) == 1 for value in item.outputs)
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:

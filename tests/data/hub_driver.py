@@ -1,6 +1,6 @@
 """Runs the real hub code against the fake hub and prints what came of each case as JSON.
 
-A process of its own, because the hub's libraries read HF_ENDPOINT when they are first imported.
+Its own process, because the hub's libraries read HF_ENDPOINT when they are first imported.
 Usage: hub_driver.py CACHE_FOLDER
 """
 

@@ -24,7 +24,7 @@ from unittest import mock
 HARNESS = Path(__file__).resolve().parents[1] / "exchange" / "harness_0.4.13"
 
 JOURNEYS = {
-    # A model of their own, and no patience. Comes from lm-eval, mistypes, looks first, measures a card, goes on later.
+    # Has trained a model, and has no patience. Comes from lm-eval, mistypes, looks first, measures a card, goes on later.
     "researcher": """
         evalkit
         evalkit run --model hf --model_args pretrained=./my-checkpoint,dtype=bfloat16 --tasks hellaswag,gsm8k --num_fewshot 5
@@ -38,7 +38,7 @@ JOURNEYS = {
         evalkit run 'task=[hellaswag,gsm8k,mmlu]' model=fake data=samples limit=4
         evalkit run 'task=[hellaswag,winogrande,gsm8k]' model=fake data=local data.root=mirror
         evalkit run 'task=[hellaswag,winogrande,gsm8k]' model=fake data=local data.root=mirror missing=skip run_dir=part
-        evalkit run card=krutrim2 'card.only=[hellaswag,gsm8k,ifeval]' model=fake data=samples limit=3 run_dir=card
+        evalkit run card=krutrim2 'card.only=[hellaswag,gsm8k,winogrande]' model=fake data=samples limit=3 run_dir=card
         evalkit score part
         evalkit report part detail=all out=again
     """,

@@ -163,7 +163,7 @@ def test_every_metric_of_every_task_averages_or_refuses() -> None:
         check_samples(task, 2)
         for metric in task.metrics:
             if "PassAtK" in repr(metric) or isinstance(metric, BertScore):
-                continue  # run programs, or an encoder; both have tests of their own
+                continue  # run programs, or an encoder; both have their own tests
             one, other = (metric.score(doc, answers(*turn)) for turn in (texts, texts[::-1]))
             same: Sequence[Any] = (one.value, *one.stats)
             assert same == pytest.approx((other.value, *other.stats), nan_ok=True), (task.name, metric.name)

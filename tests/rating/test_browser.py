@@ -160,7 +160,7 @@ def test_phone_width_in_light_and_dark(page: Any, language: str, dark: bool) -> 
     page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
     page.execute_script("speak(arguments[0]); show(arguments[1])", language, slot_in(page, language))
     assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-    assert page.execute_script("return document.querySelector('main').clientHeight") > 500  # little is lost to what stands around it
+    assert page.execute_script("return document.querySelector('main').clientHeight") > 500  # little is lost to what is around it
     sizes = page.execute_script(
         "return [...document.querySelectorAll('.slot:not([hidden]) .pill, nav button')].map(e => e.getBoundingClientRect().toJSON())"
     )
@@ -196,7 +196,7 @@ return found;
 def test_urdu_runs_from_right_to_left(page: Any) -> None:
     page.execute_script("speak('ur'); show(arguments[0])", slot_in(page, "ur"))
     assert page.execute_script("return document.documentElement.dir") == "rtl"
-    # The first answer stands on the right, and code on it still runs from left to right.
+    # The first answer is on the right, and code on it still runs from left to right.
     first, second = page.execute_script(
         "return [...document.querySelectorAll('.slot:not([hidden]) .answer')].slice(0, 2).map(a => a.getBoundingClientRect().x)"
     )

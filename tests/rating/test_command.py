@@ -140,7 +140,7 @@ def test_wrong_words_are_one_line(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"id": "a"}', "raters.jsonl:1: no rater"),
         ('{"id": "../a", "languages": []}', "does not fit into a file name"),
         ('{"id": "a", "languages": ["xx"]}', "'xx' is no known language code"),
-        ('{"id": "a", "languages": []}\n{"id": "A", "languages": []}', "raters.jsonl:2: the rater 'A' stands there twice"),
+        ('{"id": "a", "languages": []}\n{"id": "A", "languages": []}', "raters.jsonl:2: the rater 'A' is listed twice"),
         ("", "names no rater"),
     ):
         raters.write_text(line, encoding="utf-8")

@@ -30,7 +30,7 @@ Started = tuple[subprocess.Popen[str], dict[str, str]]
 
 @pytest.fixture
 def serve(room: Made, tmp_path: Path) -> Iterator[Callable[[], Started]]:
-    """Starts `evalkit rate serve` as a program of its own; returns it and the raters' addresses."""
+    """Starts `evalkit rate serve` as its own program; returns it and the raters' addresses."""
     running: list[subprocess.Popen[str]] = []
 
     def start() -> Started:

@@ -1,4 +1,4 @@
-"""What stands in the tables: rows, marks, warnings, and what may not share a row."""
+"""What is in the tables: rows, marks, warnings, and what may not share a row."""
 
 from __future__ import annotations
 

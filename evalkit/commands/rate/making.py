@@ -86,7 +86,7 @@ def _runs(words: Sequence[str], taken: Mapping[str, str]) -> tuple[list[SavedRun
         if left:
             raise ConfigError(f"{left[0]} means nothing to evalkit rate make: {USAGE['make']}")
         if "prompts" in taken:
-            raise ConfigError("prompts=FILE are asked of model=A,B; runs have prompts of their own (task= chooses among their tasks)")
+            raise ConfigError("prompts=FILE are asked of model=A,B; runs have their own prompts (task= chooses among their tasks)")
         return [load_run(Path(folder)) for folder in folders], integer("limit", more["limit"]) if "limit" in more else None
     return [load_run(folder) for folder in (*map(Path, folders), *_asked(rest, taken))], None
 

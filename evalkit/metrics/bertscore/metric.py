@@ -64,7 +64,7 @@ class BertScore:
         idf: tokens weighted by inverse document frequency among the references of one encoder.
         batch_size, device: speed only; device None is the first GPU if there is one.
 
-    An answer without text scores raw 0 and keeps the flag `empty`; of several samples a document, the value is the mean.
+    An answer without text scores raw 0 and keeps the flag `empty`; of several samples per document, the value is the mean.
     Documents whose encoder cannot be had are not measured, and the summary's note says why. Where languages have
     different encoders, each language has its score and there is none over all: the scales differ.
     """

@@ -128,7 +128,7 @@ class Options:
             yield text.rindex(lines[-1].rstrip("\n")), label
 
     def _denied(self, text: str) -> list[tuple[int, str]]:
-        """(place, label) of all that is taken back: behind a mark, or in a sentence of its own (`A is wrong`)."""
+        """(place, label) of all that is taken back: behind a mark, or in its own sentence (`A is wrong`)."""
         marked = ((mark.start(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
         found = [(place, match) for place, match in marked if match] + [(match.start(), match) for match in self._doubted.finditer(text)]
         rests = ((place, match, text[match.end("label") : match.end("label") + NEAR].partition("\n")[0]) for place, match in found)

@@ -22,7 +22,7 @@ def program(text: str, prompt: str, entry_point: str) -> str | None:
     """The program that an answer to a problem in HumanEval's form means; None where it holds none.
 
     Of several fenced blocks the last that defines the entry point counts, with what earlier ones define for it; without one, the
-    text. A block may go on from the prompt, indented or not, or say the signature again: then what stands in the prompt in
+    text. A block may go on from the prompt, indented or not, or say the signature again: then what is in the prompt in
     front of it (imports, helpers) comes first. A program compiles and gives the entry point a body.
     """
     if len(text) > MAX_LENGTH:

@@ -27,6 +27,6 @@ def denies(sentence: str) -> bool:
 
 
 def takes_back(rest: str) -> bool:
-    """Whether what follows a name denies it: nothing but a verb, an article and the like stands between them."""
+    """Whether what follows a name denies it: nothing but a verb, an article and the like is between them."""
     denial = _DENIES.search(rest[:NEAR])
     return denial is not None and _BETWEEN.fullmatch(rest[: denial.start()]) is not None

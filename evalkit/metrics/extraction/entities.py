@@ -121,7 +121,7 @@ def _row(cells: Sequence[str], known: dict[str, str]) -> Entity | None:
 
 
 def _values(text: str, sentence: str) -> list[str]:
-    """The entities that stand behind one type."""
+    """The entities that are behind one type."""
     if other := _OTHER_TYPE.search(text):
         text = text[: other.start()]
     whole = _value(text)

@@ -1,4 +1,4 @@
-"""What stands around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
+"""What is around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def bare_sentence(text: str) -> str:
 
 
 def fenced(text: str) -> list[str]:
-    """What stands in code fences, in order; a fence that is not closed reaches to the end."""
+    """What is in code fences, in order; a fence that is not closed reaches to the end."""
     return [block.strip("\n") for block in _FENCE.findall(text)]

@@ -148,7 +148,7 @@ def _marked(text: str) -> list[str]:
 
 
 def _braced(text: str, start: int) -> str:
-    """What stands between an open brace before `start` and its own closing one; all of the rest where that is missing."""
+    """What is between an open brace before `start` and its own closing one; all of the rest where that is missing."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)

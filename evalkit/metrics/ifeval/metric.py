@@ -37,7 +37,7 @@ class IFEval:
 
     A sample's value is its share of followed instructions (`prompt`: 1 or 0, `average`: the mean of the two); its
     stats are (prompt followed, instructions followed, instructions asked, 1), of which the sums give every level. An empty
-    answer follows nothing. With several samples a document, verdicts are means over them.
+    answer follows nothing. With several samples per document, verdicts are means over them.
     """
 
     level: Level = "prompt"

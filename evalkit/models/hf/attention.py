@@ -1,4 +1,4 @@
-"""Attention over a pack: the shared header once, each item's own tree beside it.
+"""Attention over a pack: the shared header once, each item's own tree next to it.
 
 Installed through transformers' attention interface, so any architecture that dispatches through it
 runs unchanged. A token attends to the header's keys (dense) and to its ancestors in its item's

@@ -87,7 +87,7 @@ class OpenAIModel:
         if max_cost is not None and (isinstance(max_cost, bool) or not isinstance(max_cost, (int, float)) or max_cost <= 0):
             raise ConfigError(f"model.max_cost={max_cost!r} is no number of US dollars above 0")
         if max_cost is not None and not price:
-            raise ConfigError("model.max_cost needs model.price={input: …, output: …}, US dollars a million tokens")
+            raise ConfigError("model.max_cost needs model.price={input: …, output: …}, US dollars per million tokens")
         self.name = name
         self.model_id = model_id or name
         self.api: Route = "chat" if api == "chat" else "completions"

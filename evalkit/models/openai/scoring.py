@@ -118,7 +118,7 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
 
 
 def _foreseen(scored: Scored, shift: int) -> int:
-    """How often the likeliest token of a place stands `shift` places after it."""
+    """How often the likeliest token of a place is `shift` places after it."""
     return sum(guess == token for guess, token in zip(scored.likeliest[1:], scored.tokens[1 + shift :], strict=False))
 
 
@@ -173,7 +173,7 @@ async def _starts(
                 counted[context] = (await read_all(session, Way(way.form, False), [context], extra))[0]
             alone = counted[context]
             if whole.unlisted is None or alone.unlisted is None or alone.unlisted != whole.unlisted:
-                raise Failure("context and continuation cannot be told apart in the server's tokens; set model.tokenizer")
+                raise Failure("context and continuation cannot be distinguished in the server's tokens; set model.tokenizer")
             place = len(alone.logprobs)
         starts.append(place)
     return starts

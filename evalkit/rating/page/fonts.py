@@ -30,7 +30,7 @@ BLOCKS: dict[str, tuple[tuple[int, int], ...]] = {
     "Sinhala": ((0x0D80, 0x0DFF),),
     "Arabic": ((0x0600, 0x06FF), (0x0750, 0x077F), (0x08A0, 0x08FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE)),
 }
-# Joiners, the dotted circle that a vowel sign alone stands on, and the danda, which several scripts share.
+# Joiners, the dotted circle that a vowel sign alone is on, and the danda, which several scripts share.
 SHARED = (0x200C, 0x200D, 0x25CC, 0x0964, 0x0965)
 
 

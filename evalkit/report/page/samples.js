@@ -18,7 +18,7 @@ const options = (select, pairs, value) => {
 const verdictOf = (value) => (value === null ? "unmeasured" : value >= 1 ? "right" : value <= 0 ? "wrong" : "partial");
 const named = (column, i) => (column && column.of[i] >= 0 ? column.names[column.of[i]] : null);
 
-// The same document of the run beside this one: its place in that run's columns, -1 without one.
+// The same document of the run next to this one: its place in that run's columns, -1 without one.
 const places = new WeakMap();
 const twin = (task, i) => {
   const other = RUNS[state.beside]?.tasks[task];
@@ -232,7 +232,7 @@ const showSample = async (run, task, i) => {
 
 const namesIn = (key) => [...new Set(chosenTasks().flatMap((task) => RUNS[state.run].tasks[task][key]?.names ?? []))].sort();
 
-// The choices that depend on the run, the task and the run beside it.
+// The choices that depend on the run, the task and the run next to it.
 const choices = () => {
   const tasks = Object.keys(RUNS[state.run].tasks);
   options($("f-task"), [[ALL, "all tasks"], ...tasks.map((task) => [task, task])], $("f-task").value);

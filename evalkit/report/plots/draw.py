@@ -14,7 +14,7 @@ from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.rows import distinct, names, sections
 from evalkit.store import MergedRun, SavedRun
 
-APART = 3  # runs that have pictures of their own
+APART = 3  # runs that have their own pictures
 Curves = dict[str, Any]  # arrays of shape (n, 2)
 
 
@@ -44,7 +44,7 @@ def _draw(runs: Sequence[SavedRun | MergedRun], cards: Sequence[Card]) -> Iterat
 
 
 def _of_samples(found: Sequence[tuple[Curves, Curves]], titles: Sequence[str]) -> Iterator[Plot]:
-    """A few runs have pictures of their own, with intervals; many share the panels."""
+    """A few runs have their own pictures, with intervals; many share the panels."""
     groups = [[i] for i in range(len(found))] if len(found) <= APART else [list(range(len(found)))]
     for place, group in enumerate(groups, 1):
         title = titles[group[0]] if len(group) == 1 else f"{len(group)} runs"

@@ -13,7 +13,7 @@ from typing import Any
 from evalkit.files import write_atomic
 from evalkit.report.plots.fonts import families
 
-# Told apart by people who see colours differently (Okabe and Ito, 2008), and by shape.
+# Distinct for people who see colours differently (Okabe and Ito, 2008), and by shape.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A7A7A", "#000000")
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
@@ -86,7 +86,7 @@ class Plot:
 
 @contextmanager
 def styled(name: str, texts: Sequence[str]) -> Iterator[Any]:
-    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page apart.
+    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page different.
 
     Args:
         texts: titles and labels. A letter looks for its font in every family, which takes time: Indic ones join when needed.
@@ -113,7 +113,7 @@ def finished(name: str, title: str, about: str, figure: Any) -> Plot:
 
 
 def _inline(svg: str, name: str) -> str:
-    """Without the XML prologue, and with ids of its own, so that pictures can stand in one HTML page."""
+    """Without the XML prologue, and with its own ids, so that pictures can be in one HTML page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     ids = set(re.findall(r'\bid="([^"]+)"', svg))

@@ -23,7 +23,7 @@ def families() -> tuple[str, ...]:
     names = []
     for script in SCRIPTS:
         file = folder / f"NotoSans{script}[wght].ttf"
-        # Under a name of its own: a font of the machine with the same family name would otherwise win.
+        # Under its own name: a font of the machine with the same family name would otherwise win.
         names.append(f"evalkit {script}")
         fontManager.ttflist.append(replace(ttfFontProperty(get_font(file)), fname=str(file), name=names[-1]))
     return ("DejaVu Sans", *names)

@@ -1,4 +1,4 @@
-"""Scores with their intervals: beside the published ones, and as bars in groups."""
+"""Scores with their intervals: next to the published ones, and as bars in groups."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def intervals(section: Section, titles: Sequence[str], own: Sequence[Sequence[st
         axes.grid(axis="y", visible=False)
         axes.set_title(section.title)
         _legend(axes, titles, any(own), bool(section.table))
-        about = f"{section.title}: measured scores with 95% intervals beside the published ones."
+        about = f"{section.title}: measured scores with 95% intervals next to the published ones."
         return finished(name, section.title, about, figure)
 
 
@@ -52,7 +52,7 @@ def bars(title: str, groups: Sequence[str], series: Sequence[str], scores: Seque
     Args:
         scores: `scores[series][group]`.
     """
-    each = max(1.25, 0.28 * (len(series) + 1))  # inches a group
+    each = max(1.25, 0.28 * (len(series) + 1))  # inches per group
     in_row = max(1, int(WIDEST / each))
     in_row = -(-len(groups) // -(-len(groups) // in_row)) if groups else 1  # rows of one length
     rows = [range(len(groups))[start : start + in_row] for start in range(0, len(groups), in_row)]

@@ -44,7 +44,7 @@ RIGHT = {
     "two fences, the second is an example": f"```python\n{SIGNATURE}{BODY}```\nFor example:\n```python\nprint(total([1]))\n```",
     "two fences, the first is an example": f"```\n>>> total([1])\n2\n```\n```py\n{SIGNATURE}{BODY}```",
     "two fences, the second corrects the first": f"```python\n{SIGNATURE}    return 0\n```\nNo:\n```python\n{SIGNATURE}{BODY}```",
-    "a helper in a fence of its own": f"```\ndef add(xs):\n    return sum(xs)\n```\nThen\n```\n{SIGNATURE}    return 2 * add(xs)\n```",
+    "a helper in its own fence": f"```\ndef add(xs):\n    return sum(xs)\n```\nThen\n```\n{SIGNATURE}    return 2 * add(xs)\n```",
     "prose around code without a fence": f"Here is the function:\n\n{SIGNATURE}{BODY}\nIt sums and doubles.",
     "a fence that is not closed": f"Of course.\n```python\n{SIGNATURE}{BODY}",
     "an indented fence": textwrap.indent(f"```python\n{SIGNATURE}{BODY}```", "  "),

@@ -127,7 +127,7 @@ def echo(values: Callable[[int, int, int], float | None], tokens: Callable[[str]
 
 
 def one_place_off(h: Faulty) -> None:
-    """A model that foresees every word, whose server lists the distribution after a word beside that word."""
+    """A model that foresees every word, whose server lists the distribution after a word next to that word."""
     prompts = h.body["prompt"] if isinstance(h.body["prompt"], list) else [h.body["prompt"]]
     choices = []
     for i, prompt in enumerate(prompts):
