@@ -75,11 +75,19 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
             short = [f"{name} {task.score.n:,} of {task.n_docs:,}" for name, task in run.tasks.items() if task.score.n < task.n_docs]
             missing = f" Measured so far: {', '.join(short)}." if short else ""
             lines.append(f"{title}: unfinished run, scores are of the documents answered so far.{missing} Repeat its command to finish it")
-        samples = [name for name, task in run.tasks.items() if task.sample_rows]
-        if samples:
+    return (*lines, *_sample_rows(runs, titles))
+
+
+def _sample_rows(runs: Sequence[RunResult], titles: Sequence[str]) -> Iterator[str]:
+    """Which tasks ran on sample rows; runs that had the same ones share a line."""
+    who: dict[str, list[str]] = {}
+    for title, run in zip(titles, runs, strict=True):
+        if samples := [name for name, task in run.tasks.items() if task.sample_rows]:
             which = f"all {len(samples)} tasks" if len(samples) == len(run.tasks) > _NAMED else ", ".join(samples)
-            lines.append(f"{title}: {SAMPLE_ROWS}: {which}")
-    return tuple(lines)
+            who.setdefault(which, []).append(title)
+    for which, mine in who.items():
+        everybody = f"all {len(mine)} runs" if len(mine) == len(runs) > 1 else ", ".join(mine)
+        yield f"{everybody}: {SAMPLE_ROWS}: {which}"
 
 
 def _contradictions(saved: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> Iterator[str]:
