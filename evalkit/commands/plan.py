@@ -24,12 +24,15 @@ def plan(words: list[str]) -> int:
     rate = _rate(taken["rate"]) if "rate" in taken else None
     setup = build(compose(words))
     model = setup.model()
-    works = forecast(model, list(setup.tasks.values()), setup.source, setup.settings.limit, setup.settings.chat)
+    asked = setup.settings
+    works, absent = forecast(model, list(setup.tasks.values()), setup.source, asked.limit, asked.chat, asked.missing)
     _table(works)
+    if absent:
+        print(f"left out, as their rows are out of reach: {', '.join(absent)}")
     for line in _memory(memory_of(model), max(work.longest for work in works)):
         print(line)
     cost = sum(work.cost for work in works)
-    speed = None if rate else last_speed(Path(setup.settings.results_dir or "."), model)
+    speed = None if rate else last_speed(Path(asked.results_dir or "."), model)
     if rate:
         print(f"time: {_time(cost / rate)} at {rate:g} tokens/s")
     elif speed:

@@ -13,7 +13,7 @@ from evalkit.data import Source
 from evalkit.errors import EvalkitError
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.models.batching import Header, plan, tree_size
-from evalkit.run.prepare import prepare_for, refuse_cut
+from evalkit.run.prepare import prepare_all, refuse_cut
 from evalkit.store.journal import NAME as JOURNAL
 from evalkit.store.journal import read
 from evalkit.store.layout import MANIFEST
@@ -65,20 +65,25 @@ class Speed:
     run: str
 
 
-def forecast(model: Model, tasks: Sequence[Task], source: Source, limit: int | None, chat: bool | None) -> list[Work]:
-    """The work of every task, in the order asked for.
+def forecast(
+    model: Model, tasks: Sequence[Task], source: Source, limit: int | None, chat: bool | None, missing: str = "refuse"
+) -> tuple[list[Work], list[str]]:
+    """The work of every task, in the order asked for, and the tasks whose rows are out of reach.
+
+    Args:
+        missing: what to do with the latter, as for a run: `refuse`, or `skip`.
 
     Raises:
         EvalkitError: as a run would, before anything is measured.
     """
-    prepared = [prepare_for(model, task, source, limit, chat) for task in tasks]
+    prepared, absent = prepare_all(tasks, source, limit, chat, model, missing)
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     items = model.encode(requests)
     refuse_cut(tasks, items)
     counts = {p.task.name: len(p.evidence.docs) for p in prepared}
     by_task = {name: list(mine) for name, mine in groupby(items, key=lambda item: item.task)}
-    return [work_of(name, count, by_task.get(name, [])) for name, count in counts.items()]
+    return [work_of(name, count, by_task.get(name, [])) for name, count in counts.items()], list(absent)
 
 
 def work_of(task: str, documents: int, items: Sequence[WorkItem]) -> Work:

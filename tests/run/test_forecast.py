@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf import HFModel
+from evalkit.paths import tasks_dir
 from evalkit.run.forecast import Memory, last_speed, memory_of, tokens_of, work_of
 
 Tiny = Callable[..., Path]
@@ -87,6 +89,16 @@ def test_a_damaged_or_continued_run_says_nothing_of_speed(tmp_path: Path) -> Non
     (folder / "manifest.json").write_text("{")
     assert last_speed(tmp_path, Known()) is None  # type: ignore[arg-type]
     assert last_speed(tmp_path / "nowhere", Known()) is None  # type: ignore[arg-type]
+
+
+def test_tasks_without_rows_are_refused_or_named_as_by_a_run(evalkit: Callable[..., Any], tmp_path: Path) -> None:
+    rows = tmp_path / "hellaswag"
+    rows.mkdir()
+    shutil.copy(tasks_dir() / "samples/hellaswag/validation.jsonl", rows)
+    words = ["task=[hellaswag,winogrande]", "data=local", f"data.root={tmp_path}", "model=fake"]
+    assert "winogrande" in evalkit("plan", *words).error
+    said = evalkit("plan", *words, "missing=skip")
+    assert said.code == 0 and "left out, as their rows are out of reach: winogrande" in said.out
 
 
 @pytest.mark.parametrize("rate", ["0", "-3", "fast", "inf", "nan"])
