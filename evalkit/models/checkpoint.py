@@ -121,7 +121,13 @@ def _from_gguf(file: Path, origin: str) -> Checkpoint:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Dequantise to float32 safetensors; appears under its final name only when whole."""
+    """Dequantise to float32 safetensors; appears under its final name only when whole.
+
+    Raises:
+        ModelError: a package is missing, or the file is damaged or of a kind that transformers cannot read.
+    """
+    if importlib.util.find_spec("accelerate") is None:
+        raise ModelError(f"{file.name} is a GGUF file, which needs the accelerate package; run: pip install 'evalkit[accelerate]'")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar

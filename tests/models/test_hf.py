@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import shutil
 from collections.abc import Callable, Sequence
@@ -389,6 +390,15 @@ def test_a_file_that_is_no_gguf(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"<html>not found</html>")
     with pytest.raises(ModelError, match=r"model\.gguf is not a GGUF file \(it begins with b'<htm'"):
         hf(tmp_path / "model.gguf").encode(SCORED)
+
+
+def test_a_gguf_without_the_package_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers needs accelerate for it, which a clean install lacks."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "accelerate" else real(name, *rest))
+    (tmp_path / "some.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
+    with pytest.raises(ModelError, match=r"some\.gguf is a GGUF file, which needs the accelerate package; run: pip install"):
+        hf(tmp_path / "some.gguf").encode(SCORED)
 
 
 def test_a_gguf_cut_short(tmp_path: Path) -> None:
