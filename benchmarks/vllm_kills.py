@@ -2,10 +2,10 @@
 
     python benchmarks/vllm_kills.py --data DIR [--kills 20] [--seed 7] [--folder DIR]
 
-Needs vLLM in the interpreter's environment. The moments: while the engine starts, while answers come, and, for the last three,
-when all answers are there and scores are being written. After every kill no process of the run may be left, and no answer that was
-kept may be gone. Where vLLM is told to give its engine a process of its own (`--engine-process`), that one is killed every second
-time, and the run has to end by itself, with one line.
+Needs vLLM in the interpreter's environment. The moments: while the engine starts, while answers come, and, for the last three, when
+all answers are there and scores are being written; where a run is over before its moment comes, that is no kill. After every kill
+no process of the run may be left, and no answer that was kept may be gone. Where vLLM is told to give its engine a process of its own
+(`--engine-process`), that one is killed every second time, and the run has to end by itself, with one line.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Trial:
 
     def start(self, folder: Path) -> subprocess.Popen[str]:
         words = ["model=smollm2_135m", "backend=vllm", "model.dtype=float32", "model.kv_gib=0.5", "task=[commonsense_qa,gsm8k]"]
-        words += ["data=local", f"data.root={self.data}", f"limit={self.limit}", "tasks.gsm8k.prompt.params.max_new_tokens=24"]
+        words += ["data=local", f"data.root={self.data}", f"limit={self.limit}", "tasks.gsm8k.prompt.params.max_new_tokens=48"]
         command = [sys.executable, "-c", PROGRAM, "run", *words, f"run_dir={folder}", "progress=none"]
         environment = os.environ | {"PYTHONPATH": str(REPO)} | ({"VLLM_ENABLE_V1_MULTIPROCESSING": "1"} if self.engine_process else {})
         return subprocess.Popen(
@@ -111,33 +111,35 @@ def whole(trial: Trial, folder: Path) -> tuple[float, float]:
     return first, time.monotonic() - began
 
 
-def killed(trial: Trial, folder: Path, chance: random.Random, kills: int, first: float, total: int) -> None:
+def killed(trial: Trial, folder: Path, chance: random.Random, kills: int, first: float, closing: float, total: int) -> None:
+    """Start the run and kill it, `kills` times.
+
+    Args:
+        first: seconds to the first answer of an unbroken run.
+        closing: seconds that a run takes which has nothing to answer.
+    """
     print("| kill | moment | what was killed | answers before | after |\n|---|---|---|---|---|")
     done = 0
     while done < kills:
         before, process = answers(folder), trial.start(folder)
         left = total - len(before)
-        if done >= kills - LAST:
-            pause = chance.uniform(0, 1.5)
-            moment = f"all answered, then {pause:.1f} s"
+        if not left or done >= kills - LAST:
+            pause = chance.uniform(0, closing if not left else 1.5)
+            moment = f"all answered, {pause:.1f} s"
             alive = wait(process, lambda: len(answers(folder)) >= total) and wait(process, after(pause))
         elif chance.random() < 0.4:
             pause = chance.uniform(0, first)
             moment, alive = f"start, {pause:.1f} s", wait(process, after(pause))
         else:
             more = chance.randint(1, max(1, 2 * left // (kills - done)))
-            moment = f"{more} new answers"
-            goal = min(total - 1, len(before) + more)
+            moment, goal = f"{more} new answers", min(total - 1, len(before) + more)
             alive = wait(process, lambda goal=goal: len(answers(folder)) >= goal)  # type: ignore[misc]
-        if not alive:  # it was over before the moment came: no kill
+        if not alive:
             said = process.communicate()[1]
             if process.returncode:
                 raise SystemExit(said)
-            if len(answers(folder)) >= total and done < kills - LAST:
-                raise SystemExit("the run was over before the kills were; give more --limit")
-            moment, what = f"{moment}: over before", "nothing"
-        else:
-            what = kill(process, trial.engine_process and done % 2 == 0)
+            continue
+        what = kill(process, trial.engine_process and done % 2 == 0)
         if lost := before - answers(folder):
             raise SystemExit(f"{len(lost)} answers that were kept are gone")
         done += 1
@@ -157,8 +159,9 @@ def main() -> None:
     trial = Trial(str(Path(args.data).resolve()), args.limit, args.engine_process)
     first, seconds = whole(trial, root / "whole")
     total = len(answers(root / "whole"))
+    _, closing = whole(trial, root / "whole")
     print(f"unbroken: {total} answers, the first after {first:.1f} s, all after {seconds:.1f} s", file=sys.stderr)
-    killed(trial, root / "cut", random.Random(args.seed), args.kills, first, total)
+    killed(trial, root / "cut", random.Random(args.seed), args.kills, first, closing, total)
     last = trial.start(root / "cut")
     said = last.communicate()[1]
     if last.returncode:

@@ -28,10 +28,10 @@ TASKS = {
     "mmlu": (),
     "commonsense_qa": (),
     "truthfulqa": (),
-    "gsm8k": ("tasks.gsm8k.prompt.params.max_new_tokens=128",),
-    "ifeval": ("tasks.ifeval.prompt.params.max_new_tokens=96",),
-    "flores_in_en_xx": ("languages=[hi,ta]", "tasks.flores_in_en_xx.prompt.params.max_new_tokens=96"),
-    "humaneval": ("tasks.humaneval.prompt.params.max_new_tokens=96",),
+    "gsm8k": ("tasks.gsm8k.prompt.params.max_new_tokens=64",),
+    "ifeval": ("tasks.ifeval.prompt.params.max_new_tokens=64",),
+    "flores_in_en_xx": ("languages=[hi,ta]", "tasks.flores_in_en_xx.prompt.params.max_new_tokens=64"),
+    "humaneval": ("tasks.humaneval.prompt.params.max_new_tokens=64",),
 }
 
 
@@ -140,7 +140,7 @@ def main() -> None:
     from evalkit.models.vllm import VLLMModel
 
     local = HFModel("hf", wheel=WHEEL, dtype="float32", device="cpu", max_length=8190)
-    served = VLLMModel("vllm", wheel=WHEEL, dtype="float32", max_length=8190)
+    served = VLLMModel("vllm", wheel=WHEEL, dtype="float32", max_length=8190, kv_gib=0.5)
     served._started(4096)  # one start for all tasks
     text, lines = (
         "",

@@ -90,7 +90,8 @@ def _memory(memory: Memory | None, longest: int) -> list[str]:
     if memory is None:
         return []
     kv = f"keys and values: {_size(memory.kv)} per token, {_size(memory.kv * longest)} for the longest document ({longest:,} tokens)"
-    return [f"memory: {_size(memory.bytes)} for {memory.weights:,} weights ({memory.dtype})", f"        {kv}"]
+    each = f", {_size(memory.bytes / memory.devices)} on each of {memory.devices} devices" if memory.devices > 1 else ""
+    return [f"memory: {_size(memory.bytes)} for {memory.weights:,} weights ({memory.dtype}){each}", f"        {kv}"]
 
 
 def _size(count: float) -> str:

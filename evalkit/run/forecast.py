@@ -49,12 +49,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Memory:
-    """Attributes: weights: how many. bytes: of all of them, as they are loaded. kv: bytes of keys and values per token."""
+    """Attributes: weights: how many. bytes: of all of them, as they are loaded. kv: bytes of keys and values per token. devices: that
+    share both out."""
 
     weights: int
     bytes: int
     dtype: str
     kv: int
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def memory_of(model: Any) -> Memory | None:
     quantised = QUANTISED.get(str(model.identity().get("quantization")))
     inner = weights - sum(ends.values())
     size = weights * per_weight if quantised is None else sum(ends.values()) * per_weight + inner * quantised
-    return Memory(weights, int(size), dtype, kv_bytes(config, per_weight))
+    return Memory(weights, int(size), dtype, kv_bytes(config, per_weight), getattr(model, "devices", 1))
 
 
 def kv_bytes(config: Any, per_value: float) -> int:

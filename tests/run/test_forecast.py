@@ -12,6 +12,7 @@ import pytest
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf import HFModel
+from evalkit.models.vllm import VLLMModel
 from evalkit.paths import tasks_dir
 from evalkit.run.forecast import Memory, last_speed, memory_of, tokens_of, work_of
 
@@ -59,6 +60,7 @@ def test_memory_is_that_of_the_loaded_model(tiny: Tiny) -> None:
     quarter = memory_of(HFModel("tiny", path=str(tiny()), dtype="float32", quantization="bnb8"))
     assert quarter is not None and memory.bytes // 4 < quarter.bytes < memory.bytes
     assert memory_of(object()) is None
+    assert memory_of(VLLMModel("tiny", path=str(tiny()), tensor_parallel=2, pipeline_parallel=2)).devices == 4  # type: ignore[union-attr]
 
 
 def test_a_plan_then_the_run_then_a_plan_with_its_speed(evalkit: Callable[..., Any], tiny: Tiny, tmp_path: Path) -> None:

@@ -116,6 +116,11 @@ class VLLMModel(LocalModel):
     def _own_key(self) -> list[str]:
         return [self.back_end, *super()._own_key()]
 
+    @property
+    def devices(self) -> int:
+        """How many share the weights out."""
+        return int(self._speed["tensor_parallel"] or 1) * int(self._speed["pipeline_parallel"] or 1)
+
     @cached_property
     def ends(self) -> frozenset[int]:
         """Token ids that end a text: the tokenizer's, and those its generation settings name."""
