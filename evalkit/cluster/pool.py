@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("evalkit")
 LOOK_S = 0.5  # seconds between looks at what a clock decides: slow chunks, silent replicas
 NODES_S = 5.0  # seconds between looks at how large the cluster is
+ABOUT_S = 10.0  # seconds to wait for a replica's last word of its model
 BAD = 3  # chunks in a row that end in an exception: the process is taken to be broken
 STARTS = 3  # times a replica may die while it loads, before its place is given up
 
@@ -289,7 +291,10 @@ class Pool:
             self._ray.kill(member.actor)
 
     def about(self) -> dict[str, Any]:
-        """For the manifest: each replica with its node, device, seconds and tokens per second."""
+        """For the manifest: the model as a replica describes it, and each replica with its node, device, seconds and tokens per second."""
+        if idle := next((m for m in self._members if m.ready and m.work is None), None):
+            with suppress(Exception):  # what it said when it was ready will do
+                self._model = self._ray.get(idle.actor.about.remote(), timeout=ABOUT_S)
         told = [
             {
                 "node": m.about.get("node"),
