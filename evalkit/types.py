@@ -172,6 +172,7 @@ class SampleScore:
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
             `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
+        samples: answers whose mean this is.
     """
 
     doc_id: str
@@ -182,6 +183,7 @@ class SampleScore:
     flags: tuple[str, ...] = ()
     group: str | None = None
     language: str | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,37 @@ class Summary:
     n_apart: int = 0
     note: str = ""
     no_interval: str = ""
+
+    def __str__(self) -> str:
+        """A sentence: `acc 0.425, 95% interval 0.359 to 0.494, of 200 documents`."""
+        if self.value is None:
+            return f"{self.metric} not measured" + (f": {self.note}" if self.note else "")
+        interval = f", 95% interval {self.ci[0]:.3f} to {self.ci[1]:.3f}" if self.ci else ", no interval"
+        left_out = f" ({self.n_not_measured:,} more not measured)" if self.n_not_measured else ""
+        return f"{self.metric} {self.value:.3f}{interval}, of {self.n:,} document{'s' * (self.n != 1)}{left_out}"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """What a notebook shows."""
+        printer.text(str(self))
+
+
+@dataclass(frozen=True, slots=True)
+class LengthScore:
+    """The score of documents of one length, in one language.
+
+    Attributes:
+        language: None where the benchmark has one language.
+        length: tokens of prompt and answer, as asked for.
+        depth: where what is asked for is, in per cent of the text, the lower end of a tenth (0, 10, … 90); None: anywhere.
+        n: documents; with a depth, values that were to be found there.
+    """
+
+    language: str | None
+    length: int
+    depth: int | None
+    n: int
+    value: float
+    ci: tuple[float, float] | None = None
 
 
 # What every table calls scores of our own invented rows.
