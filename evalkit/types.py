@@ -266,6 +266,37 @@ class Summary:
     note: str = ""
     no_interval: str = ""
 
+    def __str__(self) -> str:
+        """A sentence: `acc 0.425, 95% interval 0.359 to 0.494, of 200 documents`."""
+        if self.value is None:
+            return f"{self.metric} not measured" + (f": {self.note}" if self.note else "")
+        interval = f", 95% interval {self.ci[0]:.3f} to {self.ci[1]:.3f}" if self.ci else ", no interval"
+        left_out = f" ({self.n_not_measured:,} more not measured)" if self.n_not_measured else ""
+        return f"{self.metric} {self.value:.3f}{interval}, of {self.n:,} document{'s' * (self.n != 1)}{left_out}"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """What a notebook shows."""
+        printer.text(str(self))
+
+
+@dataclass(frozen=True, slots=True)
+class LengthScore:
+    """The score of documents of one length, in one language.
+
+    Attributes:
+        language: None where the benchmark has one language.
+        length: tokens of prompt and answer, as asked for.
+        depth: where what is asked for is, in per cent of the text, the lower end of a tenth (0, 10, … 90); None: anywhere.
+        n: documents; with a depth, values that were to be found there.
+    """
+
+    language: str | None
+    length: int
+    depth: int | None
+    n: int
+    value: float
+    ci: tuple[float, float] | None = None
+
 
 # What every table calls scores of our own invented rows.
 SAMPLE_ROWS = "sample rows, not the benchmark"
