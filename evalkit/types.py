@@ -172,6 +172,7 @@ class SampleScore:
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
             `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
+        samples: answers whose mean this is.
     """
 
     doc_id: str
@@ -182,6 +183,7 @@ class SampleScore:
     flags: tuple[str, ...] = ()
     group: str | None = None
     language: str | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,25 @@ class Summary:
     def _repr_pretty_(self, printer: Any, _: bool) -> None:
         """What a notebook shows."""
         printer.text(str(self))
+
+
+@dataclass(frozen=True, slots=True)
+class LengthScore:
+    """The score of documents of one length, in one language.
+
+    Attributes:
+        language: None where the benchmark has one language.
+        length: tokens of prompt and answer, as asked for.
+        depth: where what is asked for is, in per cent of the text, the lower end of a tenth (0, 10, … 90); None: anywhere.
+        n: documents; with a depth, values that were to be found there.
+    """
+
+    language: str | None
+    length: int
+    depth: int | None
+    n: int
+    value: float
+    ci: tuple[float, float] | None = None
 
 
 # What every table calls scores of our own invented rows.

@@ -412,7 +412,7 @@ def test_a_run_killed_midway_is_reported_as_unfinished(evalkit: Evalkit, tmp_pat
     while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < end
         time.sleep(0.01)
-    process.send_signal(signal.SIGSTOP)  # still there, and no further however slow this machine is
+    process.send_signal(signal.SIGSTOP)  # alive, and no further before the report is written
     running = evalkit("report", "run", "out=elsewhere")
     assert running.code == 0, running.err
     process.send_signal(signal.SIGKILL)

@@ -77,6 +77,7 @@ class CardProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         subject: the column the card is about.
         columns: printed column -> names of our model configurations that fill it.
         scale: what the printed numbers are out of: 1, or 100 for percentages.
+        context: tokens of text that the card says its subject reads; None where it says nothing of it.
     """
 
     title: str
@@ -86,6 +87,7 @@ class CardProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: str = ""
     columns: dict[str, tuple[str, ...]] = {}
     scale: float = 1
+    context: int | None = None
     suites: dict[str, SuiteProtocol] = {}
 
 

@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evalkit import network
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.extras import missing
 
-# What a back end or a setting of one needs: the packages, and how to get them. vLLM is looked at more closely.
+# What a back end or a setting of one needs. vLLM is looked at more closely.
 NEEDS = {
-    "model=hf": (("torch", "transformers"), "pip install evalkit"),
-    "model.peft": (("peft",), "pip install 'evalkit[peft]'"),
-    "device_map": (("accelerate",), "pip install 'evalkit[accelerate]'"),
-    "bnb4, bnb8": (("bitsandbytes", "accelerate"), "pip install 'evalkit[bnb]'"),
-    "int8": (("torchao", "accelerate"), "pip install 'evalkit[torchao]'"),
-    "model=openai": (("openai",), "pip install 'evalkit[openai]'"),
+    "model=hf": ("torch", "transformers"),
+    "model.peft": ("peft",),
+    "device_map": ("accelerate",),
+    "bnb4, bnb8": ("bitsandbytes", "accelerate"),
+    "int8": ("torchao", "accelerate"),
+    "model=openai": ("openai",),
 }
 VLLM_SECONDS = 180  # to import it, on a slow disk
 MISSING = "not installed"
@@ -35,7 +37,7 @@ def doctor(words: list[str]) -> int:
     print("sandbox")
     for name, said, good in _sandboxes():
         works = works or good
-        print(f"  {name:<14}{'works' if good else 'does not work'}: {said}" if said else f"  {name:<14}works")
+        print(f"  {name:<14}{said}")
     for title, lines in (("machine", _machine), ("back ends", _back_ends), ("rows", _rows), ("caches", _caches)):
         print(title)
         for name, said in lines():
@@ -50,11 +52,16 @@ def _sandboxes() -> Iterator[tuple[str, str, bool]]:
 
     try:
         bubblewrap_pool().check()
-        yield "bubblewrap", f"{find()}; this machine is {slowness():.1f} times as slow as the reference (1 = as fast or faster)", True
+        yield (
+            "bubblewrap",
+            f"works: {find()}; this machine is {slowness():.1f} times as slow as the reference (1 = as fast or faster)",
+            True,
+        )
     except EvalkitError as error:
-        yield "bubblewrap", f"{error}{_why()}", False
+        yield "bubblewrap", f"does not work: {error}{_why()}", False
     engines = [name for name in ("docker", "podman") if shutil.which(name)]
-    said = f"found {', '.join(engines)}; not tried: name sandbox.engine and sandbox.image" if engines else "neither docker nor podman found"
+    found = f"not tried: {', '.join(engines)} found; name sandbox.engine and sandbox.image to use it"
+    said = found if engines else "does not work: neither docker nor podman found"
     yield "container", said, False
 
 
@@ -100,10 +107,10 @@ def _installed(name: str) -> str:
 
 
 def _back_ends() -> Iterator[tuple[str, str]]:
-    for name, (packages, install) in NEEDS.items():
-        missing = [package for package in packages if _installed(package) == MISSING]
+    for name, packages in NEEDS.items():
+        gone = [package for package in packages if _installed(package) == MISSING]
         said = ", ".join(f"{package} {_installed(package)}" for package in packages)
-        yield name, f"does not work: {missing[0]} is not installed; {install}" if missing else f"works: {said}"
+        yield name, f"does not work: {missing(gone[0], name)}" if gone else f"works: {said}"
     yield "model=vllm", _vllm()
 
 
@@ -134,8 +141,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 
     for name, what in ROWS.items():
         yield name, f"{_installed(name)} (data=wheel: {what})"
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "TRUE"):
+    address = urlsplit(network.endpoint())
+    if network.offline():
         yield "hub", "switched off by HF_HUB_OFFLINE"
         return
     try:

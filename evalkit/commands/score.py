@@ -30,7 +30,8 @@ def score(words: list[str]) -> int:
     from evalkit.run.answers_file import Asked, answers_identity, score_responses
 
     detail = detail_of(taken)
-    setup = build(compose(words))
+    # No model is needed, so there may be none that has the setting already.
+    setup = build(compose([f"++{word}" if word.startswith("model.thinking=") else word for word in words]))
     if len(setup.tasks) != 1:
         raise ConfigError(f"responses=FILE holds answers to one task; {len(setup.tasks)} were chosen: {', '.join(setup.tasks)}")
     (task,), settings, file = setup.tasks.values(), setup.settings, Path(taken["responses"])

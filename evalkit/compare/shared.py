@@ -93,7 +93,7 @@ def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
     number: dict[Hashable, int] = {}
     following = count()
     for (key, doc), label in first.items():
-        top = root(label)
+        top = root(label) if label in parent else label  # most rows are linked to nothing
         numbers.setdefault(key, {})[doc] = number[top] if top in number else number.setdefault(top, next(following))
     return Units(numbers)
 

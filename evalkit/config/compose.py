@@ -14,6 +14,7 @@ from evalkit.config.cards import card_nodes, narrowed
 from evalkit.config.explain import explain
 from evalkit.config.words import check_words
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.extras import missing
 from evalkit.files import line
 from evalkit.paths import conf_dir
 
@@ -132,7 +133,9 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
         with initialize_config_dir(**_base(), config_dir=str(conf_dir())):
             config = plain(hydra_compose(config_name="config", overrides=words))
     except Exception as error:
-        raise as_ours(error) or error from error
+        if ours := as_ours(error):
+            raise ours from error
+        raise
     finally:
         GlobalHydra.instance().hydra = outer
     return _narrowed(config, asked, folder)
@@ -253,7 +256,9 @@ def instantiate(node: Mapping[str, Any], where: str) -> Any:
         ours = as_ours(error)
         if isinstance(ours, ConfigError) and isinstance(error, HydraException) and not _inside(error):
             raise ConfigError(f"{where}: {ours}") from error
-        raise ours or error from error
+        if ours is None:
+            raise
+        raise ours from error
 
 
 def _base() -> dict[str, Any]:
@@ -281,9 +286,11 @@ def _importable(words: Sequence[str]) -> None:
 
 
 def _inside(error: BaseException | None) -> EvalkitError | None:
-    while error is not None:
+    met: set[int] = set()
+    while error is not None and id(error) not in met:  # `raise error from error` leads back to itself
         if isinstance(error, EvalkitError):
             return error
+        met.add(id(error))
         error = error.__cause__ or error.__context__
     return None
 
@@ -295,7 +302,7 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
     if isinstance(error, OSError) and error.filename:
         return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("evalkit"):
-        return ConfigError(f"the package {error.name} is not installed here, and this needs it; pip install evalkit brings everything")
+        return ConfigError(missing(error.name))
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 

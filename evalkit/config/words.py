@@ -41,6 +41,8 @@ def check_words(words: Sequence[str], flags: bool = False) -> None:
                 raise ConfigError(flag_said(name, given if equals else value))
         elif not equals and not word.startswith("~"):
             raise ConfigError(_bare(word))
+        elif given in ("null", "~") and (name in CHOSEN or (conf_dir() / name).is_dir()):
+            raise ConfigError(f"{word} chooses no {name}; leave the word out, or name one ({name}=NAME: evalkit ls)")
         elif name in _PLURALS and not given.startswith("{"):
             one = _PLURALS[name]
             raise ConfigError(f"{word}: one or several are chosen by {one}=; write {_shown(one, given)}")

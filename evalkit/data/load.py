@@ -57,7 +57,8 @@ def load(
         ConfigError: `spec.to_doc` cannot be imported.
     """
     made = spec.generate is not None and not isinstance(source, SamplesSource)
-    source = GeneratedSource(tokens, limit) if made else LocalSource(spec.root) if spec.root else source
+    source = LocalSource(spec.root) if spec.root else source
+    source = GeneratedSource(tokens, limit, source) if made else source
     to_doc: ToDoc = resolve("data.to_doc", spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
     parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)

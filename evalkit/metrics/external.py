@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError, did_you_mean
+from evalkit.extras import missing, need
 from evalkit.metrics.accuracy import choose, right_indices
 from evalkit.metrics.base import TOO_FEW, VERSION, cluster_labels, count_invalid, mean_summary, sample, usable, with_groups
 from evalkit.metrics.exact_match import Extract, gold_texts
@@ -93,6 +94,10 @@ class EvaluateMetric:
             )
         if self.resamples == 1 or self.resamples < 0:
             raise ConfigError(f"metric {self.name}: resamples={self.resamples} gives no interval; use 0 (none) or 100 and more")
+
+    def ready(self) -> None:
+        """Raises ConfigError when the library is not installed."""
+        need("evaluate", f"metric {self.name}")
 
     def check_samples(self, n: int) -> None:
         """Raises ConfigError for more than one sample per document."""
@@ -230,7 +235,7 @@ class EvaluateMetric:
         try:
             import evaluate
         except ImportError as error:
-            raise ConfigError(f"metric {self.name} needs the package evaluate; pip install evaluate") from error
+            raise ConfigError(missing("evaluate", f"metric {self.name}")) from error
         try:
             return evaluate.load(self.path, self.config_name, revision=self.revision, keep_in_memory=True)
         except ImportError as error:

@@ -21,7 +21,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from evalkit import network
 from evalkit.errors import ModelError
+from evalkit.extras import need
 from evalkit.models.placement import Placement
 from evalkit.paths import cache_dir
 
@@ -84,10 +86,10 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
 
     advice = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
     try:
-        if os.environ.get("HF_HUB_OFFLINE") == "1":
+        if network.offline():
             cached = try_to_load_from_cache(path, "config.json", revision=revision)
             if not isinstance(cached, str):
-                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE=1; unset it, or {advice}")
+                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE is set; unset it, or {advice}")
             commit = Path(cached).parent.name
         else:
             commit = HfApi().model_info(path, revision=revision, timeout=10).sha or ""
@@ -121,7 +123,12 @@ def _from_gguf(file: Path, origin: str) -> Checkpoint:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Dequantise to float32 safetensors; appears under its final name only when whole."""
+    """Dequantise to float32 safetensors; appears under its final name only when whole.
+
+    Raises:
+        ModelError: a package is missing, or the file is damaged or of a kind that transformers cannot read.
+    """
+    need("accelerate", f"{file.name} is a GGUF file, which", ModelError)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
@@ -230,8 +237,7 @@ def load_weights(
 
 
 def _with_adapter(model: Any, peft: str) -> Any:
-    if importlib.util.find_spec("peft") is None:
-        raise ModelError(f"model.peft={peft} needs the peft package; run: pip install 'evalkit[peft]'")
+    need("peft", f"model.peft={peft}", ModelError)
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, peft).merge_and_unload()

@@ -10,6 +10,7 @@ from evalkit.cards.verdicts import statements
 from evalkit.compare.pairs import contradicted
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.leaderboard import LEGEND, leaderboard
+from evalkit.report.lengths import length_lines, length_tables
 from evalkit.report.rows import Entry, Section, distinct, names, sections
 from evalkit.report.sample_rows import marked, told
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
@@ -47,13 +48,14 @@ def build(
     found = sections(runs, cards)
     entries = distinct(found, lambda entry: entry.measurement)
     titles = names(runs)
-    legend = (*_legend(found, cards, runs), *_statements(found, runs))
+    legend = (*length_lines(runs, titles, cards), *_legend(found, cards, runs), *_statements(found, runs))
     beside = f", with the {' and the '.join(card.heading for card in cards)}" if cards else ""
     return Report(
         title=f"{_all_of(titles)}{beside}",
         warnings=(*told, *_warnings(runs, titles), *_contradictions(saved, titles)),
         comparison=tuple(_comparison(section, runs, titles) for section in found),
         leaderboard=leaderboard(found, saved, titles),
+        lengths=length_tables(runs, titles),
         measures=measures(entries, titles) if entries else None,
         breakdowns=breakdowns(entries, titles),
         details=details(found, titles),

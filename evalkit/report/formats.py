@@ -6,11 +6,11 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
+from evalkit.extras import EXTRA_OF, install, there
 from evalkit.files import write_atomic
 from evalkit.report.comparison import build
 from evalkit.report.frame import score_records
@@ -89,10 +89,10 @@ def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Pa
 
 
 def installed(package: str, without: str) -> bool:
-    """Whether a package is there that a light installation lacks; else one line says what is left out."""
-    if find_spec(package) is not None:
+    """Whether a package is there that the base installation lacks; else one line says what is left out."""
+    if there(package):
         return True
-    print(f"{without} left out: {package} is not installed; pip install evalkit brings everything", file=sys.stderr)
+    print(f"{without} left out: {package} is not installed; run: {install(EXTRA_OF[package])}", file=sys.stderr)
     return False
 
 

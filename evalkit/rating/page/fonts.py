@@ -14,6 +14,7 @@ from pathlib import Path
 
 from evalkit.errors import FileError
 from evalkit.files import sha256_file, write_atomic
+from evalkit.fonts import font
 from evalkit.paths import cache_dir
 
 # Script of the font's file name -> first and last code point of its blocks.
@@ -42,7 +43,10 @@ def font_faces(text: frozenset[str]) -> tuple[str, str]:
         if not any(low <= code <= high for code in letters - set(SHARED) for low, high in blocks):
             continue
         ranges = ",".join(f"U+{low:X}-{high:X}" for low, high in (*blocks, (0x200C, 0x200D), (0x25CC, 0x25CC)))
-        source = base64.b64encode(_cut(script)).decode()
+        cut = _cut(script)
+        if cut is None:
+            continue  # the rater's browser has a font for it, or none
+        source = base64.b64encode(cut).decode()
         families.append(f'"Rate {script}"')
         rules.append(
             f"@font-face{{font-family:{families[-1]};src:url(data:font/ttf;base64,{source});font-weight:100 900;unicode-range:{ranges}}}"
@@ -51,11 +55,11 @@ def font_faces(text: frozenset[str]) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=16)
-def _cut(script: str) -> bytes:
-    """The font file of one script: read from the cache, or made and kept there where that can be written."""
-    import manimgx_fonts
-
-    whole = Path(manimgx_fonts.__file__).parent / f"NotoSans{script}[wght].ttf"
+def _cut(script: str) -> bytes | None:
+    """The font file of one script: read from the cache, or made and kept there where that can be written; None without the font."""
+    whole = font(script)
+    if whole is None:
+        return None
     kept = cache_dir() / "fonts" / f"{script}-{sha256_file(whole)[:16]}.ttf"
     if kept.is_file():
         return kept.read_bytes()

@@ -73,7 +73,7 @@ def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture
         "title": html.escape(report.title),
         "style": own.joinpath("style.css").read_text(encoding="utf-8"),
         "warnings": "".join(f'<p class="warning" role="note">{html.escape(line)}</p>' for line in report.warnings),
-        "tables": "".join(map(_table, (*report.leaderboard, *report.comparison))),
+        "tables": "".join(map(_table, (*report.leaderboard, *report.comparison, *report.lengths))),
         "legend": _items(report.legend),
         "more": "".join(map(_table, (*((report.measures,) if report.measures else ()), *report.breakdowns))),
         "details": "".join(
