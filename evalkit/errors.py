@@ -10,6 +10,10 @@ class EvalkitError(Exception):
 
     exit_code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the one line, as the command line does."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ConfigError(EvalkitError):
     """The configuration asks for something that does not exist or does not fit."""

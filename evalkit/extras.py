@@ -14,7 +14,7 @@ from evalkit.errors import ConfigError, EvalkitError
 DISTRIBUTION = "evalkit-harness"
 
 _EXTRAS: Mapping[str, str] = {
-    "local": "torch transformers tokenizers evaluate safetensors gguf pandas",
+    "local": "torch transformers tokenizers accelerate evaluate safetensors gguf pandas",
     "hub": "datasets huggingface_hub pyarrow",
     "hosted": "openai",
     "ifeval": "langdetect nltk punkt",
@@ -22,7 +22,7 @@ _EXTRAS: Mapping[str, str] = {
     "pictures": "matplotlib manimgx_fonts",
     "rating": "evalica krippendorff markdown_it nh3 starlette uvicorn fontTools",
     "ci": "junitparser",
-    "accelerate": "accelerate",
+    "prices": "genai_prices",
     "peft": "peft",
     "bnb": "bitsandbytes",
     "torchao": "torchao",
@@ -45,6 +45,7 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "bert_score": "bert-score",
         "fontTools": "fonttools",
+        "genai_prices": "genai-prices",
         "hydra": "hydra-core",
         "hydra_plugins": "hydra-submitit-launcher",
         "indicnlp": "indic-nlp-library-itt",

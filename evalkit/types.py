@@ -172,6 +172,7 @@ class SampleScore:
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
             `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
+        samples: answers whose mean this is.
     """
 
     doc_id: str
@@ -182,6 +183,7 @@ class SampleScore:
     flags: tuple[str, ...] = ()
     group: str | None = None
     language: str | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,18 @@ class Summary:
     n_apart: int = 0
     note: str = ""
     no_interval: str = ""
+
+    def __str__(self) -> str:
+        """A sentence: `acc 0.425, 95% interval 0.359 to 0.494, of 200 documents`."""
+        if self.value is None:
+            return f"{self.metric} not measured" + (f": {self.note}" if self.note else "")
+        interval = f", 95% interval {self.ci[0]:.3f} to {self.ci[1]:.3f}" if self.ci else ", no interval"
+        left_out = f" ({self.n_not_measured:,} more not measured)" if self.n_not_measured else ""
+        return f"{self.metric} {self.value:.3f}{interval}, of {self.n:,} document{'s' * (self.n != 1)}{left_out}"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """What a notebook shows."""
+        printer.text(str(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,11 +154,25 @@ def _register_cards(folder: Path | None) -> None:
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
     """Of a card's rows, those of its tables; with `task=` or `suite=` given too, those that these name."""
     _check_back_end(config.get("model"), words)
+    config = {**config, "tasks": _chosen(config.get("tasks") or {}, words)}
     by_hand = [word for word in words if re.match(r"(task|suite)=", word)]
     chosen = None
     if by_hand and any(re.match(r"card=(?!null$)", word) for word in words):
         chosen = compose([*by_hand, *(["--config-dir", str(folder)] if folder else [])])["tasks"].keys()
     return narrowed(config, chosen)
+
+
+def _chosen(tasks: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """Without the settings that a suite has for tasks that `task=` did not choose.
+
+    Raises:
+        ConfigError: a word of the command line sets something of such a task.
+    """
+    absent = [name for name, task in tasks.items() if isinstance(task, Mapping) and "_target_" not in task]
+    for word in words:
+        if (found := re.match(r"\+{0,2}tasks\.(\w+)\.", word)) and found[1] in absent:
+            raise ConfigError(f"{word}: the task {found[1]} was not chosen; choose it with task=, or leave the word out")
+    return {name: task for name, task in tasks.items() if name not in absent}
 
 
 def _check_back_end(model: Any, words: Sequence[str]) -> None:

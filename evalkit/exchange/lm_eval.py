@@ -36,10 +36,16 @@ def read_results(path: Path) -> RunResult:
         DataError: not such a file; one line that names it.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
+        raise DataError(f"{path} cannot be read ({why}); give a results_*.json of lm-evaluation-harness") from error
+    try:
+        raw = json.loads(text)
         tasks = {task.task: task for task in (_task(name, raw) for name in _top_level(raw))}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no lm-evaluation-harness results file ({error!r}); give a results_*.json that it wrote") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} is no lm-evaluation-harness results file ({why}); give a results_*.json that it wrote") from error
     if not tasks:
         raise DataError(f"{path} holds no task; give a results_*.json that lm-evaluation-harness wrote")
     return RunResult(_model(raw), tasks, manifest={"imported": {"from": path.name, "config": raw["config"]}})

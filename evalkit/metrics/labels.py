@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evalkit.errors import DataError
 from evalkit.metrics.base import mean_summary, over_samples, sample
 from evalkit.metrics.extraction.labels import label
+from evalkit.metrics.extraction.marks import READING
 from evalkit.text import EQUIVALENCE, normal_label
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -40,6 +41,6 @@ class LabelMatch:
         return mean_summary(
             self.name,
             scores,
-            ["labels:closed", f"norm:{EQUIVALENCE}+casefold+punct", "extract:label"],
+            ["labels:closed", f"norm:{EQUIVALENCE}+casefold+punct", "extract:label", READING],
             higher_is_better=self.higher_is_better,
         )

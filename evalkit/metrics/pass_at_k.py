@@ -10,6 +10,7 @@ from evalkit import stats
 from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.base import TOO_FEW, VERSION, count_invalid, sample, usable, with_groups
 from evalkit.metrics.extraction.code import program as extract
+from evalkit.metrics.extraction.marks import READING
 from evalkit.sandbox import Executor, Outcome, Program
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
@@ -136,7 +137,7 @@ class PassAtK:
             f"sandbox:{self.sandbox.name}",
             f"seconds:{limits.seconds:g}",
             f"memory:{limits.memory_mb}MiB",
-            *(["extract:code"] if self.extracted else []),
+            *(["extract:code", READING] if self.extracted else []),
         ]
         return Summary(
             metric=self.name,

@@ -29,11 +29,12 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was written: the sheet, the pages by rater, and the answers that name a model."""
+    """What was written: the sheet, the pages by rater, the answers that name a model, and raters for whom no prompt was left."""
 
     sheet: Sheet
     pages: Mapping[str, Path]
     named: tuple[names.Named, ...]
+    idle: tuple[str, ...] = ()
 
 
 def read_raters(words: str) -> dict[str, tuple[str, ...]]:
@@ -112,21 +113,20 @@ def make(
         raters=tuple(
             _rater(name, tuple(reads), dealt[name], kept, secret, page_language or language_of(reads, kept, dealt[name]))
             for name, reads in raters.items()
+            if dealt[name]
         ),
     )
     pages = {rater.id: folder / PAGES / f"{rater.id}.html" for rater in sheet.raters}
     for rater in sheet.raters:
         write_atomic(pages[rater.id], page_of(sheet, rater), "out=DIR")
     sheet.save(folder)  # last: a folder with a key is whole
-    return Made(sheet, pages, found)
+    return Made(sheet, pages, found, tuple(name for name in raters if not dealt[name]))
 
 
 def language_of(reads: Sequence[str], items: Sequence[SheetItem], places: Sequence[Place]) -> str:
-    """What a rater's page speaks: the rater's first language, else that of most of the rater's prompts."""
-    if reads:
-        return language_of_page(reads[0])
-    mine = [items[place.item].language for place in places]
-    return language_of_page(max(sorted(set(mine)), key=mine.count)) if mine else "en"
+    """What a rater's page speaks: the rater's first language, else that of the rater's prompts where they share one, else English."""
+    mine = {items[place.item].language for place in places}
+    return language_of_page(reads[0] if reads else mine.pop() if len(mine) == 1 else "en")
 
 
 def check_free(folder: Path) -> None:

@@ -18,7 +18,7 @@ from evalkit.report.json_report import to_json
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.table import Report
-from evalkit.report.terminal import print_report
+from evalkit.report.terminal import print_line, print_report
 from evalkit.results import RunResult
 from evalkit.store import MergedRun, SavedRun
 
@@ -54,9 +54,13 @@ def tables(
     from rich.console import Console
 
     made = build(results, cards, saved, told)
-    print_report(made, Console(highlight=False), whole=detail == "all")
-    if folder is not None:
-        written = write_report(made, results, cards, folder)
+    console = Console(highlight=False)
+    print_report(made, console, whole=detail == "all")
+    written = [] if folder is None else write_report(made, results, cards, folder)
+    if detail != "all" and (made.measures or made.breakdowns or made.details):
+        of_all = "" if folder is None else f", or {folder / 'report.md'}"
+        print_line(f"Every metric, language and subject, rows and protocol: detail=all{of_all}", console)
+    if written:
         print(f"wrote {folder}: {', '.join(path.name for path in written)}", file=sys.stderr)
     return made
 

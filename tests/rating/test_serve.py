@@ -189,6 +189,8 @@ def test_an_address_that_cannot_be_taken_is_one_line(room: Made) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port={port} cannot be taken .*port=0"):
             listen("127.0.0.1", port)
+    with pytest.raises(ConfigError, match="port=99999 is no port"):
+        listen("127.0.0.1", 99999)
 
 
 @pytest.mark.slow

@@ -165,7 +165,7 @@ def test_stops_cut_and_what_was_said_is_kept(score: Run, tmp_path: Path) -> None
     assert found["summaries"]["flexible_extract"]["value"] == 1.0
     line = json.loads((tmp_path / "theirs-scored/samples.jsonl").read_text().splitlines()[0])
     assert line["responses"] == [{"status": "ok", "text": f"#### {gold}\n\n", "raw": said, "thinking": "7?"}]
-    score("gsm8k", [{"id": 0, "response": said}], "model=fake", "+model.thinking=off")
+    score("gsm8k", [{"id": 0, "response": said}], "model.thinking=off")
     line = json.loads((tmp_path / "theirs-scored/samples.jsonl").read_text().splitlines()[0])
     assert line["responses"][0]["text"] == f"<think>7?</think>#### {gold}\n\n" and "thinking" not in line["responses"][0]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalkit.rating.make import Made, NamedAnswers
     from evalkit.store import SavedRun
 
+SHOWN = 5
 NAMED: tuple[NamedAnswers, ...] = ("refuse", "mask", "keep")
 
 
@@ -65,6 +66,9 @@ def _tell(done: Made, left_out: Sequence[str], folder: Path) -> None:
     sheet = done.sheet
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
+    if done.idle:
+        listed_of = ", ".join(done.idle[:SHOWN]) + (f" and {len(done.idle) - SHOWN} more" if len(done.idle) > SHOWN else "")
+        print(f"no prompt is left for {listed_of}, so no page; fewer raters, another per_prompt= or more languages help", file=sys.stderr)
     for one in done.named:
         item = sheet.items[one.item]
         print(f"names a model: {sheet.models[one.model]} on {item.doc}: {', '.join(one.words)}", file=sys.stderr)
@@ -119,8 +123,8 @@ def _asked(words: Sequence[str], taken: Mapping[str, str]) -> list[Path]:
 
 
 def _seed(taken: Mapping[str, str]) -> int:
-    """The one that was given; else a new one, so that nobody who knows the program knows the order of the models."""
-    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(31)
+    """The one that was given; else a new one, too long to be guessed by trying: who knows the seed knows the order of the models."""
+    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(62)
 
 
 def _named(word: str) -> NamedAnswers:

@@ -9,7 +9,7 @@ from typing import Literal
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
 from evalkit.extras import need
-from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, uncertainty, usable
+from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, of_samples, uncertainty, usable
 from evalkit.metrics.ifeval import language, sentences
 from evalkit.metrics.ifeval.instructions import Instruction, instructions
 from evalkit.stats import mean
@@ -79,6 +79,7 @@ class IFEval:
             flags=flags_of(responses),
             group=doc.group,
             language=doc.language,
+            samples=max(1, len(followed)),
             verdicts=named,
         )
 
@@ -94,7 +95,9 @@ class IFEval:
     def _by_instruction(self, scores: Sequence[SampleScore]) -> Summary:
         """One unit an instruction, in clusters of one prompt; categories, and in each its instructions."""
         units = [
-            SampleScore(s.doc_id, verdict, cluster=s.cluster or s.doc_id, group=name) for s in scores for name, verdict in _verdicts(s)
+            SampleScore(s.doc_id, verdict, cluster=s.cluster or s.doc_id, group=name, samples=s.samples)
+            for s in scores
+            for name, verdict in _verdicts(s)
         ]
 
         def summary(part: Sequence[SampleScore]) -> Summary:
@@ -125,7 +128,7 @@ class IFEval:
             ci=ci,
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
-            signature=str(Signature.of(self.name, *self._signature(), f"ci:{method}", VERSION)),
+            signature=str(Signature.of(self.name, *self._signature(), *of_samples(measured), f"ci:{method}", VERSION)),
             corpus="prompts_and_instructions",
             no_interval=TOO_FEW if terms and ci is None else "",
         )

@@ -116,11 +116,14 @@ def cut_in_question(asked: str, response: Response, stops: Sequence[str]) -> boo
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """The thought where the server hands it over in its own field, under one of two names."""
+    """The thought where the server hands it over in its own field, under one of two names, or as parts of the content (Mistral)."""
     for name in ("reasoning_content", "reasoning"):
         if isinstance(said := message.get(name), str) and said.strip():
             return said.strip()
-    return None
+    content = message.get("content")
+    parts = [part.get("thinking") for part in content if part.get("type") == "thinking"] if isinstance(content, list) else []
+    texts = [part if isinstance(part, str) else "".join(str(inner.get("text", "")) for inner in part or ()) for part in parts]
+    return "\n\n".join(text.strip() for text in texts if text.strip()) or None
 
 
 def _content(content: Any) -> str:

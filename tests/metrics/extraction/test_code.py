@@ -34,6 +34,17 @@ POOL = bubblewrap_pool(None, None, Limits(seconds=1.0, calibrate=False))
 
 RIGHT = {
     "a completion": BODY,
+    "a completion, then prose": BODY + "\nThis sums and doubles.",
+    "tildes": f"Here:\n~~~python\n{SIGNATURE}{BODY}~~~\nDone.",
+    "a fence in a longer one": f"````markdown\n```py\n{SIGNATURE}{BODY}```\n````",
+    "a fence in a docstring": f'```python\n{SIGNATURE}    """\n    ```\n    total([1])\n    ```\n    """\n{BODY}```',
+    "a session": f"```python\n>>> {SIGNATURE}...{BODY}```",
+    "tags": f"[BEGIN]\n{SIGNATURE}{BODY}[DONE]",
+    "a span": f"`{SIGNATURE.strip()} return twice(sum(xs))`",
+    "JSON": '{"code": "def total(xs):\\n    return 2 * sum(xs)"}',
+    "all of it indented": textwrap.indent(SIGNATURE + BODY, "    "),
+    "blanks that do not break": f"```python\n{SIGNATURE}{BODY}```".replace("    ", "\u00a0\u00a0\u00a0\u00a0"),
+    "a second block cut short": f"```python\n{SIGNATURE}{BODY}```\nShorter:\n```python\n{SIGNATURE}    retur",
     "a completion, then a fence that closes": BODY + "```\nThis sums and doubles.",
     "a completion without its indent": BODY.strip(),
     "a fenced body": f"```python\n{BODY}```",
