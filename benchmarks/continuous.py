@@ -1,8 +1,8 @@
-"""evalkit's loop for texts beside transformers' continuous batching: same weights, prompts, threads and memory for keys and values.
+"""evalkit's loop for texts next to transformers' continuous batching: same weights, prompts, threads and memory for keys and values.
 
     python benchmarks/continuous.py --data DIR --model FOLDER [--prompts 40] [--markdown docs/engine.md]
 
-GSM8K's prompts behind the same five shots, greedy, float32, each side in a process of its own. transformers knows no stop strings
+GSM8K's prompts behind the same five shots, greedy, float32, each side in its own process. transformers knows no stop strings
 here, so every request of its is told in advance to end after as many tokens as evalkit's text took. Times are without start-up.
 """
 
@@ -74,7 +74,7 @@ def theirs(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def run(side: str, job: dict[str, Any], threads: int) -> dict[str, Any]:
-    """One side in a process of its own."""
+    """One side in its own process."""
     with tempfile.TemporaryDirectory() as folder:
         asked, said = Path(folder) / "job.json", Path(folder) / "out.json"
         asked.write_text(json.dumps(job), encoding="utf-8")

@@ -1,9 +1,9 @@
-"""evalkit's engine beside lm-evaluation-harness and beside the machine's own limit: same weights, rows, dtype, threads.
+"""evalkit's engine next to lm-evaluation-harness and next to the machine's own limit: same weights, rows, dtype, threads.
 
     python benchmarks/engine.py --data DIR --model FOLDER [--quick] [--works mmlu gsm8k_40] [--dtypes float32]
         [--json FILE] [--plot FILE.svg] [--markdown docs/performance.md]
 
-Every side of every work runs in a process of its own, one after the other: evalkit, the peer, evalkit again, so that a
+Every side of every work runs in its own process, one after the other: evalkit, the peer, evalkit again, so that a
 machine that grows busier or idler meanwhile touches both alike (evalkit's time is the mean of its two). Timed is scoring
 alone: tokenisation and the model, after weights are loaded. The peer's batch size is the fastest of several on a slice
 (`--quick` takes the one that is usually fastest). Memory is the peak of each process. `docs/performance.md` says more.

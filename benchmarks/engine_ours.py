@@ -1,4 +1,4 @@
-"""evalkit's half of `engine.py`: one work in a process of its own, through the model protocol and nothing below it.
+"""evalkit's half of `engine.py`: one work in its own process, through the model protocol and nothing below it.
 
 Timed are `encode` and `answer`, as the runner calls them. Weights are loaded before, by a request of no work's. The matrices of
 the limit are multiplied right before and right after, because processors change their speed from minute to minute.
@@ -77,7 +77,7 @@ def load(job: dict[str, Any]) -> tuple[Any, GenerationParams | None]:
 
 
 def rates_elsewhere(shape: Shape, job: dict[str, Any]) -> Rates:
-    """The machine's rates measured in a process of its own, whose matrices do not count as the engine's memory."""
+    """The machine's rates measured in its own process, whose matrices do not count as the engine's memory."""
     import torch
 
     context = multiprocessing.get_context("spawn")

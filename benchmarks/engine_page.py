@@ -89,7 +89,7 @@ def show(rows: Sequence[Row], console: Any) -> None:
 
     speed, rest = list(range(2, 7)), list(range(7, len(HEAD)))
     for part in [speed + rest] if console.width >= WIDE else [speed, rest]:
-        table = Table(title="evalkit beside lm-evaluation-harness: scoring alone", title_justify="left")
+        table = Table(title="evalkit next to lm-evaluation-harness: scoring alone", title_justify="left")
         for place in (0, 1, *part):
             table.add_column(HEAD[place], justify="left" if place < 2 else "right")
         for row in rows:

@@ -1,4 +1,4 @@
-"""The peer's half of `engine.py`: lm-evaluation-harness's own model class on the same texts, in a process of its own.
+"""The peer's half of `engine.py`: lm-evaluation-harness's own model class on the same texts, in its own process.
 
 Runs inside the peer's environment and imports nothing of ours. Timed are `loglikelihood` and `generate_until`, which
 tokenise as evalkit's timed half does. Weights are loaded before.

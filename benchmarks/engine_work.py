@@ -21,7 +21,7 @@ class Work:
         quick, quick_subjects: the same under `--quick`; 0 leaves the row out.
         batches: what the peer may try, smallest first. Where memory is short a batch that fails is left out.
         known: the best of them as far as known, for `--quick`, which tries none.
-        peer_s, ours_s: seconds a document, roughly; only the estimate of the time left needs them.
+        peer_s, ours_s: seconds per document, roughly; only the estimate of the time left needs them.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Work:
         return f"{self.title}, {self.documents(quick):,} {'prompts' if self.task == 'gsm8k' else 'documents'}"
 
 
-# The same five shots before every prompt: what a shared prefix is worth. `gsm8k_drawn` draws five anew for each document.
+# The same five shots before every prompt: what a shared prefix is worth. `gsm8k_drawn` draws five new ones for each document.
 _SHOTS = ("tasks.gsm8k.num_fewshot=5", "tasks.gsm8k.prompt.params.max_new_tokens=256")
 _SAME_SHOTS = (*_SHOTS, "tasks.gsm8k.fewshot.sampler=first_n")
 WORKS = (
@@ -59,7 +59,7 @@ WORKS = (
     Work("mmlu", "MMLU 5-shot", "mmlu", 40, 6, (1, 2, 4), 1, 1.67, 0.24, subjects=6, quick_subjects=2),
     Work("gsm8k_40", "GSM8K 5-shot generation", "gsm8k", 40, 6, (1, 4, 8), 1, 3.1, 0.4, _SAME_SHOTS),
     Work("gsm8k_200", "GSM8K 5-shot generation", "gsm8k", 200, 0, (1, 4, 8), 1, 3.1, 0.29, _SAME_SHOTS),
-    Work("gsm8k_drawn", "GSM8K 5-shot generation, shots drawn anew", "gsm8k", 40, 0, (1, 4, 8), 1, 3.1, 0.8, _SHOTS, optional=True),
+    Work("gsm8k_drawn", "GSM8K 5-shot generation, shots drawn per document", "gsm8k", 40, 0, (1, 4, 8), 1, 3.1, 0.8, _SHOTS, optional=True),
 )
 
 

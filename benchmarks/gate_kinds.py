@@ -2,19 +2,25 @@
 
     python -m benchmarks.gate_kinds [runs]
 
-The candidate loses exactly its tolerance, so a pass and a regression are both wrong; each may happen 5% of the time.
+The candidate loses exactly its tolerance, so a pass and a regression are both wrong; each may happen 5% of the time. The last lines
+are suites of ten tasks of all these kinds together: once every task is at its tolerance, once a single one of them (the others may
+lose 30 points more).
 """
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.invented import Made, run_of
+from benchmarks.gate import moved
+from benchmarks.invented import Made, answers, run_of
 from evalkit import stats
 from evalkit.gate import Policy, decide
+from evalkit.gate.policy import TaskPolicy
 
 N = 400
 Pair = tuple[Made, Made, float]  # base, candidate, the true loss
@@ -48,6 +54,21 @@ def entities(rng: np.random.Generator) -> Pair:
     return made(old), made(rng.binomial(old, 0.95)), 0.6 * 0.05
 
 
+def languages(rng: np.random.Generator) -> Pair:
+    """The unweighted mean over three languages of unlike sizes, which lose unlike much."""
+    sizes, rights, lost = (50, 100, N - 150), (0.7, 0.6, 0.5), (0.03, 0.05, 0.08)
+    names = [name for name, size in zip(("bn", "hi", "ta"), sizes, strict=True) for _ in range(size)]
+    old = (rng.random(N) < np.repeat(rights, sizes)).astype(float)
+    new = np.where(rng.random(N) < np.repeat(lost, sizes), 0.0, np.where(rng.random(N) < 0.05, 1.0, old))
+    gone = [p - (1 - q) * (p + (1 - p) * 0.05) for p, q in zip(rights, lost, strict=True)]
+    return Made(old, languages=names, macro=True), Made(new, languages=names, macro=True), sum(gone) / len(gone)
+
+
+def accuracy(rng: np.random.Generator) -> Pair:
+    old = answers(rng, N, 0.6)
+    return Made(old), Made(moved(rng, old, 0.03)), 0.03
+
+
 def segments(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     """n-gram counts of two systems for the same sentences; the second one matches a little less."""
     length = np.maximum(8, rng.gamma(4.0, 20.0, n)).round()
@@ -77,6 +98,7 @@ KINDS: dict[str, Callable[[np.random.Generator], Pair]] = {
     "passages of five": passages,
     "graded": graded,
     "entity recall, two languages": entities,
+    "mean over three languages": languages,
     "chrF++": chrf,
 }
 
@@ -92,6 +114,21 @@ def wrong(rng: np.random.Generator, kind: str, runs: int) -> tuple[float, float]
     return passed / runs, regressed / runs
 
 
+SUITE = (passages, graded, entities, languages, chrf, accuracy, accuracy, passages, graded, accuracy)
+
+
+def together(rng: np.random.Generator, at: int | None) -> str:
+    """The decision about ten tasks of all kinds; `at`: the only one that is at its tolerance, None for all."""
+    made = {f"t{i}": kind(rng) for i, kind in enumerate(SUITE)}
+    rows = {name: f"rows {name}" for name in made}
+    tasks = {
+        name: TaskPolicy(tolerance=min(0.95, loss + (0.3 if at is not None and name != f"t{at}" else 0.0)))
+        for name, (_, _, loss) in made.items()
+    }
+    runs = [run_of(who, {name: replace(pair[i], rows=rows[name]) for name, pair in made.items()}) for i, who in enumerate("ab")]
+    return decide(*runs, Policy(mean=0.9, tasks=tasks)).outcome
+
+
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     rng = np.random.default_rng(8)
@@ -99,6 +136,9 @@ def main() -> None:
     for kind in KINDS:
         passed, regressed = wrong(rng, kind, runs)
         print(f"| {kind} | {passed:.1%} | {regressed:.1%} |", flush=True)
+    for title, at in (("ten tasks of all kinds, each at its tolerance", None), ("the same, the third at its tolerance", 2)):
+        outcomes = Counter(together(rng, at) for _ in range(runs))
+        print(f"| {title} | {outcomes['pass'] / runs:.1%} | {outcomes['regression'] / runs:.1%} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.gate_sequential [runs]
 
-Per line: outcomes of the sequential gate over the base's 2,000 documents a task, the share of the documents it asked, and what a
+Per line: outcomes of the sequential gate over the base's 2,000 documents per task, the share of the documents it asked, and what a
 gate with a fixed number of documents needs for the same power.
 """
 

@@ -1,4 +1,4 @@
-"""The engine on a GPU, with random weights: tokens a second, share of the card's peak, memory, beside lm-eval's path.
+"""The engine on a GPU, with random weights: tokens per second, share of the card's peak, memory, next to lm-eval's path.
 
     python benchmarks/gpu.py [--peak-tflops N] [--json FILE] [--markdown docs/performance.md]
     python benchmarks/gpu.py --device cpu --tiny          the same script without a GPU, to see that it runs
@@ -180,8 +180,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a model with next to no arithmetic, to try the script")
     parser.add_argument("--works", nargs="+", choices=list(DOCUMENTS), default=list(DOCUMENTS), metavar="WORK", help=", ".join(DOCUMENTS))
     parser.add_argument("--documents", type=int, help="of every work; default 1,000, 240 and 200")
-    parser.add_argument("--new-tokens", type=int, default=128, help="tokens a text")
-    parser.add_argument("--batch-tokens", type=int, help="evalkit's tokens a pass; default: its own")
+    parser.add_argument("--new-tokens", type=int, default=128, help="tokens per text")
+    parser.add_argument("--batch-tokens", type=int, help="evalkit's tokens per pass; default: its own")
     parser.add_argument("--peer-batches", type=int, nargs="+", default=[8, 16, 32, 64], metavar="N", help="the fastest counts")
     parser.add_argument("--no-peer", action="store_true", help="evalkit alone")
     parser.add_argument("--peak-tflops", type=float, help="dense bfloat16 peak of a card the script does not know")

@@ -2,9 +2,9 @@
 
     python benchmarks/hosted.py [--requests 500] [--latency 0.05] [--concurrency 32] [--many 50000]
 
-The server runs in a process of its own, keeps connections open and answers nothing but one word. Overhead is processor
+The server runs in its own process, keeps connections open and answers nothing but one word. Overhead is processor
 time of the client process a request (what bounds its rate) and wall time over the ideal (requests / concurrency x latency).
-Beside it stands the openai library alone: the same requests, as many at once, and nothing kept, counted or limited.
+Next to it runs the openai library alone: the same requests, as many at once, and nothing kept, counted or limited.
 """
 
 from __future__ import annotations
@@ -114,10 +114,8 @@ def main() -> None:
             child.kill()
         ideal = requests / given.concurrency * latency
         print(f"{requests} requests, {latency * 1000:.0f} ms server, {given.concurrency} at once: {wall:.2f} s (ideal {ideal:.2f} s)")
-        print(f"  client: {processor / requests * 1000:.2f} ms of processor a request, {requests / wall:.0f} requests a second")
-        print(
-            f"  the openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor a request, {bare_wall:.2f} s"
-        )
+        print(f"  client: {processor / requests * 1000:.2f} ms of processor per request, {requests / wall:.0f} requests per second")
+        print(f"  openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor per request, {bare_wall:.1f} s")
         print(f"  memory by tenths, MiB: {' '.join(f'{m:.0f}' for m in memory)}")
 
 

@@ -1,4 +1,4 @@
-"""A served checkpoint beside the local back end: the same rows asked of both, compared sample by sample.
+"""A served checkpoint next to the local back end: the same rows asked of both, compared sample by sample.
 
     python benchmarks/hosted_parity.py --data DIR --model FOLDER [--servers plain transformers] [--limit 100] [--page docs/hosted.md]
 
@@ -216,7 +216,7 @@ def main() -> None:
     parser.add_argument("--servers", nargs="+", choices=sorted(NAMES), default=list(NAMES))
     parser.add_argument("--tasks", nargs="+")
     parser.add_argument("--limit", type=int, default=100)
-    parser.add_argument("--port", type=int, default=8765, help="of the first server; part of every answer's key, so another one asks anew")
+    parser.add_argument("--port", type=int, default=8765, help="of the first server; part of every answer's key, so another one asks again")
     parser.add_argument("--url", help="a server that runs already, instead of starting one")
     parser.add_argument("--name", default="served", help="the model's name at --url")
     parser.add_argument("--label", default="a server at --url", help="its name in the table")

@@ -2,7 +2,7 @@
 
     python benchmarks/indic_page.py runs/gemma_* runs/smollm_* --page docs/indic.md
 
-Writes between two marks of the page, and one picture beside it for every task with several languages.
+Writes between two marks of the page, and one picture next to it for every task with several languages.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ class Made:
     stats: NDArray[np.float64] | None = None
     corpus: str = ""
     languages: Sequence[str] | None = None
+    macro: bool = False  # the score is the unweighted mean over its languages
 
 
 def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
@@ -33,11 +35,15 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
     results, columns = {}, {}
     for task, made in tasks.items():
         n = len(made.values)
-        docs = tuple(made.docs) if made.docs is not None else tuple(f"test/{i}" for i in range(n))
+        docs = tuple(made.docs) if made.docs is not None else _docs(n)
         value = float(np.nanmean(made.values))
         if made.stats is not None:
             value = stats.Corpora.of(made.stats, made.corpus, made.languages, made.clusters).value
-        score = Summary("acc", value, None, None, int((~np.isnan(made.values)).sum()), corpus=made.corpus)
+        weighted = None
+        if made.macro:
+            at = np.array(made.languages)
+            weighted, value = value, float(np.mean([made.values[at == name].mean() for name in sorted(set(at.tolist()))]))
+        score = Summary("acc", value, None, None, int((~np.isnan(made.values)).sum()), corpus=made.corpus, weighted=weighted)
         rows = made.rows or task
         results[task] = TaskResult(task, "acc", 0, 1, {"acc": score}, n, n, source=rows, rows_sha256=rows)
         none = (None,) * n
@@ -55,6 +61,11 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
             metrics={"acc": MetricColumn(made.values, np.zeros(n, dtype=bool), made.stats)},
         )
     return SavedRun(Path(name), RunResult(name, results), has_samples=False, kept=columns)
+
+
+@cache
+def _docs(n: int) -> tuple[str, ...]:
+    return tuple(f"test/{i}" for i in range(n))
 
 
 def answers(rng: np.random.Generator, n: int, p: float) -> NDArray[np.float64]:

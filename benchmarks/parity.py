@@ -1,8 +1,8 @@
-"""evalkit beside lm-evaluation-harness: the same weights and rows, compared sample by sample.
+"""evalkit next to lm-evaluation-harness: the same weights and rows, compared sample by sample.
 
     python benchmarks/parity.py --data DIR --model FOLDER [--tasks hellaswag mmlu] [--limit 200] [--json FILE]
 
-Both sides run in processes of their own: the peer in an environment this script makes once in the user's cache
+Both sides run in their own processes: the peer in an environment this script makes once in the user's cache
 (`--peer-python` uses another), evalkit through its command line as any user would. `--data` is laid out as
 `<task>[/<language>]/<split>.jsonl`; `--model` is a Hugging Face folder, read in float32 by both. Dumps are kept under
 `--work` and made again only when the request behind them changes. Exit code 1 when anything differs.
@@ -77,7 +77,7 @@ def defaults(task: str, data: Path, languages: Sequence[str]) -> Request:
 
 
 def requests(args: argparse.Namespace) -> list[Request]:
-    """One request a task, with everything in it that could change an answer."""
+    """One request per task, with everything in it that could change an answer."""
     weights = digest(sorted(Path(args.model).glob("*.safetensors")) + sorted(Path(args.model).glob("*.json")))
     script = digest(HERE / f"parity_{part}.py" for part in ("offline", "peer", "rows"))
     found = []
@@ -215,7 +215,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", required=True)
     parser.add_argument("--model", required=True)
     parser.add_argument("--tasks", nargs="*", choices=sorted(parity.METRICS), metavar="TASK", help="default: all")
-    parser.add_argument("--limit", type=int, help="documents a task, rounded down to a multiple of its subjects or languages")
+    parser.add_argument("--limit", type=int, help="documents per task, rounded down to a multiple of its subjects or languages")
     parser.add_argument("--languages", nargs="*", default=["hi", "ta"], help="for flores_in")
     parser.add_argument("--max-new-tokens", type=int, help="for every generation task, on both sides")
     parser.add_argument("--json", help="write the comparison with every difference")

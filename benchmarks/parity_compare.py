@@ -34,7 +34,7 @@ METRICS: dict[str, dict[str, tuple[str, str]]] = {
     "flores_in_en_xx": {"chrf_pp": ("none", "chrf++"), "chrf": ("none", "chrf")},
 }
 CHOICE_TASKS = frozenset({"hellaswag", "winogrande", "openbookqa", "commonsense_qa", "truthfulqa", "mmlu", "arc_challenge", "arc_easy"})
-CONTINUOUS = frozenset({"mc2"})  # not 0 or 1 a document but a number made of log-likelihoods, so no nearer than they are; decides nothing
+CONTINUOUS = frozenset({"mc2"})  # not 0 or 1 per document but a number made of log-likelihoods, so no nearer than they are; decides nothing
 EXTRACTS = frozenset({"exact_match", "pass@1"})  # metrics of the peer that judge something taken from the text
 CATEGORIES = ("stem", "humanities", "social_sciences", "other")
 

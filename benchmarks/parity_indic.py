@@ -1,4 +1,4 @@
-"""Indic log-likelihood tasks beside lm-evaluation-harness: same rows, same prompts, same decisions?
+"""Indic log-likelihood tasks next to lm-evaluation-harness: same rows, same prompts, same decisions?
 
 The harness has two of them under other names, `xnli_hi` (indic_xnli_logprob, Hindi) and `xcopa_ta` (indic_copa_cloze, Tamil).
 Runs in the harness's own environment, with its own task files, on the rows an evalkit run was made from:

@@ -88,10 +88,10 @@ def _number(value: float | None) -> str:
 
 
 def update(page: Path, results: Sequence[tuple[int | None, Comparison]], name: str | None = None) -> None:
-    """Bring what stands between the markers of a page up to date; tasks that were not compared keep their lines.
+    """Bring what is between the markers of a page up to date; tasks that were not compared keep their lines.
 
     Args:
-        name: of a table of its own (another model), between markers that say so.
+        name: of another table (another model), between markers that say so.
 
     Raises:
         SystemExit: the page has no such markers.

@@ -5,7 +5,7 @@
 Raters have leanings, prompts are easy or hard for everybody and for single models, raters like single models more than others do,
 and every rating is a whole number from 1 to 5. The truth is the mean over very many raters and prompts of the same kind. Printed
 for each design: how often the 95% interval of a model's mean, and of the difference of two models, held it; how often the
-difference of the planned size was found; and how often the models' means stood in the true order.
+difference of the planned size was found; and how often the models' means were in the true order.
 """
 
 from __future__ import annotations

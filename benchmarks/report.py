@@ -119,7 +119,7 @@ def timed(name: str, seconds: dict[str, float], work: Callable[[], T], clock: Ca
 
 
 def in_browser(page: Path, word: str, seconds: dict[str, float]) -> None:
-    """Chromium, headless: until the list of samples stands there, until every sample was searched, until one is open."""
+    """Chromium, headless: until the list of samples is there, until every sample was searched, until one is open."""
     from selenium import webdriver
     from selenium.webdriver.support.ui import WebDriverWait
 

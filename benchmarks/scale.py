@@ -5,7 +5,7 @@
 Needs rows (`evalkit data pull`) and SmolLM2's tokenizer; loads no weights. Three tables:
 
 - distinct tokens that are read when the requests are cut into chunks, and when their documents are dealt out evenly;
-- the time of all tasks on 1 to 1,000 replicas, with `cluster/dispatch.py` itself on a clock of its own. A replica reads and writes
+- the time of all tasks on 1 to 1,000 replicas, with `cluster/dispatch.py` itself on its own clock. A replica reads and writes
   at the rates below, which are what the arithmetic and the memory of one H100 allow a model of 12B parameters in bfloat16
   (assumed, not measured); a text is as long as a hash of its key says, up to its limit;
 - with `--ray N`: processor time of the driver per chunk, on real Ray with N replicas that answer at once.
@@ -34,7 +34,7 @@ from evalkit.types import Response
 
 READ = 24_750.0  # tokens per second: 60% of an H100's 990 TFLOP/s, at 24 GFLOP a token
 STEP = 0.0072  # seconds to fetch 24 GB of weights at 3.35 TB/s, whatever number of texts is written
-ROW = 0.00005  # seconds a step takes longer for each text, at half of the peak
+ROW = 0.00005  # seconds that each text adds to a step, at half of the peak
 OVERHEAD = 0.02  # seconds between a chunk and the next: the way there and back
 REPLICAS = (1, 2, 4, 8, 16, 64, 256, 1000)
 START, END = "<!-- scale: made by benchmarks/scale.py -->", "<!-- /scale -->"

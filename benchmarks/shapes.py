@@ -1,6 +1,6 @@
 """Token lengths of real benchmarks, and texts of invented words that have them.
 
-`lengths.json` holds numbers only: tokens of each document's context and answers. MMLU's and GSM8K's documents stand behind
+`lengths.json` holds numbers only: tokens of each document's context and answers. MMLU's and GSM8K's documents are behind
 shots that their subject shares.
 """
 
@@ -67,7 +67,7 @@ def requests(name: str, groups: Sequence[dict[str, Any]], documents: int, words:
 
 
 def word_tokenizer(words: int) -> Any:
-    """A tokenizer made in memory: one token a word `w0`, `w1`, …, and one that ends a text."""
+    """A tokenizer made in memory: one token per word `w0`, `w1`, …, and one that ends a text."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

@@ -30,7 +30,7 @@ RUNNER_DOCUMENTS = 250
 
 
 def start(args: argparse.Namespace) -> dict[str, float]:
-    """Seconds of each stage from a process's first line to its first answer. Run in a process of its own."""
+    """Seconds of each stage from a process's first line to its first answer. Run in its own process."""
     clock = time.perf_counter
     marks = [("", clock())]
 
@@ -104,7 +104,7 @@ def runner(args: argparse.Namespace) -> dict[str, float]:
 
 
 def growth(args: argparse.Namespace, documents: int) -> dict[str, float]:
-    """Seconds and memory of so many documents. Run in a process of its own, with a model of next to no arithmetic."""
+    """Seconds and memory of so many documents. Run in its own process, with a model of next to no arithmetic."""
     from memory import peak_mb
 
     from evalkit.config.compose import compose, quoted
@@ -137,7 +137,7 @@ def growth(args: argparse.Namespace, documents: int) -> dict[str, float]:
 
 
 def apart(args: argparse.Namespace, part: str, model: str, *words: str) -> dict[str, float]:
-    """One part in a process of its own."""
+    """One part in its own process."""
     command = [sys.executable, str(HERE / "startup.py"), "--data", args.data, "--model", model, "--parts", part, "--inside", *words]
     environment = os.environ | {"OMP_NUM_THREADS": str(args.threads), "PYTHONPATH": str(HERE.parent)}
     ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -147,7 +147,7 @@ def apart(args: argparse.Namespace, part: str, model: str, *words: str) -> dict[
 
 
 def start_lines(args: argparse.Namespace) -> list[tuple[str, ...]]:
-    """Stages of a start: the medians of three, the first start of all apart (its files may not be in memory)."""
+    """Stages of a start: the medians of three, the first start of all separately (its files may not be in memory)."""
     import statistics
 
     runs = [apart(args, "start", args.model) for _ in range(3)]

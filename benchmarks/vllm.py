@@ -64,7 +64,7 @@ def slices_of(work: Work, items: Slice) -> list[Slice]:
 
 
 def tree() -> list[Path]:
-    """The folders in /proc of this process and of everything below it: the peer's engine runs in a process of its own."""
+    """The folders in /proc of this process and of everything below it: the peer's engine runs in its own process."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended meanwhile

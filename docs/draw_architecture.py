@@ -2,7 +2,7 @@
 
     python docs/draw_architecture.py            # writes the picture
 
-A room is a folder or file of evalkit/. It stands one step above the highest room that it imports, so every arrow points down.
+A room is a folder or file of evalkit/. It is one step above the highest room that it imports, so every arrow points down.
 An arrow that follows from others (A to C, where A imports B and B imports C) is left out.
 """
 
@@ -36,7 +36,7 @@ def imports() -> dict[str, set[str]]:
 
 
 def layers(arrows: dict[str, set[str]]) -> dict[str, int]:
-    """How high each room stands: 0 for one that imports none.
+    """How high each room is: 0 for one that imports none.
 
     Raises:
         SystemExit: the imports go round in a circle; names it.
@@ -68,7 +68,7 @@ def needed(arrows: dict[str, set[str]]) -> list[tuple[str, str]]:
 
 
 def places(height: dict[str, int], arrows: dict[str, set[str]]) -> dict[str, tuple[float, float]]:
-    """Left upper corner of every box; in a layer, rooms stand near those that they import."""
+    """Left upper corner of every box; in a layer, rooms are near those that they import."""
     rows = [[room for room in sorted(height) if height[room] == level] for level in range(max(height.values()) + 1)]
     width = max(len(row) for row in rows) * (BOX[0] + GAP) - GAP
     found: dict[str, tuple[float, float]] = {}

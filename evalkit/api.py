@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalkit.data import Source
 from evalkit.errors import ConfigError, did_you_mean
@@ -13,6 +14,11 @@ from evalkit.paths import conf_dir
 from evalkit.progress import Silent, default_progress
 from evalkit.results import RunResult
 from evalkit.task import Task
+
+if TYPE_CHECKING:
+    import pandas
+
+    from evalkit.cards import Card
 
 
 def evaluate(
@@ -23,10 +29,13 @@ def evaluate(
     limit: int | None = None,
     data: str | Source = "auto",
     chat: bool | None = None,
+    num_fewshot: int | None = None,
+    languages: Sequence[str] = (),
+    system: str | None = None,
     run_dir: str | Path | None = None,
     overrides: Sequence[str] = (),
     progress: bool = True,
-) -> RunResult:
+) -> Run:
     """Measure a model on tasks and return the run.
 
     Args:
@@ -34,14 +43,17 @@ def evaluate(
             transformers model in memory, which is measured as it is and left as it was.
         tokenizer: of a model in memory.
         tasks: configured names, `Task` objects, or both; `[]` with `overrides=["suite=NAME"]` for a suite.
-        limit: documents a task, spread evenly over its languages and subjects; None = all.
+        limit: documents per task, spread evenly over its languages and subjects; None = all.
         data: a configured source (`auto`, `hub`, `wheel`, `samples`; for `local` also give
             `overrides=["data.root=DIR"]`), or a source object.
+        num_fewshot: shots of every task; None = each task's own.
+        languages: of multilingual tasks, these alone (ISO 639 codes); empty = each task's own.
+        system: a system turn before every conversation that has none.
         run_dir: where answers are kept; None = in memory for objects, else the command line's own directory.
         overrides: further settings as on the command line, `["tasks.mmlu.num_fewshot=0"]`.
 
     Raises:
-        EvalkitError: anything a user can mend, in one line.
+        EvalkitError: anything a user can fix, in one line.
     """
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
@@ -51,10 +63,11 @@ def evaluate(
     if is_loaded(model):
         from evalkit.models.hf.loaded import LoadedModel, untouched
 
-        held = LoadedModel(model, tokenizer)
+        held = LoadedModel(model, tokenizer, system=system)
+        given: dict[str, Any] = {"limit": limit, "data": data, "chat": chat, "num_fewshot": num_fewshot, "languages": languages}
         with untouched(held.given):
             try:
-                return evaluate(held, tasks, limit=limit, data=data, chat=chat, run_dir=run_dir, overrides=overrides, progress=progress)
+                return evaluate(held, tasks, run_dir=run_dir, overrides=overrides, progress=progress, **given)
             finally:
                 held.release()
     if tokenizer is not None:
@@ -66,14 +79,19 @@ def evaluate(
     words += [f"data={data}"] if isinstance(data, str) else []
     words += [f"limit={limit}"] if limit is not None else []
     words += [f"chat={str(chat).lower()}"] if chat is not None else []
+    words += _asked_words(model, wanted, languages, system)
+    if num_fewshot is not None:
+        known = names if wanted else compose([*words, *overrides])["tasks"]
+        words += [f"tasks.{name}.num_fewshot={num_fewshot}" for name in known]
     setup = build(compose([*words, *overrides]), allow_no_task=len(names) < len(wanted))
-    chosen = [setup.tasks[task] if isinstance(task, str) else task for task in wanted] or list(setup.tasks.values())
+    chosen = [setup.tasks[task] if isinstance(task, str) else _with_shots(task, num_fewshot) for task in wanted]
+    chosen = chosen or list(setup.tasks.values())
     back_end = setup.model() if isinstance(model, str) else model
     source, settings = setup.source if isinstance(data, str) else data, setup.settings
     folder = Path(run_dir) if run_dir else None
     if folder is None and isinstance(model, str) and isinstance(data, str) and len(names) == len(wanted):
         folder = setup.folder(run_identity(back_end, chosen, source, settings.limit, settings.chat))
-    return run(
+    result = run(
         back_end,
         chosen,
         source,
@@ -85,6 +103,54 @@ def evaluate(
         missing=settings.missing,
         progress=default_progress() if progress else Silent(),
     )
+    return Run(**{field.name: getattr(result, field.name) for field in fields(result)})
+
+
+@dataclass(frozen=True)
+class Run(RunResult):
+    """A run as `evaluate` returns it: scores by task, its table in a notebook, its numbers as a frame."""
+
+    def to_frame(self) -> pandas.DataFrame:
+        """Every score in full precision, one row per metric and level (`evalkit.report.to_frame`), next to the card's numbers."""
+        from evalkit.report import to_frame
+
+        return to_frame([self], self._cards())
+
+    def _repr_html_(self) -> str:
+        from evalkit.report import build
+        from evalkit.report.html import fragment
+
+        return fragment(build([self], self._cards()))
+
+    def _cards(self) -> list[Card]:
+        from evalkit.config.cards import cards_of
+
+        return cards_of([self.manifest.get("config") or {}])[0]
+
+
+def _asked_words(model: object, tasks: Sequence[str | Task], languages: Sequence[str], system: str | None) -> list[str]:
+    """Command-line words for languages and system turn.
+
+    Raises:
+        ConfigError: they are for an object, which brings its own.
+    """
+    from evalkit.config.compose import quoted
+
+    words = []
+    if languages:
+        if any(isinstance(task, Task) for task in tasks):
+            raise ConfigError("languages= is for tasks by name; a Task object brings its own languages")
+        codes = [languages] if isinstance(languages, str) else list(languages)
+        words.append(f"languages=[{','.join(codes)}]")
+    if system is not None and isinstance(model, str):
+        words.append(f"model.system={quoted(system)}")
+    elif system is not None:
+        raise ConfigError("system= is for a model by name, a checkpoint or a model in memory; a back end object brings its own")
+    return words
+
+
+def _with_shots(task: Task, shots: int | None) -> Task:
+    return task if shots is None else replace(task, num_fewshot=shots)
 
 
 def is_loaded(model: object) -> bool:

@@ -22,7 +22,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code. An error that a user can do something about is one line on standard error."""
     words, loudness = _loudness(list(sys.argv[1:] if argv is None else argv))
     if not words or words[0] in ("-h", "--help", "help"):
-        print(help_of_all() if len(words) < 2 or words[1] not in USAGE else help_of(words[1]), end="")
+        asked = " ".join(words[1:3]) if " ".join(words[1:3]) in USAGE else "".join(words[1:2])
+        if asked and asked not in USAGE and words[0] == "help":
+            print(f"error: no help of {asked!r}{did_you_mean(asked, USAGE)}; evalkit help lists the commands", file=sys.stderr)
+            return ConfigError.exit_code
+        print(help_of(asked) if asked in USAGE else help_of_all(), end="")
         return 0
     if words[0] == "--version":
         import evalkit
@@ -118,14 +122,19 @@ def _no_command(words: list[str]) -> str:
     """What is said of words that begin with no command."""
     from evalkit.commands.lm_eval_words import evalkit_form, is_harness
     from evalkit.config.explain import names_of
+    from evalkit.config.words import flag_said
 
     if is_harness(words):
         return evalkit_form(words)
-    near = did_you_mean(words[0], COMMANDS)
+    near = did_you_mean(words[0], [*COMMANDS, "--version", "--help"])
     if words[0] in names_of("task"):
         near = f", but a task: evalkit run task={words[0]} model=NAME"
     elif "=" in words[0]:
         near = "; did you mean evalkit run?"
+    elif words[0] == "version":
+        near = "; did you mean --version?"
+    elif words[0].startswith("--") and not near:
+        return f"{flag_said(words[0], ''.join(words[1:2]))}, behind a command: evalkit run …"
     return f"unknown command {words[0]!r}{near}; commands: {', '.join(COMMANDS)}"
 
 

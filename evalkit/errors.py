@@ -1,4 +1,4 @@
-"""Errors a user can mend: one line that names the thing, the value and what to do."""
+"""Errors a user can fix: one line that names the thing, the value and what to do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Iterable
 
 
 class EvalkitError(Exception):
-    """Anything a user can mend. The command line prints the message alone and exits with `exit_code`."""
+    """Anything a user can fix. The command line prints the message alone and exits with `exit_code`."""
 
     exit_code = 1
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the one line, as the command line does."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class ConfigError(EvalkitError):

@@ -1,4 +1,4 @@
-"""How numbers read in a table: enough digits to tell models apart, never more certainty than there is."""
+"""How numbers read in a table: enough digits to distinguish models, never more certainty than there is."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalkit.types import Summary
+from evalkit.types import LengthScore, Summary
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class TaskResult:
     Attributes:
         headline: name of the metric printed first; a key of `summaries`.
         n_docs: documents asked for (after `limit`).
-        n_total: documents of the whole evaluated split; coverage is (measured or set apart) / n_total.
+        n_total: documents of the whole evaluated split; coverage is (measured or set aside) / n_total.
         counts: documents per remark: truncated, length, thinking, empty, flat, refused, filtered, invalid, error (a request
             that failed), unanswered.
         categories: metric name -> category name -> its summary (MMLU's four).
@@ -27,6 +27,7 @@ class TaskResult:
         baselines: metric name -> baseline name -> what answers without a model score on the same documents.
         answers_from: the file that answers made elsewhere were read from; empty for a run's own. How they were asked for is
             not known, shots included.
+        by_length: the headline by length of the document and by place in it, for documents of an asked length.
         languages_missing: languages of the benchmark that were not measured; they count in `n_total` with the mean size of the
             others where their own is not known.
         measured_by: the program whose scores these are where it is another than evalkit; empty for ours.
@@ -49,6 +50,7 @@ class TaskResult:
     measured_by: str = ""
     answers_from: str = ""
     languages_missing: tuple[str, ...] = ()
+    by_length: tuple[LengthScore, ...] = ()
 
     @property
     def shots(self) -> int | None:

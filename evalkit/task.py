@@ -49,10 +49,10 @@ class Task:
         notes: lines for under the table: why this protocol, what is assumed.
         prompt_notes: the same, about how answers are asked for (sampling, limits); not said of answers made elsewhere.
         average: over languages (or subjects): `size` is the mean over documents, `macro` the unweighted mean of the
-            languages' scores. The other one is printed beside it.
+            languages' scores. The other one is printed next to it.
         truncation: a prompt longer than the model is cut on the left (`left`), or stops the run before anything is asked (`error`).
         cut_advice: what to do then; ends that error.
-        baselines: answers without a model, scored by every metric and printed beside the score.
+        baselines: answers without a model, scored by every metric and printed next to the score.
     """
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {

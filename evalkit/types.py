@@ -58,9 +58,9 @@ class GenerationParams:
         seed: of the draws.
         top_k: draw from this many likely tokens at most; 0 is all of them.
         min_p: draw from tokens at least this many times as likely as the likeliest one; 0 is all of them.
-        repetition_penalty: the logit of a token that stands in the prompt or in the text so far is divided by this where
+        repetition_penalty: the logit of a token that is in the prompt or in the text so far is divided by this where
             it is positive, multiplied where it is negative (Keskar et al. 2019); 1 is none.
-        presence_penalty: taken off the logit of a token that stands in the text so far; 0 is none.
+        presence_penalty: taken off the logit of a token that is in the text so far; 0 is none.
     """
 
     max_new_tokens: int = 256
@@ -172,6 +172,7 @@ class SampleScore:
         flags: why a sample deserves a second look: `invalid` (nothing could be extracted),
             `empty`, `length`, `thinking`, `flat`, `refused`, `filtered`, `truncated`, `error`.
         group: subject or language the breakdown uses.
+        samples: answers whose mean this is.
     """
 
     doc_id: str
@@ -182,6 +183,7 @@ class SampleScore:
     flags: tuple[str, ...] = ()
     group: str | None = None
     language: str | None = None
+    samples: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +234,7 @@ class Summary:
         stderr: standard error in the same unit; None when undefined (too few samples).
         ci: 95% interval, None when undefined; else it holds `value`.
         n: samples measured (the denominator).
-        n_not_measured: samples whose value is None (failed requests), counted apart.
+        n_not_measured: samples whose value is None (failed requests), counted separately.
         n_invalid: measured samples from which nothing could be extracted.
         signature: what was measured, as `chrF++|nw:2|nc:6|case:mixed|sacrebleu:2.6.0`: the text of a `Signature`.
         groups: the same metric per subject or language, by name.
@@ -263,6 +265,37 @@ class Summary:
     n_apart: int = 0
     note: str = ""
     no_interval: str = ""
+
+    def __str__(self) -> str:
+        """A sentence: `acc 0.425, 95% interval 0.359 to 0.494, of 200 documents`."""
+        if self.value is None:
+            return f"{self.metric} not measured" + (f": {self.note}" if self.note else "")
+        interval = f", 95% interval {self.ci[0]:.3f} to {self.ci[1]:.3f}" if self.ci else ", no interval"
+        left_out = f" ({self.n_not_measured:,} more not measured)" if self.n_not_measured else ""
+        return f"{self.metric} {self.value:.3f}{interval}, of {self.n:,} document{'s' * (self.n != 1)}{left_out}"
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """What a notebook shows."""
+        printer.text(str(self))
+
+
+@dataclass(frozen=True, slots=True)
+class LengthScore:
+    """The score of documents of one length, in one language.
+
+    Attributes:
+        language: None where the benchmark has one language.
+        length: tokens of prompt and answer, as asked for.
+        depth: where what is asked for is, in per cent of the text, the lower end of a tenth (0, 10, … 90); None: anywhere.
+        n: documents; with a depth, values that were to be found there.
+    """
+
+    language: str | None
+    length: int
+    depth: int | None
+    n: int
+    value: float
+    ci: tuple[float, float] | None = None
 
 
 # What every table calls scores of our own invented rows.

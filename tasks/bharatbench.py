@@ -1,7 +1,7 @@
 """BharatBench's seven text tasks. Their data are not public: the schema is ours (docs/indic.md), checked row by row.
 
 Every row has `id`, `language` and `split`; what else a task needs is in its function. A wrong row raises ValueError with
-field, value and mend, to which the loader adds file and line.
+field, value and what to do, to which the loader adds file and line.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def text_classification(row: Row) -> Doc:
     """`text`, `labels` (the closed set) and `label`, one of them. Choices are the labels, for the log-likelihood form."""
     text, label, labels = _text(row, "text"), _text(row, "label"), row["labels"]
     if not _is_list_of_texts(labels) or len({normal_label(label) for label in labels}) < max(2, len(labels)):
-        mend = "is not a list of two or more different texts (capitals and final marks make no difference); write the closed set of labels"
-        raise _wrong("labels", labels, mend)
+        advice = "is not a list of two or more different texts (capitals and final marks make no difference); write the set of labels"
+        raise _wrong("labels", labels, advice)
     if label not in labels:
         raise _wrong("label", label, f"is not one of the labels; write one of {', '.join(labels)}")
     return _doc(row, labels.index(label), choices=tuple(labels), text=text, labels_listed=", ".join(labels))
@@ -138,6 +138,6 @@ def _messages(row: Row) -> Sequence[dict[str, str]]:
     return messages
 
 
-def _wrong(field: str, value: object, mend: str) -> ValueError:
+def _wrong(field: str, value: object, advice: str) -> ValueError:
     shown = repr(value)
-    return ValueError(f"field {field!r}: {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'} {mend}")
+    return ValueError(f"field {field!r}: {shown if len(shown) <= SHOWN else shown[:SHOWN] + '…'} {advice}")

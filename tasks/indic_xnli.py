@@ -34,7 +34,7 @@ CLASSES = ("entailment", "neutral", "contradiction")
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """Target 0 entailment, 1 neutral, 2 contradiction; choices put each label's word between premise and hypothesis.
 
-    Premises stand behind three hypotheses each and are a cluster. None for a row without a label.
+    Each premise has three hypotheses and is a cluster. None for a row without a label.
     """
     target = class_of("label", row["label"], CLASSES)
     if target is None:

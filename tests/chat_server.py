@@ -22,7 +22,7 @@ class Habits:
     Attributes:
         answer: from the turns to the answer.
         thought: what it thinks first; empty: it does not think.
-        where: the thought's place: marks in the content, a field of its own, or marks whose opening one the template swallowed.
+        where: the thought's place: marks in the content, its own field, or marks whose opening one the template swallowed.
         ends: False breaks off inside the thought.
         fence: the answer comes inside a fenced block.
         continues: False starts a begun turn over; `flags` does so too unless asked with vLLM's two words.

@@ -52,6 +52,33 @@ def test_a_model_object_keeps_its_answers_where_told(here: Path, evalkit: Callab
     assert json.loads(scores)["model"] == "mine"
 
 
+def test_shots_languages_and_what_a_notebook_shows(here: Path) -> None:
+    run = package.evaluate("fake", "hellaswag", data="samples", num_fewshot=0, progress=False, limit=4)
+    score = run.tasks["hellaswag"].score
+    assert str(score) == "acc_norm 0.250, 95% interval 0.046 to 0.699, of 4 documents"
+    table = run._repr_html_()
+    assert "<td" in table and "0.250 [0.046, 0.699]" in table and "sample rows, not the benchmark" in table and "<script" not in table
+    frame = run.to_frame()
+    assert frame[frame["headline"].astype(bool) & (frame["level"] == "all")]["value"].tolist() == [0.25]
+    task = build(compose(["task=gsm8k"])).tasks["gsm8k"]
+    shots = package.evaluate(FakeModel(), [task, "mmlu"], data="samples", num_fewshot=3, progress=False, limit=2)
+    assert [result.num_fewshot for result in shots.tasks.values()] == [3, 3]
+    indic = package.evaluate("fake", "flores_in_en_xx", data="samples", languages=["hi"], progress=False, limit=2)
+    assert list(indic.tasks["flores_in_en_xx"].score.groups) in ([], ["hi"]) and indic.tasks["flores_in_en_xx"].n_docs == 2
+    suite = package.evaluate("fake", [], data="samples", overrides=["suite=flores_in"], num_fewshot=0, limit=1, progress=False)
+    assert {result.num_fewshot for result in suite.tasks.values()} == {0} and len(suite.tasks) == 2
+
+
+def test_what_does_not_fit_an_object_is_refused(here: Path) -> None:
+    task = build(compose(["task=gsm8k"])).tasks["gsm8k"]
+    with pytest.raises(ConfigError, match="languages= is for tasks by name"):
+        package.evaluate("fake", task, data="samples", languages=["hi"])
+    with pytest.raises(ConfigError, match="system= is for a model by name"):
+        package.evaluate(FakeModel(), "gsm8k", data="samples", system="Be brief.")
+    with pytest.raises(ConfigError, match=r"has no setting 'system'"):
+        package.evaluate("fake", "gsm8k", data="samples", system="Be brief.")
+
+
 def test_overrides_count(here: Path) -> None:
     words = ["tasks.hellaswag.headline=acc", "limit=3", "model.seed=4"]
     result = package.evaluate("fake", "hellaswag", data="samples", overrides=words, progress=False, run_dir="run")
@@ -76,7 +103,7 @@ def test_a_checkpoint_folder_with_a_difficult_name(here: Path, tiny: Callable[..
 def test_progress_is_lines_when_nobody_watches(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     package.evaluate("fake", "hellaswag", data="samples")
     captured = capsys.readouterr()
-    assert captured.err.startswith("12 requests to answer\n12/12 requests, 100%") and not captured.out
+    assert captured.err.startswith("12 requests to answer; tokens: ") and "12 requests answered in 1 s" in captured.err and not captured.out
 
 
 def test_a_suite(here: Path) -> None:

@@ -59,6 +59,22 @@ def test_run_prints_the_table_and_leaves_a_whole_folder(evalkit: Evalkit, tmp_pa
     assert [row["row"] for row in rows] == list(range(12)) and rows[0]["pairs"][0][0].startswith("Watering plants: ")
 
 
+def test_run_writes_the_page_and_says_where(evalkit: Evalkit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pictures, so that matplotlib is not missed; a long page is left to `evalkit report`, in words."""
+    said = evalkit("run", *SMALL)
+    page = only_run(tmp_path) / "report.html"
+    assert said.err.splitlines()[-1] == f"wrote {page.relative_to(tmp_path)}: 12 samples"
+    assert "or results/runs/" in said.out.replace("\n  ", " ") and "<figure" not in page.read_text(encoding="utf-8")
+    page.unlink()
+    assert evalkit("run", *SMALL, "page=false").code == 0 and not page.exists()
+    monkeypatch.setattr("evalkit.commands.run.PAGE_SAMPLES", 0)
+    monkeypatch.setattr("evalkit.commands.run.PAGE_SHARE", 0)
+    said = evalkit("run", *SMALL)
+    assert said.err.splitlines()[-1].endswith(f"with pictures: evalkit report {page.parent.relative_to(tmp_path)}") and not page.exists()
+    assert evalkit("run", *SMALL, "page=true").code == 0 and page.exists()
+    assert "use auto, true or false" in evalkit("run", *SMALL, "page=maybe").error
+
+
 def test_a_sweep_prints_a_table_each(evalkit: Evalkit, tmp_path: Path) -> None:
     said = evalkit("run", "-m", "task=hellaswag", "model=fake", "model.seed=0,1", "data=samples")
     assert said.code == 0, said.err
@@ -222,6 +238,28 @@ BAD = {
     "a limit to pull": (["data", "pull", "task=mmlu", "limit=5", "data.root=x"], 2, "limit=5: data pull copies whole splits"),
     "a misspelt word": (["run", "langauges=hi", *SMALL], 2, "no setting 'langauges'; did you mean languages?"),
     "ls of more": (["ls", "tasks", "models"], 2, "takes no further word"),
+    "tasks without brackets": (["run", "task=hellaswag,mmlu", "model=fake"], 2, "several in one run are 'task=[hellaswag,mmlu]', and runs"),
+    "a list with a space": (["run", "task=[hellaswag,", "mmlu]", "model=fake"], 2, "write lists without spaces and in quotes"),
+    "a setting of a task": (["run", *SMALL, "num_fewshot=5"], 2, "it belongs to the task: tasks.NAME.num_fewshot=VALUE"),
+    "a setting of the model": (["run", *SMALL, "device=cuda"], 2, "it belongs to the model: model.device=VALUE"),
+    "a setting of another model": (["run", *SMALL, "model.path=x"], 2, "model.path: the model that was chosen has no setting 'path'"),
+    "a setting of another task": (["run", *SMALL, "tasks.mmlu.num_fewshot=5"], 2, "the task mmlu was not chosen; choose it with task="),
+    "an added setting of one": (["run", *SMALL, "+tasks.mmlu.num_fewshot=5"], 2, "the task mmlu was not chosen; choose it with task="),
+    "a batch size": (["run", *SMALL, "batch_size=4"], 2, "batches fit the device by themselves"),
+    "an output folder": (["run", *SMALL, "out=DIR"], 2, "it is results_dir=DIR, or run_dir=DIR for this run alone"),
+    "a flag of one letter": (["run", *SMALL, "-n", "3"], 2, "unknown flag -n; settings are NAME=VALUE words"),
+    "an empty folder": (["run", *SMALL, "run_dir="], 2, "run_dir= is empty"),
+    "two runs to score": (["score", "a", "b"], 2, "takes one run directory, not a b"),
+    "a misspelt file of answers": (["score", "task=gsm8k", "response=x"], 2, "did you mean responses?"),
+    "one run twice": (["report", "a", "./a"], 2, "a is given twice"),
+    "a flag to report": (["report", "a", "--out=x"], 2, "write out=x"),
+    "an unknown flag to report": (["report", "a", "-o", "x"], 2, "unknown flag -o"),
+    "merge into nothing": (["merge", "a", "into="], 2, "into= is empty"),
+    "export without a form": (["export", "a"], 2, "to= says in which form"),
+    "import of nothing": (["import", "no.json"], 3, "no.json cannot be read (it does not exist)"),
+    "help of nothing": (["help", "reprot"], 2, "no help of 'reprot'; did you mean report?"),
+    "a flag in front": (["--task", "hellaswag"], 2, "write task=hellaswag, behind a command: evalkit run"),
+    "version": (["version"], 2, "did you mean --version?"),
 }
 
 
@@ -231,6 +269,11 @@ def test_a_mistake_is_one_line(evalkit: Evalkit, tmp_path: Path, case: str) -> N
     said = evalkit(*words)
     assert says in said.error and said.code == code and not said.out, said
     assert not (tmp_path / "results").exists()
+
+
+def test_a_task_next_to_a_suite_leaves_the_suite_s_settings_of_others(evalkit: Evalkit) -> None:
+    said = evalkit("run", "suite=demo", *SMALL, "limit=2")
+    assert said.code == 0 and "Hellaswag" in said.out and "GSM8K" not in said.out, said.err
 
 
 def test_an_unexpected_fault_is_not_hidden(evalkit: Evalkit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -369,6 +412,7 @@ def test_a_run_killed_midway_is_reported_as_unfinished(evalkit: Evalkit, tmp_pat
     while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
         assert time.monotonic() < end
         time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)  # alive, and no further before the report is written
     running = evalkit("report", "run", "out=elsewhere")
     assert running.code == 0, running.err
     process.send_signal(signal.SIGKILL)

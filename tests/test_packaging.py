@@ -72,6 +72,8 @@ def test_wheel_puts_nothing_beside_the_package(names: set[str]) -> None:
         ("evalkit", "evalkit", "py.typed"),
         ("tasks", "evalkit/tasks", "**/*.py"),
         ("tasks/samples", "evalkit/tasks/samples", "**/*.jsonl"),
+        ("tasks/ruler/haystacks", "evalkit/tasks/ruler/haystacks", "*.txt"),
+        ("tasks/ruler/languages", "evalkit/tasks/ruler/languages", "*.toml"),
         ("conf", "evalkit/conf", "**/*.yaml"),
         ("results/published", "evalkit/results_published", "*/card.yaml"),
         ("results/published", "evalkit/results_published", "*/cells.csv"),

@@ -30,7 +30,7 @@ class PublishedCell:
     Attributes:
         column: the card's column.
         score: the digits as printed (`0.70`), None where the card prints none.
-        note: what stands next to the digits (`10-shot`), or instead of them (`-`, `TBD`).
+        note: what is next to the digits (`10-shot`), or instead of them (`-`, `TBD`).
         scale: what the digits are out of: 1, or 100.
     """
 
@@ -301,4 +301,4 @@ def _rows_apart(card: Card) -> Iterator[str]:
             elif row.instance:
                 where, other = seen.setdefault(row.instance, (at, row))
                 if (other.task, other.about.overrides) != (row.task, row.about.overrides):
-                    yield f"{at}: {row.instance} has another task or other overrides at {where}; give one of them a name of its own (as:)"
+                    yield f"{at}: {row.instance} has another task or other overrides at {where}; give one of them its own name (as:)"

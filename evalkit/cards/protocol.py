@@ -15,7 +15,7 @@ FILE = "card.yaml"
 
 
 class ThirdParty(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Columns that hold other people's published numbers, made with prompts and shots of their own."""
+    """Columns that hold other people's published numbers, made with their own prompts and shots."""
 
     columns: tuple[str, ...]
     reason: str
@@ -62,7 +62,7 @@ class TableProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SuiteProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of the card to run under a name of its own: some of its tables, or rows in another form."""
+    """A part of the card to run under its own name: some of its tables, or rows in another form."""
 
     description: str
     tables: tuple[str, ...] | None = None
@@ -77,6 +77,7 @@ class CardProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         subject: the column the card is about.
         columns: printed column -> names of our model configurations that fill it.
         scale: what the printed numbers are out of: 1, or 100 for percentages.
+        context: tokens of text that the card says its subject reads; None where it says nothing of it.
     """
 
     title: str
@@ -86,6 +87,7 @@ class CardProtocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     subject: str = ""
     columns: dict[str, tuple[str, ...]] = {}
     scale: float = 1
+    context: int | None = None
     suites: dict[str, SuiteProtocol] = {}
 
 

@@ -14,7 +14,7 @@ def nodes(card: Card) -> dict[tuple[str, str], Node]:
     """Configuration nodes by (group, name): ("card", NAME) is the whole card, ("suite", SUITE) a part of it.
 
     A node's `defaults` put the tasks in the card's order, each instance once; `tasks` has the instances' names and the rows'
-    overrides; `card.rows` says in which tables an instance stands. Rows that nothing measures are left out.
+    overrides; `card.rows` says in which tables an instance is. Rows that nothing measures are left out.
     """
     made = {("card", card.name): _node(card, f"{card.title}: {card.about.edition}", None, "")}
     for name, suite in card.about.suites.items():

@@ -1,7 +1,7 @@
 """Work in chunks that depend on the items alone: not on what is done, on how many replicas there are, or on time.
 
 A replica plans each chunk by itself, so a chunk's answers are the same bytes wherever and whenever it is answered. Items that
-begin with the same tokens stand in one chunk, and a cut is made where neighbours share least: a shared header is read again
+begin with the same tokens are in one chunk, and a cut is made where neighbours share least: a shared header is read again
 only in the chunks that it is cut over.
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ConfigError
+from evalkit.extras import missing
 
 if TYPE_CHECKING:
     from evalkit.cluster.model import RayCluster
@@ -30,7 +31,7 @@ def ray_for(address: str | None) -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ConfigError("cluster=ray needs Ray, which is not installed; pip install 'evalkit[ray]'") from error
+        raise ConfigError(missing("ray", "cluster=ray")) from error
     return ray
 
 

@@ -1,4 +1,4 @@
-"""One copy of the model, in a process of its own on some node."""
+"""One copy of the model, in its own process on some node."""
 
 from __future__ import annotations
 

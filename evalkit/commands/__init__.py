@@ -19,4 +19,5 @@ COMMANDS = {
     "data": "data:data",
     "execute": "execute:execute",
     "doctor": "doctor:doctor",
+    "completion": "completion:completion",
 }

@@ -11,16 +11,18 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evalkit import network
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.extras import missing
 
-# What a back end or a setting of one needs: the packages, and how to get them. vLLM is looked at more closely.
+# What a back end or a setting of one needs. vLLM is looked at more closely.
 NEEDS = {
-    "model=hf": (("torch", "transformers"), "pip install evalkit"),
-    "model.peft": (("peft",), "pip install 'evalkit[peft]'"),
-    "device_map": (("accelerate",), "pip install 'evalkit[accelerate]'"),
-    "bnb4, bnb8": (("bitsandbytes", "accelerate"), "pip install 'evalkit[bnb]'"),
-    "int8": (("torchao", "accelerate"), "pip install 'evalkit[torchao]'"),
-    "model=openai": (("openai",), "pip install 'evalkit[openai]'"),
+    "model=hf": ("torch", "transformers"),
+    "model.peft": ("peft",),
+    "device_map": ("accelerate",),
+    "bnb4, bnb8": ("bitsandbytes", "accelerate"),
+    "int8": ("torchao", "accelerate"),
+    "model=openai": ("openai",),
 }
 VLLM_SECONDS = 180  # to import it, on a slow disk
 MISSING = "not installed"
@@ -66,14 +68,14 @@ def _sandboxes() -> Iterator[tuple[str, str, bool]]:
 def _why() -> str:
     """What commonly stands in bubblewrap's way, read from the kernel's settings."""
     reasons = []
-    for path, bad, mend in (
+    for path, bad, advice in (
         ("/proc/sys/user/max_user_namespaces", "0", "user namespaces are off: sysctl user.max_user_namespaces=15000"),
         ("/proc/sys/kernel/unprivileged_userns_clone", "0", "user namespaces are for root only: sysctl kernel.unprivileged_userns_clone=1"),
         ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "AppArmor forbids user namespaces to programs without a profile"),
     ):
         try:
             if Path(path).read_text(encoding="ascii").strip() == bad:
-                reasons.append(mend)
+                reasons.append(advice)
         except OSError:
             continue
     release = tuple(int(part) for part in platform.release().split(".")[:2] if part.isdigit())
@@ -105,15 +107,15 @@ def _installed(name: str) -> str:
 
 
 def _back_ends() -> Iterator[tuple[str, str]]:
-    for name, (packages, install) in NEEDS.items():
-        missing = [package for package in packages if _installed(package) == MISSING]
+    for name, packages in NEEDS.items():
+        gone = [package for package in packages if _installed(package) == MISSING]
         said = ", ".join(f"{package} {_installed(package)}" for package in packages)
-        yield name, f"does not work: {missing[0]} is not installed; {install}" if missing else f"works: {said}"
+        yield name, f"does not work: {missing(gone[0], name)}" if gone else f"works: {said}"
     yield "model=vllm", _vllm()
 
 
 def _vllm() -> str:
-    """Imported in a process of its own: it takes seconds, and a build for another torch may take the process with it."""
+    """Imported in its own process: it takes seconds, and a build for another torch may take the process with it."""
     from evalkit.models.vllm.engine import import_advice, reason_missing
 
     if reason := reason_missing():
@@ -139,8 +141,8 @@ def _rows() -> Iterator[tuple[str, str]]:
 
     for name, what in ROWS.items():
         yield name, f"{_installed(name)} (data=wheel: {what})"
-    address = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
-    if os.environ.get("HF_HUB_OFFLINE") in ("1", "true", "TRUE"):
+    address = urlsplit(network.endpoint())
+    if network.offline():
         yield "hub", "switched off by HF_HUB_OFFLINE"
         return
     try:

@@ -24,6 +24,7 @@ def export(words: list[str]) -> int:
     form = taken.get("to", "")
     if len(folders) != 1 or form not in FORMS:
         wrong = f"to={form} is unknown{did_you_mean(form, FORMS)}; " if form and form not in FORMS else ""
+        wrong = wrong or ("" if form else "to= says in which form; ")
         raise ConfigError(f"{wrong}evalkit export RUN to={'|'.join(FORMS)} [out=FILE]")
     run = load_run(Path(folders[0]))
     if form == "baseline":

@@ -13,6 +13,7 @@ from evalkit.commands.usage import USAGE as COMMAND_USAGE
 from evalkit.commands.usage import words_of
 from evalkit.commands.words import fraction, no_word, options
 from evalkit.errors import ConfigError
+from evalkit.extras import need
 
 if TYPE_CHECKING:
     from evalkit.gate import Decision, Policy
@@ -45,6 +46,8 @@ def gate(words: list[str]) -> int:
     policy = policy_from(taken)
     if taken.get("ci", "github") != "github":
         raise ConfigError(f"ci={taken['ci']} is unknown; ci=github writes what GitHub's workflows read (other systems: junit=FILE)")
+    if "junit" in taken:
+        need("junitparser", "junit=FILE")
     base = load_run(Path(folders[0]))
     if measured:
         decision = gate_run(base, policy, folders[1:])

@@ -49,7 +49,7 @@ _NOT_NEEDED = {
     "max_batch_size": "batches fit the device by themselves",
     "log_samples": "samples are always kept",
     "use_cache": "answers are always kept and used again",
-    "cache_requests": "requests are always made anew in seconds",
+    "cache_requests": "requests are always made in seconds",
     "confirm_run_unsafe_code": "programs run in a sandbox",
     "trust_remote_code": "model.trust_remote_code=true, where the checkpoint needs it",
     "include_path": "own tasks are in a folder for --config-dir",

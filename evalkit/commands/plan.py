@@ -50,7 +50,7 @@ def _rate(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < float("inf"):
-        raise ConfigError(f"rate={text!r} is no number of tokens a second above 0")
+        raise ConfigError(f"rate={text!r} is no number of tokens per second above 0")
     return value
 
 

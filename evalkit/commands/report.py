@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from evalkit.commands.usage import words_of
 from evalkit.commands.words import detail_of, paths
 from evalkit.errors import ConfigError
+from evalkit.numbers import plural
 
 if TYPE_CHECKING:
     from evalkit.cards import Card
@@ -32,6 +33,9 @@ def report(words: list[str]) -> int:
     if taken.get("newest", "false") not in ("true", "false"):
         raise ConfigError(f"newest={taken['newest']} is neither true nor false; newest=true uses the newer of two scores of a task")
     detail = detail_of(taken)
+    folders_given = [Path(word).resolve() for word in words]
+    if twice := [word for word, folder in zip(words, folders_given, strict=True) if folders_given.count(folder) > 1]:
+        raise ConfigError(f"{twice[0]} is given twice; name each run once")
     runs = [load_run(Path(word), rescore=_unfinished) for word in words]
     out = Path(taken["out"]) if "out" in taken else Path(words[0]) if len(words) == 1 else None
     folders = [own] if own else []
@@ -49,21 +53,23 @@ def report(words: list[str]) -> int:
     return 0
 
 
-def draw_page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path) -> None:
-    """The page with every sample, and its pictures."""
+def draw_page(made: Report, cards: Sequence[Card], runs: Sequence[SavedRun | MergedRun], folder: Path, *, pictures: bool = True) -> None:
+    """The page with every sample, and its pictures, which take seconds."""
     from evalkit.report.formats import installed
     from evalkit.report.page import Picture, write_page
-    from evalkit.report.plots import draw_all
 
-    plots = draw_all(runs, cards) if installed("matplotlib", "pictures") else []
+    plots = []
+    if pictures and installed("matplotlib", "pictures"):
+        from evalkit.report.plots import draw_all
+
+        plots = draw_all(runs, cards)
     for plot in plots:
         plot.save(folder / "plots")
-    pictures = [Picture(plot.title, plot.svg, plot.about) for plot in plots]
-    written = write_page(made, runs, folder / "report.html", pictures)
+    written = write_page(made, runs, folder / "report.html", [Picture(plot.title, plot.svg, plot.about) for plot in plots])
     left_out = f", {written.left_out:,} left out to keep the file small" if written.left_out else ""
     print(f"wrote {written.path}: {written.samples:,} samples{left_out}", file=sys.stderr)
     if plots:
-        print(f"wrote {folder / 'plots'}: {len(plots)} pictures, SVG and PNG", file=sys.stderr)
+        print(f"wrote {folder / 'plots'}: {plural(len(plots), 'picture')}, SVG and PNG", file=sys.stderr)
 
 
 def _unfinished(folder: Path) -> RunResult:

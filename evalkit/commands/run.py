@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from evalkit.report import Report
 
 
+PAGE_SAMPLES = 5_000  # a page of so many takes a third of a second
+PAGE_S, PAGE_SHARE = 7e-5, 0.02  # seconds per sample on a page (docs/performance.md), and the share of a run's time that it may take
+
+
 def run(words: list[str]) -> int:
     """`evalkit run task=… model=…`, with Hydra's sweeps, launchers and flags."""
     from evalkit.commands.lm_eval_words import evalkit_form, is_harness
@@ -38,6 +42,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
     from evalkit.progress import Silent, default_progress
     from evalkit.report.formats import tables
     from evalkit.run import measure
+    from evalkit.run.forecast import speed_of
     from evalkit.run.prepare import run_identity
 
     setup = build(config)
@@ -55,12 +60,27 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         config=setup.config,
         overwrite=settings.overwrite,
         missing=settings.missing,
-        progress=Silent() if settings.progress == "none" else default_progress(),
+        progress=Silent() if settings.progress == "none" else default_progress(speed_of(settings.results_dir, model)),
     )
     made = tables([result], cards, folder, detail=settings.detail)
     if trackers:
         _track(trackers, result, made, cards, folder)
+    else:
+        _page(settings.page, result, made, cards, folder)
     return headline(result, list(setup.tasks)), folder
+
+
+def _page(wanted: bool | str, result: RunResult, made: Report, cards: Sequence[Card], folder: Path) -> None:
+    """Write the page without pictures, which `evalkit report` adds, or say how to get it."""
+    from evalkit.commands.report import draw_page
+    from evalkit.store import load_run
+
+    samples = sum(task.n_docs for task in result.tasks.values())
+    spent = sum((result.manifest.get("durations_s") or {}).values())
+    if wanted is True or (wanted == "auto" and samples <= max(PAGE_SAMPLES, PAGE_SHARE * spent / PAGE_S)):
+        draw_page(made, cards, [load_run(folder)], folder, pictures=False)
+    elif wanted == "auto":
+        print(f"the page of all {samples:,} samples, with pictures: evalkit report {folder}", file=sys.stderr)
 
 
 def _track(trackers: Sequence[str], result: RunResult, made: Report, cards: Sequence[Card], folder: Path) -> None:

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from evalkit.commands.usage import words_of
 from evalkit.commands.words import detail_of, options
-from evalkit.errors import ConfigError
+from evalkit.errors import ConfigError, did_you_mean
 
 
 def score(words: list[str]) -> int:
     """`evalkit score RUN [tasks.NAME.…=…]`, or `evalkit score task=NAME responses=FILE.jsonl`."""
     if words and "=" not in words[0] and not words[0].startswith("-"):
         rest, taken = options(words[1:], "detail")
+        if more := [word for word in rest if "=" not in word and not word.startswith("-")]:
+            raise ConfigError(f"evalkit score takes one run directory, not {' '.join([words[0], *more])}; evalkit merge joins runs")
         return _rescore(Path(words[0]), rest, detail_of(taken))
     words, taken = options(words, *words_of("score"))
     if "responses" not in taken:
-        raise ConfigError("evalkit score needs a run directory, or task=NAME responses=FILE.jsonl")
+        near = next(filter(None, (did_you_mean(word.partition("=")[0], ["responses"]) for word in words)), "")
+        raise ConfigError(f"evalkit score needs a run directory, or task=NAME responses=FILE.jsonl{near}")
     from evalkit.config.cards import cards_of
     from evalkit.config.compose import compose
     from evalkit.config.setup import build
@@ -27,7 +30,8 @@ def score(words: list[str]) -> int:
     from evalkit.run.answers_file import Asked, answers_identity, score_responses
 
     detail = detail_of(taken)
-    setup = build(compose(words))
+    # No model is needed, so there may be none that has the setting already.
+    setup = build(compose([f"++{word}" if word.startswith("model.thinking=") else word for word in words]))
     if len(setup.tasks) != 1:
         raise ConfigError(f"responses=FILE holds answers to one task; {len(setup.tasks)} were chosen: {', '.join(setup.tasks)}")
     (task,), settings, file = setup.tasks.values(), setup.settings, Path(taken["responses"])

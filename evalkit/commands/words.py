@@ -10,13 +10,21 @@ from evalkit.errors import ConfigError, did_you_mean
 
 
 def options(words: Sequence[str], *names: str) -> tuple[list[str], dict[str, str]]:
-    """Take `name=value` words of the command's own out of the overrides."""
+    """Take `name=value` words of the command's own out of the overrides.
+
+    Raises:
+        ConfigError: one of them has no value, or is written like a flag.
+    """
     rest: list[str] = []
     taken: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if equals and name in names:
+            if not value:
+                raise ConfigError(f"{name}= is empty; write {name}=VALUE, or leave the word out")
             taken[name] = value
+        elif (flag := name.lstrip("-").replace("-", "_")) in names and name.startswith("-"):
+            raise ConfigError(f"{name} is no flag: settings are NAME=VALUE words; write {flag}={value or 'VALUE'}")
         else:
             rest.append(word)
     return rest, taken
@@ -30,6 +38,8 @@ def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]]
     """
     for word in rest:
         name, equals, _ = word.partition("=")
+        if re.match(r"-+[A-Za-z]", word) and not Path(word).exists():
+            raise ConfigError(f"unknown flag {word}; settings are NAME=VALUE words: {usage}")
         if equals and not Path(word).exists():
             known = re.findall(r"(\w+)=", usage)
             raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")

@@ -42,6 +42,8 @@ def pair(name: str, base: SavedRun, candidate: SavedRun, any_prompts: bool = Fal
     ours, theirs = base.result.tasks[name], candidate.result.tasks.get(name)
     if theirs is None:
         return Paired(reason="the candidate has not measured it")
+    if lacking := [who for who, result in (("base", ours), ("candidate", theirs)) if not result.n_docs]:
+        return Paired(reason=f"not measured: no rows ({' and '.join(lacking)})")
     reasons = list(_refusals(ours, theirs, base, candidate))
     if not reasons:
         reasons = [

@@ -93,7 +93,7 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
     kept = np.flatnonzero(~np.isnan(values).any(axis=0))
     at = places[0][kept]
     return Pairs(
-        docs=tuple(shared[i] for i in kept),
+        docs=shared if len(kept) == len(shared) else tuple(shared[i] for i in kept),
         values=values[:, kept],
         sums=tuple(_sums(column, place[kept]) for column, place in zip(columns, places, strict=True)) if corpus else (),
         corpus=corpus,
@@ -119,6 +119,8 @@ def _strata(columns: TaskColumns, at: NDArray[np.int64], macro: bool) -> tuple[s
 
 def _clusters(labels: Sequence[str | None]) -> tuple[object, ...] | None:
     """None when documents are independent: no cluster of two, or a single one that holds everything."""
+    if all(label is None for label in labels):
+        return None
     own = tuple((i,) if label is None else label for i, label in enumerate(labels))
     return own if 1 < len(set(own)) < len(own) else None
 

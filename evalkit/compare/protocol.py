@@ -1,4 +1,4 @@
-"""What must be equal for two scores of a task to stand in one row, and to be tested in pairs."""
+"""What must be equal for two scores of a task to be in one row, and to be tested in pairs."""
 
 from __future__ import annotations
 

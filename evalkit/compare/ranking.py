@@ -1,4 +1,4 @@
-"""Ranks that respect uncertainty: models that no test can tell apart share one."""
+"""Ranks that respect uncertainty: models that no test can distinguish share one."""
 
 from __future__ import annotations
 

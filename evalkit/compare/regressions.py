@@ -249,7 +249,7 @@ def _overall(tested: Sequence[tuple[TaskComparison, Pairs]], base: SavedRun) -> 
 
 def _judged(row: TaskComparison, adjusted: float, family: int, settings: Settings) -> TaskComparison:
     gain = (row.difference or 0.0) * (1 if row.higher_is_better else -1)
-    # Tested beside others, a difference has to pass the first of Holm's steps at worst.
+    # Tested together with others, a difference has to pass the first of Holm's steps at worst.
     smallest = stats.detectable(row.stderr or 0.0, settings.alpha / family)
     verdict: Verdict
     if adjusted > settings.alpha or gain == 0:

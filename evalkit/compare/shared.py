@@ -50,7 +50,7 @@ class Units:
         return 1 + max((number for docs in self.numbers.values() for number in docs.values()), default=-1)
 
     def of(self, key: Hashable, docs: Sequence[str]) -> NDArray[np.int64]:
-        """The numbers of these documents; one that is not known stands alone."""
+        """The numbers of these documents; one that is not known is alone."""
         import numpy as np
 
         known = self.numbers.get(key, {})
@@ -93,7 +93,7 @@ def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
     number: dict[Hashable, int] = {}
     following = count()
     for (key, doc), label in first.items():
-        top = root(label)
+        top = root(label) if label in parent else label  # most rows are linked to nothing
         numbers.setdefault(key, {})[doc] = number[top] if top in number else number.setdefault(top, next(following))
     return Units(numbers)
 

@@ -14,6 +14,7 @@ from evalkit.config.cards import card_nodes, narrowed
 from evalkit.config.explain import explain
 from evalkit.config.words import check_words
 from evalkit.errors import ConfigError, EvalkitError
+from evalkit.extras import missing
 from evalkit.files import line
 from evalkit.paths import conf_dir
 
@@ -132,7 +133,9 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
         with initialize_config_dir(**_base(), config_dir=str(conf_dir())):
             config = plain(hydra_compose(config_name="config", overrides=words))
     except Exception as error:
-        raise as_ours(error) or error from error
+        if ours := as_ours(error):
+            raise ours from error
+        raise
     finally:
         GlobalHydra.instance().hydra = outer
     return _narrowed(config, asked, folder)
@@ -151,11 +154,25 @@ def _register_cards(folder: Path | None) -> None:
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
     """Of a card's rows, those of its tables; with `task=` or `suite=` given too, those that these name."""
     _check_back_end(config.get("model"), words)
+    config = {**config, "tasks": _chosen(config.get("tasks") or {}, words)}
     by_hand = [word for word in words if re.match(r"(task|suite)=", word)]
     chosen = None
     if by_hand and any(re.match(r"card=(?!null$)", word) for word in words):
         chosen = compose([*by_hand, *(["--config-dir", str(folder)] if folder else [])])["tasks"].keys()
     return narrowed(config, chosen)
+
+
+def _chosen(tasks: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
+    """Without the settings that a suite has for tasks that `task=` did not choose.
+
+    Raises:
+        ConfigError: a word of the command line sets something of such a task.
+    """
+    absent = [name for name, task in tasks.items() if isinstance(task, Mapping) and "_target_" not in task]
+    for word in words:
+        if (found := re.match(r"\+{0,2}tasks\.(\w+)\.", word)) and found[1] in absent:
+            raise ConfigError(f"{word}: the task {found[1]} was not chosen; choose it with task=, or leave the word out")
+    return {name: task for name, task in tasks.items() if name not in absent}
 
 
 def _check_back_end(model: Any, words: Sequence[str]) -> None:
@@ -239,7 +256,9 @@ def instantiate(node: Mapping[str, Any], where: str) -> Any:
         ours = as_ours(error)
         if isinstance(ours, ConfigError) and isinstance(error, HydraException) and not _inside(error):
             raise ConfigError(f"{where}: {ours}") from error
-        raise ours or error from error
+        if ours is None:
+            raise
+        raise ours from error
 
 
 def _base() -> dict[str, Any]:
@@ -267,9 +286,11 @@ def _importable(words: Sequence[str]) -> None:
 
 
 def _inside(error: BaseException | None) -> EvalkitError | None:
-    while error is not None:
+    met: set[int] = set()
+    while error is not None and id(error) not in met:  # `raise error from error` leads back to itself
         if isinstance(error, EvalkitError):
             return error
+        met.add(id(error))
         error = error.__cause__ or error.__context__
     return None
 
@@ -281,7 +302,7 @@ def as_ours(error: BaseException | None) -> EvalkitError | None:
     if isinstance(error, OSError) and error.filename:
         return ConfigError(f"{error.filename}: {error.strerror}; see that it exists and may be read and written")
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("evalkit"):
-        return ConfigError(f"the package {error.name} is not installed here, and this needs it; pip install evalkit brings everything")
+        return ConfigError(missing(error.name))
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 

@@ -13,7 +13,7 @@ from evalkit.errors import did_you_mean
 from evalkit.paths import conf_dir
 
 # What `evalkit ls` calls a group of the configuration, and its folder.
-BACK_ENDS = ("hf", "vllm")  # of `backend=`, each with a file in conf/model that the shipped models may stand on
+BACK_ENDS = ("hf", "vllm")  # of `backend=`, each with a file in conf/model that the shipped models may build on
 GROUPS = {"tasks": "task", "models": "model", "suites": "suite", "cards": "card", "data": "data", "sandboxes": "sandbox"}
 
 
@@ -31,9 +31,49 @@ def explain(error: BaseException) -> str:
         return f"no {found[1]} was chosen; give {found[1]}=NAME, one of: {', '.join(names_of(found[1]))}"
     if found := re.search(r"Could not override '([^']+)'", text) or re.search(r"Key '([^']+)' is not in struct", text):
         full = re.search(r"full_key: (\S+)", text)
-        key = full[1] if full else found[1]
-        return f"there is no setting {key!r}{did_you_mean(key, _settings())}; +{key}=… adds one that a class of yours takes"
+        return no_setting(full[1] if full else found[1])
+    if found := re.search(r"Ambiguous value for argument '(\w+)=([^']+)'", text):
+        name, given = found.groups()
+        several = f"several in one run are '{name}=[{given}]', " if name == "task" else ""
+        return f"{name}={given}: {several}and runs one after the other are evalkit run -m {name}={given}"
     return text
+
+
+# Words that other programs have for something that is a setting elsewhere here.
+_ELSEWHERE = {
+    **dict.fromkeys(("out", "output", "output_dir", "output_path", "out_dir"), "results_dir=DIR, or run_dir=DIR for this run alone"),
+    **dict.fromkeys(("shots", "n_shot", "nshot", "fewshot", "n_shots"), "tasks.NAME.num_fewshot=N"),
+    **dict.fromkeys(("max_new_tokens", "max_tokens", "max_gen_toks"), "tasks.NAME.prompt.params.max_new_tokens=N"),
+    **dict.fromkeys(("temperature", "top_p", "top_k", "min_p"), "model.sampling.NAME=N, or tasks.NAME.prompt.params for one task"),
+    **dict.fromkeys(("batch", "batch_size"), "none: batches fit the device by themselves (model.batch_tokens=N bounds them)"),
+    "seed": "tasks.NAME.fewshot.seed=N for the shots",
+    "n": "limit=N",
+}
+
+
+def no_setting(key: str) -> str:
+    """What is said of a setting that does not exist where it was written, with where it is, or the nearest that is there."""
+    group, _, inside = key.partition(".")
+    if not inside:
+        return f"there is no setting {key!r}{_place(key) or did_you_mean(key, _settings())}"
+    adds = f"; +{key}=… adds one that a class of yours takes"
+    known = _settings()
+    if key in known and group == "tasks":
+        task = key.split(".")[1]
+        return f"{key}: the task {task} was not chosen; choose it with task=, or leave the word out"
+    if key in known:
+        return f"{key}: the {group} that was chosen has no setting {inside!r}, others do{adds}"
+    return f"there is no setting {key!r}{did_you_mean(key, known)}{adds}"
+
+
+def _place(name: str) -> str:
+    """Where a setting is whose place was left out; empty when it is nowhere."""
+    if name in _ELSEWHERE:
+        return f"; it is {_ELSEWHERE[name]}" if not _ELSEWHERE[name].startswith("none: ") else f"; {_ELSEWHERE[name][6:]}"
+    for group, place in (("model", "model."), ("task", "tasks.NAME."), ("data", "data.")):
+        if any(name in _keys(file) for file in choices(conf_dir() / group)):
+            return f"; it belongs to the {group}: {place}{name}=VALUE"
+    return ""
 
 
 def choices(folder: Path) -> list[Path]:

@@ -33,6 +33,7 @@ _FITS = {
     "results_dir": "give the folder that run directories are made in",
     "run_dir": "give a folder, or null",
     "detail": "use comparison or all",
+    "page": "use auto, true or false",
     "missing": "use refuse, or skip to measure the tasks that have rows here",
     "shard": "give shard=1/8 to shard=8/8, or null",
 }
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True):
     shard: str | None = None
     missing: Literal["refuse", "skip"] = "refuse"
     detail: Literal["comparison", "all"] = "comparison"
+    page: bool | Literal["auto"] = "auto"
     track: list[str] | str | None = None
 
     @classmethod
@@ -66,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True):
             at = re.search(r"`\$\.(\w+)", str(error))
             name = at[1] if at else ""
             raise ConfigError(f"{name}={config.get(name)} does not fit; {_FITS.get(name, str(error))}") from error
+        if found.run_dir == "":
+            raise ConfigError("run_dir= is empty; give a folder, or leave the word out")
         if not found.run_dir and not found.results_dir:
             raise ConfigError("results_dir is empty; give the folder that run directories are made in, or run_dir=DIR")
         return found

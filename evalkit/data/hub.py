@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalkit.data import net
+from evalkit import network
 from evalkit.data.rawfile import read_raw
 from evalkit.data.spec import DataSpec, NoRows, Row, Rows
 from evalkit.errors import DataError
+from evalkit.extras import missing, there
 
 ELSEWHERE = "use data=wheel, data=local data.root=DIR (a mirror made by `evalkit data pull`) or data=samples"
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -38,8 +39,10 @@ class HubSource:
         """
         if spec.private:
             raise NoRows(f"task {task}: {spec.path} {spec.private}")
+        if gone := lacking(spec):
+            raise NoRows(f"{missing(gone, f'task {task}: {spec.path} from the hub')}; or {ELSEWHERE}")
         if not cached(spec, split, language) and not self._reachable():
-            why = "HF_HUB_OFFLINE is set" if net.offline() else f"{net.endpoint()} does not answer"
+            why = "HF_HUB_OFFLINE is set" if network.offline() else f"{network.endpoint()} does not answer"
             raise HubUnreachable(f"task {task}: {spec.path} cannot be read: {why} and the cache lacks it; {ELSEWHERE}")
         try:
             sha = self._commit(spec)
@@ -54,7 +57,7 @@ class HubSource:
 
     def _reachable(self) -> bool:
         if not self._answers:
-            self._answers.append(net.reachable())
+            self._answers.append(network.reachable())
         return self._answers[0]
 
     def _commit(self, spec: DataSpec) -> str:
@@ -67,6 +70,12 @@ class HubSource:
 
             self._shas[key] = str(HfApi().dataset_info(spec.path, revision=spec.revision, timeout=15).sha)
         return self._shas[key]
+
+
+def lacking(spec: DataSpec) -> str:
+    """The package without which these rows cannot be read from the hub; empty when it is there."""
+    package = "huggingface_hub" if spec.files else "datasets"
+    return "" if there(package) else package
 
 
 def cached(spec: DataSpec, split: str, language: str | None = None) -> bool:
@@ -149,7 +158,7 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
         page = f"{constants.ENDPOINT}/datasets/{spec.path}"
         return NoRows(f"{head} is gated: accept its terms at {page} and set HF_TOKEN; or {ELSEWHERE}")
     if met(errors.RevisionNotFoundError):
-        return DataError(f"{head} has no revision {spec.revision!r}; mend data.revision")
+        return DataError(f"{head} has no revision {spec.revision!r}; fix data.revision")
     if met(errors.RepositoryNotFoundError) or "doesn't exist on the Hub" in message:
         return NoRows(f"{head} does not exist on {constants.ENDPOINT}, or is private: check data.path, or set HF_TOKEN")
     if any(_is_transport(link) for link in chain) or met(
@@ -166,8 +175,10 @@ def explain(error: BaseException, task: str, spec: DataSpec, split: str, languag
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    met: set[int] = set()
+    while error is not None and id(error) not in met:
         yield error
+        met.add(id(error))
         error = error.__cause__ or error.__context__
 
 

@@ -53,11 +53,12 @@ def load(
         limit: documents the run takes at most, so that no more of those are made.
 
     Raises:
-        DataError: rows missing, malformed, empty or out of reach; the message names task, file and mend.
+        DataError: rows missing, malformed, empty or out of reach; the message names task, file and what to do.
         ConfigError: `spec.to_doc` cannot be imported.
     """
     made = spec.generate is not None and not isinstance(source, SamplesSource)
-    source = GeneratedSource(tokens, limit) if made else LocalSource(spec.root) if spec.root else source
+    source = LocalSource(spec.root) if spec.root else source
+    source = GeneratedSource(tokens, limit, source) if made else source
     to_doc: ToDoc = resolve("data.to_doc", spec.to_doc)
     codes: tuple[str | None, ...] = tuple(languages) or (None,)
     parts, codes, absent = _evaluated(task_name, spec, source, codes, to_doc)
@@ -165,7 +166,7 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
 
 
 def _once(task: str, spec: DataSpec, at: str, row: Row, seen: dict[str, str]) -> None:
-    """Notes where a row's `unique` value stands; raises DataError when it stood somewhere before."""
+    """Notes where a row's `unique` value is; raises DataError when it was somewhere before."""
     value = repr(row.get(spec.unique)) if spec.unique in row else None
     if value is not None and (before := seen.setdefault(value, at)) != at:
         where = before.rpartition(":")[2].rpartition(" ")[2]
@@ -173,7 +174,7 @@ def _once(task: str, spec: DataSpec, at: str, row: Row, seen: dict[str, str]) ->
 
 
 def _more(places: Sequence[str]) -> str:
-    """Where else rows are wrong, so that a file can be mended in one go."""
+    """Where else rows are wrong, so that a file can be fixed in one go."""
     if not places:
         return ""
     shown = ", ".join(place.rpartition(":")[2].rpartition(" ")[2] for place in places[:10])
@@ -185,7 +186,7 @@ def _with_language(task: str, spec: DataSpec, at: str, row: Row, language: str |
     if field is None or language is None:
         return row
     if row.get(field) not in (None, language):
-        raise DataError(f"task {task}: {at}: field {field!r}: {row[field]!r} among the rows of {language!r}; mend the row or move it")
+        raise DataError(f"task {task}: {at}: field {field!r}: {row[field]!r} among the rows of {language!r}; fix the row or move it")
     return {**row, field: language}
 
 
@@ -225,7 +226,7 @@ def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:
 
 
 def _where(parts: Sequence[_Part]) -> str:
-    """One line for all languages: `{as,bn}` stands where the parts differ."""
+    """One line for all languages: `{as,bn}` in the place where the parts differ."""
     languages = [part.language for part in parts if part.language]
     if not languages:
         return parts[0].read.where

@@ -72,7 +72,7 @@ def select(task: str, spec: DataSpec, path: Path, read: Rows, split: str, langua
     for number, (row, place) in enumerate(zip(read.rows, read.places, strict=True)):
         if row.get("split") not in splits:
             if not several and path.stem in splits:
-                raise DataError(f"task {task}: {place}: split {row['split']!r} in a file of split {split!r}; mend the row or move it")
+                raise DataError(f"task {task}: {place}: split {row['split']!r} in a file of split {split!r}; fix the row or move it")
             continue
         if not (several and field and row.get(field) not in (None, language)):
             kept.append((number, row, place))

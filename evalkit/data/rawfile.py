@@ -10,6 +10,7 @@ from typing import Any
 
 from evalkit.data.spec import Row
 from evalkit.errors import DataError
+from evalkit.extras import need
 from evalkit.files import read_jsonl
 
 
@@ -101,6 +102,7 @@ def _table(task: str, path: Path, delimiter: str, columns: tuple[str, ...]) -> l
 
 
 def _parquet(task: str, path: Path) -> list[Row]:
+    need("pyarrow", f"task {task}: {path}", DataError)
     import pyarrow as pa
     import pyarrow.parquet as pq
 

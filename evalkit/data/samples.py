@@ -15,7 +15,7 @@ WHERE = "sample rows, not the benchmark"
 
 @dataclass(frozen=True)
 class SamplesSource:
-    """`samples/<task or folder>[/<language>]/<split>.jsonl` beside the task modules.
+    """`samples/<task or folder>[/<language>]/<split>.jsonl` next to the task modules.
 
     root: another samples folder, for tasks defined outside the package.
     """
@@ -46,4 +46,4 @@ def shipped() -> Path:
         folder = Path(place) / "samples"
         if folder.is_dir():
             return folder
-    raise DataError(f"no samples folder beside evalkit.tasks ({', '.join(tasks.__path__)}); reinstall evalkit, or give data.root=DIR")
+    raise DataError(f"no samples folder next to evalkit.tasks ({', '.join(tasks.__path__)}); reinstall evalkit, or give data.root=DIR")

@@ -70,6 +70,7 @@ class DataSpec:
         root: a folder (or, with `one_file`, a file) of this task's own rows in `data=local`'s layout, read whatever the
             source of the other tasks is.
         generate: dotted path of a function that makes the rows (`evalkit.data.generated`); they are read only with data=samples.
+        from_rows: that function makes them of the data set's own rows (path, split, files …), which it gets as `rows`.
         options: what that function is told; `lengths` (tokens) and `documents` (per length) are known to every one.
         sizes: split -> scorable documents it has in the benchmark; coverage is told from it, and a source that has
             another number is remarked upon. A split without an entry has whatever the source has.
@@ -102,6 +103,7 @@ class DataSpec:
     private: str = ""
     root: str | None = None
     generate: str | None = None
+    from_rows: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
 

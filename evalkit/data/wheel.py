@@ -28,6 +28,7 @@ from typing import Any
 
 from evalkit.data.spec import DataSpec, NoRows, Row, Rows, SplitNotCarried, resolve
 from evalkit.errors import ConfigError, DataError, did_you_mean
+from evalkit.extras import need
 from evalkit.files import read_jsonl
 
 
@@ -130,6 +131,7 @@ def _read(place: Path) -> list[Row]:
 
 
 def _read_arrow(folder: Path) -> list[Row]:
+    need("pyarrow", f"the Arrow table in {folder}", DataError)
     import pyarrow as pa
 
     rows: list[Row] = []

@@ -1,4 +1,4 @@
-"""lm-evaluation-harness results, read and written: `results_*.json` and, beside it, `samples_*.jsonl`.
+"""lm-evaluation-harness results, read and written: `results_*.json` and, next to it, `samples_*.jsonl`.
 
 The layout is that of lm-evaluation-harness 0.4.13: `results[task]["metric,filter"]`, standard errors as
 `metric_stderr,filter`, one samples file a task with a line a document and filter.
@@ -36,17 +36,23 @@ def read_results(path: Path) -> RunResult:
         DataError: not such a file; one line that names it.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it does not exist" if isinstance(error, FileNotFoundError) else str(error)
+        raise DataError(f"{path} cannot be read ({why}); give a results_*.json of lm-evaluation-harness") from error
+    try:
+        raw = json.loads(text)
         tasks = {task.task: task for task in (_task(name, raw) for name in _top_level(raw))}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path} is no lm-evaluation-harness results file ({error!r}); give a results_*.json that it wrote") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"no JSON: {error}" if isinstance(error, json.JSONDecodeError) else f"{type(error).__name__}: {error}"
+        raise DataError(f"{path} is no lm-evaluation-harness results file ({why}); give a results_*.json that it wrote") from error
     if not tasks:
         raise DataError(f"{path} holds no task; give a results_*.json that lm-evaluation-harness wrote")
     return RunResult(_model(raw), tasks, manifest={"imported": {"from": path.name, "config": raw["config"]}})
 
 
 def import_run(path: Path, folder: Path) -> RunResult:
-    """Write a run directory from a results file and the samples files beside it (same time in the name).
+    """Write a run directory from a results file and the samples files next to it (same time in the name).
 
     Raises:
         DataError: a damaged results or samples file.
@@ -64,7 +70,7 @@ def import_run(path: Path, folder: Path) -> RunResult:
 
 
 def _top_level(raw: Mapping[str, Any]) -> list[str]:
-    """Tasks and groups of tasks, without what is part of a group that has a score of its own."""
+    """Tasks and groups of tasks, without what is part of a group that has its own score."""
     scored = {name for name, scores in raw["results"].items() if any("," in key for key in scores)}
     inside = {part for group, parts in raw.get("group_subtasks", {}).items() if group in scored for part in parts}
     return [name for name in raw["results"] if name in scored and name not in inside]
@@ -173,7 +179,7 @@ def _headline(name: str, metrics: Sequence[str]) -> str:
 
 
 def _configured(file: str, setting: str) -> Any:
-    """A task's setting, its own or that of a base it stands on (`defaults: [base/cloze@_here_, _self_]`); None without one."""
+    """A task's setting, its own or that of a base it builds on (`defaults: [base/cloze@_here_, _self_]`); None without one."""
     import yaml
 
     path = conf_dir() / "task" / file

@@ -23,6 +23,7 @@ from evalkit.gate.evidence import Loss, loss_of, mean_loss
 from evalkit.gate.policy import Policy, Tier
 from evalkit.results import TaskResult
 from evalkit.store import SavedRun
+from evalkit.types import SAMPLE_ROWS
 
 Outcome = Literal["pass", "regression", "not enough evidence", "cannot compare"]
 EXIT_CODES: Mapping[Outcome, int] = {"pass": 0, "regression": 10, "cannot compare": 11, "not enough evidence": 12}
@@ -140,7 +141,7 @@ def _misuse(base: SavedRun, candidate: SavedRun, policy: Policy) -> None:
     if base.path.resolve() == candidate.path.resolve():
         raise ConfigError(f"base and candidate are both {base.path}; give two runs")
     if candidate.path.is_file() and not base.path.is_file():
-        raise ConfigError(f"{candidate.path} is a baseline and stands where the candidate goes; the order is BASE CANDIDATE")
+        raise ConfigError(f"{candidate.path} is a baseline and is in the candidate's place; the order is BASE CANDIDATE")
     known = list(dict.fromkeys([*base.result.tasks, *candidate.result.tasks]))
     for name in policy.tasks:
         if name not in known and policy.missing == "refuse":
@@ -262,6 +263,8 @@ def _warnings(base: SavedRun, candidate: SavedRun, rows: Sequence[Row], policy: 
     new = [name for name in candidate.result.tasks if name not in base.result.tasks]
     if new:
         lines.append(f"measured by the candidate alone, so not held against anything: {', '.join(new)}")
+    if samples := [name for name, task in base.result.tasks.items() if task.sample_rows and task.n_docs and policy.tier(name)]:
+        lines.append(f"{SAMPLE_ROWS}: {', '.join(samples)}")
     part = [f"{row.task} {row.n:,} of {base.result.tasks[row.task].n_total:,}" for row in rows if _part(base, row)]
     if part:
         lines.append(f"both runs measured only a part of the benchmark (limit=): {', '.join(part)}")

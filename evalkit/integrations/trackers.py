@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from evalkit.errors import ConfigError, EvalkitError, did_you_mean
+from evalkit.extras import need
 from evalkit.results import RunResult
 
 PROJECT = "evalkit"
@@ -109,8 +109,7 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in TRACKERS:
             raise ConfigError(f"track={name} is unknown{did_you_mean(name, TRACKERS)}; there are {', '.join(TRACKERS)}")
-        if find_spec(name) is None:
-            raise ConfigError(f"track={name} needs the package {name}; pip install {name}")
+        need(name, f"track={name}")
     return tuple(dict.fromkeys(names))
 
 
@@ -122,7 +121,7 @@ def send(names: Sequence[str], run: Tracked) -> list[str]:
             TRACKERS[name](run)
         except EvalkitError:
             raise
-        except Exception as error:  # each tracker has errors of its own, without a common base
+        except Exception as error:  # each tracker has its own errors, without a common base
             failed.append(
                 f"track={name} failed ({type(error).__name__}: {' '.join(str(error).split())[:200]}); the scores are in {run.folder}"
             )

@@ -16,6 +16,7 @@ from evalkit.metrics.ifeval import IFEval
 from evalkit.metrics.labels import LabelMatch
 from evalkit.metrics.number_match import NumberMatch
 from evalkit.metrics.pass_at_k import PassAtK
+from evalkit.metrics.segment_chrf import SegmentChrF
 from evalkit.metrics.squad import Squad
 from evalkit.metrics.string_match import StringMatch
 from evalkit.metrics.subset import InvalidRate, Subset
@@ -41,6 +42,7 @@ __all__ = [
     "NumberMatch",
     "PassAtK",
     "RegexExtract",
+    "SegmentChrF",
     "ShuffledReferences",
     "Squad",
     "StringMatch",

@@ -78,7 +78,7 @@ def right_indices(doc: Doc, n: int) -> tuple[int, ...]:
     """The document's right answers as indices below n."""
     right = doc.target if isinstance(doc.target, (tuple, list)) else (doc.target,)
     if not right or any(isinstance(i, bool) or not isinstance(i, int) or not 0 <= i < n for i in right):
-        raise DataError(f"document {doc.id}: target {doc.target!r} is not an index of one of its {n} choices (0 to {n - 1}); mend to_doc")
+        raise DataError(f"document {doc.id}: target {doc.target!r} is not an index of one of its {n} choices (0 to {n - 1}); fix to_doc")
     return tuple(right)
 
 
@@ -90,7 +90,7 @@ def labelled(doc: Doc, field: str, n: int) -> list[tuple[int, bool]]:
     """
     listed = [(int(index), bool(label)) for index, label in doc.fields.get(field) or ()]
     if not any(right for _, right in listed) or any(not 0 <= index < n for index, _ in listed):
-        raise DataError(f"document {doc.id}: field {field} {doc.fields.get(field)!r} does not mark its {n} choices; mend to_doc")
+        raise DataError(f"document {doc.id}: field {field} {doc.fields.get(field)!r} does not mark its {n} choices; fix to_doc")
     return listed
 
 

@@ -37,7 +37,7 @@ class ChecksDocs(Protocol):
     """A metric that can tell before any model is asked that a document cannot be scored."""
 
     def check(self, doc: Doc) -> None:
-        """Raises DataError naming the document and what to mend."""
+        """Raises DataError naming the document and what to fix."""
         ...
 
 
@@ -114,6 +114,7 @@ def sample(
         flags=flags_of(responses, invalid=invalid),
         group=doc.group,
         language=doc.language,
+        samples=max(1, len(usable(responses))),
     )
 
 
@@ -148,7 +149,13 @@ def merged(responses: Sequence[Response], each: Sequence[SampleScore]) -> Sample
         stats=tuple(stats.mean(column) for column in zip(*(score.stats for score in each), strict=True)),
         prediction=each[0].prediction if len(each) == 1 else tuple(score.prediction for score in each),
         flags=tuple(dict.fromkeys([*flags, *told])),
+        samples=len(responses),
     )
+
+
+def of_samples(scores: Sequence[SampleScore]) -> list[str]:
+    """For a signature: that documents have the mean of several answers, where they do. Some metrics once scored the first alone."""
+    return ["samples:mean"] if any(score.samples > 1 for score in scores) else []
 
 
 def by_group(scores: Sequence[SampleScore]) -> dict[str, list[SampleScore]]:
@@ -255,7 +262,7 @@ def mean_of(
         n=len(values),
         n_not_measured=len(scores) - len(values),
         n_invalid=count_invalid(measured),
-        signature=str(Signature.of(name, *signature, f"ci:{method}", VERSION)),
+        signature=str(Signature.of(name, *signature, *of_samples(measured), f"ci:{method}", VERSION)),
         higher_is_better=higher_is_better,
         no_interval=TOO_FEW if values and ci is None else "",
     )

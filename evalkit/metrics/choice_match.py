@@ -12,6 +12,7 @@ from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.exact_match import gold_texts
 from evalkit.metrics.extraction.choices import Options
+from evalkit.metrics.extraction.marks import READING
 from evalkit.stats import mean
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -67,7 +68,7 @@ class ChoiceMatch:
         """A mean with Wilson's interval (t when a document has several samples), cluster-robust where clusters exist."""
         again = [f"again:{hashlib.sha256(self.again.encode()).hexdigest()[:8]}"] if self.again else []
         labels = ",".join(self.labels) or "numbers"
-        signature = [f"labels:{labels}", f"texts:{self.texts_field or 'choices'}", "extract:choice", *again]
+        signature = [f"labels:{labels}", f"texts:{self.texts_field or 'choices'}", "extract:choice", READING, *again]
         return mean_summary(self.name, scores, signature, higher_is_better=self.higher_is_better)
 
     def _read(self, doc: Doc) -> tuple[tuple[str, ...], Options]:

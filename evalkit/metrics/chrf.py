@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from evalkit.errors import ConfigError, DataError
+from evalkit.extras import need
 from evalkit.metrics.base import by_group, usable
 from evalkit.metrics.corpus import CorpusMetric, Segment
 from evalkit.metrics.exact_match import gold_texts
@@ -64,6 +65,11 @@ class ChrF(CorpusMetric):
             object.__setattr__(self, "name", "chrF" + "+" * self.word_order + ("_nfc" if self.form == "nfc" else ""))
         super().__post_init__()
 
+    def ready(self) -> None:
+        """Raises ConfigError when `pretokenize` needs a package that is not installed."""
+        if self.pretokenize == "indicnlp":
+            need("indicnlp", f"metric {self.name}: pretokenize=indicnlp")
+
     @cached_property
     def _sacrebleu(self) -> CHRF:
         from sacrebleu.metrics.chrf import CHRF
@@ -100,7 +106,7 @@ class ChrF(CorpusMetric):
         return float(self._sacrebleu._compute_f_score([int(count) if count == int(count) else count for count in totals])) / 100
 
     def settings(self) -> list[str]:
-        """sacrebleu's own signature, with what stands before it."""
+        """sacrebleu's own signature, with what is before it."""
         import sacrebleu
 
         return [

@@ -16,7 +16,7 @@ from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.languages import expected_language, identify, letters_by_script
 from evalkit.types import Doc, Response, SampleScore, Summary
 
-# With fewer letters than this, Hindi and Marathi are told apart wrongly in more than one text of twenty.
+# With fewer letters than this, Hindi and Marathi are distinguished wrongly in more than one text of twenty.
 ENOUGH_LETTERS = 40
 NO_LETTERS = "no_letters"
 SHORT = "short"
@@ -24,7 +24,7 @@ SHORT = "short"
 
 @dataclass(frozen=True)
 class LanguageConsistency:
-    """How far answers are in the expected language. Stands beside a score and is never mixed into it.
+    """How far answers are in the expected language. Printed next to a score and is never mixed into it.
 
     Attributes:
         measure: `script` is the share of an answer's letters (with vowel signs) that are in the language's script.
@@ -88,7 +88,7 @@ class LanguageConsistency:
         silent = sum(NO_LETTERS in s.flags for s in scores)
         short = sum(SHORT in s.flags for s in scores)
         said = [f"{silent} without letters, not measured"] if silent else []
-        said += [f"{short} too short to tell languages apart, judged by script"] if short else []
+        said += [f"{short} too short to distinguish languages, judged by script"] if short else []
         return replace(summary, note="; ".join(said))
 
     def _expected(self, doc: Doc) -> str:

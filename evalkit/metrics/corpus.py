@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from evalkit import stats
 from evalkit.errors import ConfigError
-from evalkit.metrics.base import UNIT, VERSION, cluster_labels, count_invalid, few_in, over_samples, sample, with_groups, within
+from evalkit.metrics.base import UNIT, VERSION, cluster_labels, count_invalid, few_in, of_samples, over_samples, sample, with_groups, within
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class CorpusMetric(ABC):
         resamples, seed: of the bootstrap. The defaults are sacrebleu's, so one language has sacrebleu's resamples.
 
     A sample's value is the score of that document alone. Of several samples per document, its value and its statistics are the
-    means: the score is that of a corpus in which every document stands with each of its samples, at one document's weight.
+    means: the score is that of a corpus that holds every document once with each of its samples, at one document's weight.
     Several languages are a corpus each, combined by number of documents; the unweighted mean is `macro`.
 
     Interval: bootstrap over documents within each language, or over whole clusters where documents share one, as sacrebleu
@@ -123,7 +123,7 @@ class CorpusMetric(ABC):
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
             n_invalid=count_invalid(measured),
-            signature=str(self._signature(ci is not None, labels is not None)),
+            signature=str(self._signature(of_samples(measured), ci is not None, labels is not None)),
             higher_is_better=self.higher_is_better,
             corpus=self.corpus,
             no_interval=few_in(few, len(units), "languages") if few else "",
@@ -146,6 +146,6 @@ class CorpusMetric(ABC):
         ci = within(stats.holding((low / scale, high / scale), value), self.bounds)
         return float(drawn.std(ddof=1, dtype=float)) / scale, ci
 
-    def _signature(self, interval: bool, clustered: bool) -> Signature:
+    def _signature(self, samples: Sequence[str], interval: bool, clustered: bool) -> Signature:
         how = (f"ci:bootstrap{'-clusters' if clustered else ''}-{self.resamples}", f"seed:{self.seed}") if interval else ("ci:none",)
-        return Signature.of(self.name, *self.settings(), *how, self.computed_by)
+        return Signature.of(self.name, *self.settings(), *samples, *how, self.computed_by)

@@ -9,6 +9,7 @@ from typing import Literal
 from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.corpus import CorpusMetric, Segment
 from evalkit.metrics.extraction.entities import entities, entity_text, folded
+from evalkit.metrics.extraction.marks import READING
 from evalkit.text import EQUIVALENCE
 from evalkit.types import Doc
 
@@ -63,4 +64,4 @@ class EntityMatch(CorpusMetric):
         return Segment(counts, prediction=[f"{kind}: {value}" for kind, value in found], invalid=not valid)
 
     def settings(self) -> list[str]:
-        return ["match:text+type", "types:row", f"norm:{EQUIVALENCE}+edges", f"measure:{self.measure}"]
+        return ["match:text+type", "types:row", READING, f"norm:{EQUIVALENCE}+edges", f"measure:{self.measure}"]

@@ -33,7 +33,7 @@ class ExactMatch:
             no final danda. Not in lm-eval.
 
     `doc.target` is a gold text or several. An answer from which nothing can be extracted is wrong, never unmeasured:
-    value 0, prediction None, flag `invalid`. With several samples a document, the value is their mean and the
+    value 0, prediction None, flag `invalid`. With several samples per document, the value is their mean and the
     prediction a tuple.
     """
 
@@ -59,7 +59,7 @@ class ExactMatch:
                 re.compile(pattern)
             except re.error as error:
                 raise ConfigError(
-                    f"metric {self.name}: ignore_patterns has {pattern!r}, not a regular expression ({error}); mend it"
+                    f"metric {self.name}: ignore_patterns has {pattern!r}, not a regular expression ({error}); fix it"
                 ) from error
 
     def answer(self, text: str) -> str | None:
@@ -120,5 +120,5 @@ def gold_texts(doc: Doc, gold_field: str | None = None) -> tuple[str, ...]:
     golds = given if isinstance(given, (tuple, list)) else (given,)
     if not golds or any(gold is None for gold in golds):
         where = "target" if gold_field is None else f"field {gold_field}"
-        raise DataError(f"document {doc.id}: {where} {given!r} holds no gold answer; mend to_doc")
+        raise DataError(f"document {doc.id}: {where} {given!r} holds no gold answer; fix to_doc")
     return tuple(str(gold) for gold in golds)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError, did_you_mean
+from evalkit.extras import missing, need
 from evalkit.metrics.accuracy import choose, right_indices
 from evalkit.metrics.base import TOO_FEW, VERSION, cluster_labels, count_invalid, mean_summary, sample, usable, with_groups
 from evalkit.metrics.exact_match import Extract, gold_texts
@@ -52,7 +53,7 @@ class EvaluateMetric:
             always the module's over all pairs.
         resamples: bootstrap resamples for stderr and interval of a corpus score. Each runs the module once more.
 
-    When the score is a list with one number a document, it is a mean with its own interval; else it is a corpus score
+    When the score is a list with one number per document, it is a mean with its own interval; else it is a corpus score
     over all pairs. Several samples per document are refused: a module takes one prediction for each. It gives no statistics
     that could be summed, so this is no `CorpusMetric`: the bootstrap runs the module again, and a corpus score cannot be
     paired by `evalkit compare`.
@@ -93,6 +94,10 @@ class EvaluateMetric:
             )
         if self.resamples == 1 or self.resamples < 0:
             raise ConfigError(f"metric {self.name}: resamples={self.resamples} gives no interval; use 0 (none) or 100 and more")
+
+    def ready(self) -> None:
+        """Raises ConfigError when the library is not installed."""
+        need("evaluate", f"metric {self.name}")
 
     def check_samples(self, n: int) -> None:
         """Raises ConfigError for more than one sample per document."""
@@ -154,7 +159,7 @@ class EvaluateMetric:
         try:
             return [CASTS[self._cast](gold) for gold in golds]
         except ValueError as error:
-            raise DataError(f"document {doc.id}: target {doc.target!r} is no {self._cast}; set cast: str or mend to_doc") from error
+            raise DataError(f"document {doc.id}: target {doc.target!r} is no {self._cast}; set cast: str or fix to_doc") from error
 
     def _alone(self, doc: Doc, pair: tuple[Any, Any]) -> float:
         value = self._compute([pair])
@@ -230,17 +235,17 @@ class EvaluateMetric:
         try:
             import evaluate
         except ImportError as error:
-            raise ConfigError(f"metric {self.name} needs the package evaluate; pip install evaluate") from error
+            raise ConfigError(missing("evaluate", f"metric {self.name}")) from error
         try:
             return evaluate.load(self.path, self.config_name, revision=self.revision, keep_in_memory=True)
         except ImportError as error:
             raise ConfigError(f"metric {self.name}: module {self.path} needs a package: {_line(error)}") from error
         except (OSError, ValueError) as error:
             if Path(self.path).suffix == ".py" or os.sep in self.path:
-                mend = "give path: a .py file, or a folder that holds a .py file of its own name"
+                advice = "give path: a .py file, or a folder that holds a .py file of its own name"
             else:
-                mend = "no such module, or no network: check the name, or give path: a local folder holding it"
-            raise ConfigError(f"metric {self.name}: cannot load module {self.path!r} ({_line(error)}); {mend}") from error
+                advice = "no such module, or no network: check the name, or give path: a local folder holding it"
+            raise ConfigError(f"metric {self.name}: cannot load module {self.path!r} ({_line(error)}); {advice}") from error
 
     def _signature(self) -> list[str]:
         """Module (with a hash of its code when it is local), what it was asked, version of the library."""

@@ -28,7 +28,7 @@ class RegexExtract:
         try:
             re.compile(self.pattern)
         except re.error as error:
-            raise ConfigError(f"extract: pattern {self.pattern!r} is not a regular expression ({error}); mend it") from error
+            raise ConfigError(f"extract: pattern {self.pattern!r} is not a regular expression ({error}); fix it") from error
 
     def __call__(self, text: str) -> str | None:
         matches = re.findall(self.pattern, text)

@@ -7,12 +7,13 @@ from importlib.metadata import version
 from typing import Any
 
 from evalkit.errors import ConfigError
+from evalkit.extras import missing
 
 PACKAGE = "indic-nlp-library-itt"  # the fork its authors keep up, with Urdu's normaliser inside
 
 
 def indicnlp_tokens(text: str, language: str | None) -> str:
-    """Normalised text with a blank between tokens; the danda and other signs stand alone.
+    """Normalised text with a blank between tokens; the danda and other signs are separate.
 
     Raises:
         ConfigError: the package is missing, or does not know the language.
@@ -31,7 +32,7 @@ def _tools(language: str | None) -> tuple[Any, Any]:
         from indicnlp.normalize.indic_normalize import IndicNormalizerFactory
         from indicnlp.tokenize.indic_tokenize import trivial_tokenize
     except ImportError as error:
-        raise ConfigError(f"pretokenize=indicnlp needs the package {PACKAGE}; pip install {PACKAGE}") from error
+        raise ConfigError(missing("indicnlp", "pretokenize=indicnlp")) from error
     factory = IndicNormalizerFactory()
     if language is None or not factory.is_language_supported(language):
         raise ConfigError(f"the Indic NLP library has no normaliser for language {language!r}; set pretokenize: none or language:")

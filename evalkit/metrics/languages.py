@@ -1,4 +1,4 @@
-"""Which language an answer should be in, letters by script, and telling languages of one script apart."""
+"""Which language an answer should be in, letters by script, and distinguishing languages of one script."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from evalkit.errors import ConfigError
+from evalkit.extras import missing
 from evalkit.types import Doc
 
 
@@ -40,7 +41,7 @@ def _identifier(among: tuple[str, ...]):  # type: ignore[no-untyped-def]  # the 
     try:
         from py3langid.langid import MODEL_FILE, LanguageIdentifier
     except ImportError as error:
-        raise ConfigError("language identification needs the package py3langid; pip install py3langid") from error
+        raise ConfigError(missing("py3langid", "language identification")) from error
     # One identifier a set of languages: set_languages narrows the object itself.
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
     if among:

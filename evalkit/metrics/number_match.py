@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from evalkit.errors import DataError
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.exact_match import gold_texts
+from evalkit.metrics.extraction.marks import READING
 from evalkit.metrics.extraction.numbers import Number, number
 from evalkit.stats import mean
 from evalkit.types import Doc, Response, SampleScore, Summary
@@ -46,7 +47,7 @@ class NumberMatch:
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
         """A mean with Wilson's interval (t when a document has several samples), cluster-robust where clusters exist."""
         golds = [f"golds:{self.gold_field}"] if self.gold_field else []
-        return mean_summary(self.name, scores, ["number:last", "compare:value", *golds], higher_is_better=self.higher_is_better)
+        return mean_summary(self.name, scores, ["number:last", READING, "compare:value", *golds], higher_is_better=self.higher_is_better)
 
     def _golds(self, doc: Doc) -> list[Number]:
         golds: list[Number] = []

@@ -10,6 +10,7 @@ from evalkit import stats
 from evalkit.errors import ConfigError, DataError
 from evalkit.metrics.base import TOO_FEW, VERSION, count_invalid, sample, usable, with_groups
 from evalkit.metrics.extraction.code import program as extract
+from evalkit.metrics.extraction.marks import READING
 from evalkit.sandbox import Executor, Outcome, Program
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
 
@@ -90,7 +91,7 @@ class PassAtK:
     def program(self, doc: Doc, response: Response) -> Program | None:
         """What is run for one answer; None where it holds no program."""
         if missing := [name for name in NEEDED if not isinstance(doc.fields.get(name), str)]:
-            raise DataError(f"document {doc.id}: no text under {missing[0]!r}; pass@k needs {', '.join(NEEDED)}: mend to_doc")
+            raise DataError(f"document {doc.id}: no text under {missing[0]!r}; pass@k needs {', '.join(NEEDED)}: fix to_doc")
         prompt, test, entry_point = (doc.fields[name] for name in NEEDED)
         answer = response.text or ""
         if self.extracted:
@@ -136,7 +137,7 @@ class PassAtK:
             f"sandbox:{self.sandbox.name}",
             f"seconds:{limits.seconds:g}",
             f"memory:{limits.memory_mb}MiB",
-            *(["extract:code"] if self.extracted else []),
+            *(["extract:code", READING] if self.extracted else []),
         ]
         return Summary(
             metric=self.name,

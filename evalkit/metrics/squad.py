@@ -17,6 +17,7 @@ from typing import Literal
 from evalkit.errors import ConfigError
 from evalkit.metrics.base import mean_summary, over_samples, sample
 from evalkit.metrics.exact_match import gold_texts
+from evalkit.metrics.extraction.marks import READING
 from evalkit.text import EQUIVALENCE, equivalent
 from evalkit.types import Doc, Response, SampleScore, Summary
 
@@ -38,16 +39,16 @@ class Squad:
             object.__setattr__(self, "name", f"squad_{self.measure}")
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """The mean over the samples; two answers without a word are equal, and score 1."""
+        """The mean over the samples; two answers without a word are equal, and score 1. A thought without an end is no answer: 0."""
         return over_samples(doc, responses, lambda response: self._single(doc, response))
 
     def _single(self, doc: Doc, response: Response) -> SampleScore:
         answer = words(response.text or "")
-        value = max(self._one(answer, words(gold)) for gold in gold_texts(doc))
+        value = 0.0 if response.status == "thinking" else max(self._one(answer, words(gold)) for gold in gold_texts(doc))
         return sample(doc, [response], value, prediction=response.text or "")
 
     def summarize(self, scores: Sequence[SampleScore]) -> Summary:
-        return mean_summary(self.name, scores, [f"measure:{self.measure}", f"norm:mlqa+{EQUIVALENCE}"])
+        return mean_summary(self.name, scores, [f"measure:{self.measure}", f"norm:mlqa+{EQUIVALENCE}", READING])
 
     def _one(self, answer: list[str], gold: list[str]) -> float:
         if self.measure == "exact" or not answer or not gold:

@@ -15,7 +15,7 @@ APART = "apart"
 
 @dataclass(frozen=True)
 class Subset:
-    """Another metric over the documents it is about: unanswerable questions apart, or valid answers alone.
+    """Another metric over the documents it is about: without the unanswerable questions, or valid answers alone.
 
     Attributes:
         metric: what is measured; its own name gives way to `name`.
@@ -66,7 +66,7 @@ class Subset:
         return [self._valid(doc, several[doc.id]) if doc.id in several else self._one(doc, inner.get(doc.id)) for doc in docs]
 
     def _valid(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
-        """The mean over the valid ones of several samples; set apart when none is."""
+        """The mean over the valid ones of several samples; set aside when none is."""
         each = [self.metric.score(doc, [response]) for response in responses]
         valid = [score for score in each if "invalid" not in score.flags]
         return merged(responses, valid) if valid else _apart(merged(responses, each))

@@ -192,13 +192,13 @@ def check_capabilities(model: Model, requests: Iterable[Request]) -> None:
         scores, task = isinstance(request, LoglikelihoodRequest), request.task
         prompts = [c for c, _ in request.pairs] if isinstance(request, LoglikelihoodRequest) else [request.prompt]
         if scores and not able.loglikelihood:
-            mend = _generated_form(task) + advice
-            raise ModelError(f"{model.name} has no prompt log-probabilities, which task {task} needs; {mend}")
+            advice = _generated_form(task) + advice
+            raise ModelError(f"{model.name} has no prompt log-probabilities, which task {task} needs; {advice}")
         if not scores and not able.generate:
             raise ModelError(f"{model.name} cannot generate, which task {task} needs; use a log-likelihood form of it")
         if any(_is_chat(p) for p in prompts) and not able.chat:
-            mend = f"use tasks.{task}.chat=false or a chat model" + advice
-            raise ModelError(f"{model.name} has no chat template, and task {task} is asked to chat; {mend}")
+            advice = f"use tasks.{task}.chat=false or a chat model" + advice
+            raise ModelError(f"{model.name} has no chat template, and task {task} is asked to chat; {advice}")
 
 
 def _generated_form(task: str) -> str:

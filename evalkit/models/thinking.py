@@ -19,8 +19,20 @@ KNOWN: tuple[Marks, ...] = (
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("◁think▷", "◁/think▷"),
     ("<thinking>", "</thinking>"),
+    ("<unused94>thought", "<unused95>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<thought>", "</thought>"),
 )
-CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # tokens of their own, so the marks made of them are none
+# Words that an answer may use for something else: marks of a thought only where the text begins with one.
+_AT_START = frozenset({"<reasoning>", "<thought>"})
+# What some families put around the answer behind a thought, by the thought's opening mark.
+_AROUND_ANSWER: dict[str, Marks] = {
+    "<|START_THINKING|>": ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    "<|begin_of_thought|>": ("<|begin_of_solution|>", "<|end_of_solution|>"),
+    "<|channel|>analysis<|message|>": ("", "<|return|>"),
+}
+CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # their own tokens, so the marks made of them are none
 THOUGHT_TOKENS = 4096  # of a local model that is known to think, where model.thinking_tokens is not set
 
 
@@ -51,10 +63,10 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     """The thought and the answer of a whole text; white space between them belongs to neither.
 
     Args:
-        pairs: marks to look for; the first pair of which a mark stands in the text is the one.
+        pairs: marks to look for; the first pair of which a mark is in the text is the one.
         opened: the text starts inside a thought. A closing mark without an opening one says the same.
     """
-    found = [pair for pair in pairs if pair[0] in text or pair[1] in text]
+    found = [pair for pair in pairs if _marks(text, pair, len(pairs) == 1)]
     if not found:
         return Said(text.strip(), None) if opened else Said(None, text)
     opening, closing = found[0]
@@ -63,6 +75,9 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     while closing in rest:
         block, rest = rest.split(closing, 1)
         before, mark, thought = block.partition(opening)
+        if thoughts and not mark and not rest.strip():  # a closing mark too many behind the answer
+            rest = block
+            break
         # A second closing mark without an opening one: the thought spoke of its own marks, and went on.
         kept, thought = (kept + before, thought) if mark and not inside else ("", kept + block.removeprefix(opening))
         thoughts.append(thought.strip())
@@ -71,7 +86,18 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     # Behind a thought an opening mark inside a sentence is spoken of; before any, everything points to a thought cut short.
     if inside or (mark and not (thoughts and before.strip())):
         return Said("\n\n".join([*thoughts, (rest.removeprefix(opening) if inside else thought).strip()]), None)
-    return Said("\n\n".join(thoughts), after_thought(kept + rest))
+    start, end = _AROUND_ANSWER.get(opening, ("", ""))
+    answer = after_thought(kept + rest)
+    if start and answer.startswith(start):
+        answer = after_thought(answer.removeprefix(start))
+    return Said("\n\n".join(thoughts), answer.rstrip().removesuffix(end) if end and answer.rstrip().endswith(end) else answer)
+
+
+def _marks(text: str, pair: Marks, known: bool) -> bool:
+    """Whether a mark of a pair, which may be known to be the model's, is in a text as a mark."""
+    if pair[0] in _AT_START and pair[0] in text and not known:
+        return text.lstrip().startswith(pair[0])
+    return pair[0] in text or pair[1] in text
 
 
 def after_thought(text: str) -> str:

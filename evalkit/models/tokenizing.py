@@ -167,7 +167,7 @@ class LineTokenizer:
         return self._holds(LINES)
 
     def _holds(self, rule: Rule) -> bool:
-        """Whether the cut parts tokens whatever stands around it."""
+        """Whether the cut parts tokens whatever is around it."""
         kept, left = rule.gap[: rule.kept], rule.gap[rule.kept :]
         pairs = [(f"x y{before}{kept}", f"{left}{after}") for before, after in product(BEFORE, AFTER)]
         joined = self._whole(dict.fromkeys(one + other for one, other in pairs), False)

@@ -42,7 +42,7 @@ class Layout:
         description: goes before the first shot as it is (nothing is inserted after it); a template over the asked document.
         delimiter: between a question and its answer, and so at the start of every scored continuation.
         chat_delimiter: the same at the start of a scored continuation in a conversation, where the template has already set
-            the turns apart: nothing in lm-evaluation-harness, a blank in lighteval.
+            the turns: nothing in lm-evaluation-harness, a blank in lighteval.
         fewshot_delimiter: after the answer of every shot.
         multi_turn_shots: in a conversation, every shot is a user turn and an assistant turn of its own.
 
@@ -109,7 +109,7 @@ def fill(what: str, template: str, doc: Doc, extra: Mapping[str, Any] | None = N
         known = f"document {doc.id or '?'} does not have; it has {here}{near}"
         raise ConfigError(f"prompt {what} names the field {name!r}, which {known}") from error
     except (IndexError, AttributeError, TypeError, ValueError) as error:
-        raise ConfigError(f"prompt {what} {template!r} cannot be filled from document {doc.id or '?'}: {error}; mend it") from error
+        raise ConfigError(f"prompt {what} {template!r} cannot be filled from document {doc.id or '?'}: {error}; fix it") from error
 
 
 def gold_index(doc: Doc) -> int:
@@ -120,5 +120,5 @@ def gold_index(doc: Doc) -> int:
     """
     target = doc.target[0] if isinstance(doc.target, tuple | list) and doc.target else doc.target
     if not isinstance(target, int) or isinstance(target, bool) or not 0 <= target < len(doc.choices):
-        raise DataError(f"document {doc.id or '?'}: target {doc.target!r} is no index of its {len(doc.choices)} choices; mend to_doc")
+        raise DataError(f"document {doc.id or '?'}: target {doc.target!r} is no index of its {len(doc.choices)} choices; fix to_doc")
     return target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from evalkit.errors import ConfigError, DataError, did_you_mean
@@ -18,6 +18,7 @@ class Completion(Layout):
     Attributes:
         target: what a shot shows as its answer, a template; None shows the gold answer (the first of several).
         params: decoding; a mapping with the names of `GenerationParams`.
+        limit_field: the entry of doc.fields that says how many tokens the answer may have, where that depends on the document.
         num_samples: independent samples of every prompt.
         answer_prefix: how the answer begins, a template; the model goes on from there (in a conversation: in the
             assistant's turn; in plain text: after the delimiter). Not part of the answer's text.
@@ -30,6 +31,7 @@ class Completion(Layout):
     params: GenerationParams | Mapping[str, Any] = field(default_factory=GenerationParams)
     num_samples: int = 1
     answer_prefix: str = ""
+    limit_field: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,7 +48,10 @@ class Completion(Layout):
         prompt = self.assemble(doc, shown, fill("template", self.template, doc), chat)
         if begun := fill("answer_prefix", self.answer_prefix, doc):
             prompt = prompt + self.delimiter + begun if isinstance(prompt, str) else (*prompt, Message("assistant", begun))
-        return GenerateRequest(task, doc.id, prompt, generation_params(self.params), self.num_samples)
+        params = generation_params(self.params)
+        if self.limit_field is not None:
+            params = generation_params(replace(params, max_new_tokens=doc.fields[self.limit_field]))
+        return GenerateRequest(task, doc.id, prompt, params, self.num_samples)
 
     def stops(self, chat: bool) -> tuple[str, ...]:
         """Where an answer is cut; the same in a conversation and in plain text."""

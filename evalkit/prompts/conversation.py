@@ -37,7 +37,7 @@ class Conversation:
             raise ConfigError(f"task {task}: a conversation takes no shots; set num_fewshot=0")
         turns = doc.fields.get(self.messages) or ()
         if not turns or turns[-1]["role"] != "user":
-            raise DataError(f"document {doc.id or '?'}: {self.messages} must end with a user turn; mend to_doc or the row")
+            raise DataError(f"document {doc.id or '?'}: {self.messages} must end with a user turn; fix to_doc or the row")
         params = generation_params(self.params)
         if chat:
             return GenerateRequest(task, doc.id, tuple(Message(turn["role"], turn["content"]) for turn in turns), params)

@@ -1,4 +1,4 @@
-"""Who rates what, and in which order the models stand: balanced, and the same for the same seed."""
+"""Who rates what, and in which order the models are: balanced, and the same for the same seed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Place:
 
     Attributes:
         item: which prompt.
-        order: which model stands under each letter, by its place in the list of models.
+        order: which model is under each letter, by its place in the list of models.
         repeat: the rater has met this prompt before.
         calibration: everybody who reads its language rates it.
     """
@@ -134,7 +134,7 @@ def _deal(
 
 
 class _Orders:
-    """Orders of the models under which every model stands under every letter about as often: per rater, language and category."""
+    """Orders of the models under which every model is under every letter about as often: per rater, language and category."""
 
     def __init__(self, models: int, rng: random.Random) -> None:
         self._rng = rng

@@ -124,6 +124,8 @@ def _task(
         f"{task}: blind ratings from 1 to 5 as 0 to 1 (0.5 is 3); mean_rating is the mean on the scale of 1 to 5, mean_rating_level the "
         "same with every rater's leaning taken out",
         f"{task}: intervals for other prompts and other raters (two-way clustered, Cameron, Gelbach and Miller 2011)",
+        f"{task}: means over several tasks, and tests between models, are for other prompts and the same raters; ratings.md has intervals "
+        "for other raters too",
         f"{task}: agreement: {', '.join(agreed)}",
     ]
     notes += [f"{task}: {cannot:,} times a rater could not judge; these do not count"] if cannot else []

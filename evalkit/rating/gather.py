@@ -65,7 +65,7 @@ def gather(runs: Sequence[SavedRun], tasks: Sequence[str] = (), languages: Seque
         limit: prompts, spread evenly over languages and categories; None for all.
 
     Raises:
-        ConfigError: fewer than two runs, a task that is not there, or one that ranks choices.
+        ConfigError: fewer than two runs, a task or language that is not there, or a task that ranks choices.
         DataError: two runs asked a document in different words, or no document has an answer of every run.
     """
     if len(runs) < 2:
@@ -80,12 +80,16 @@ def gather(runs: Sequence[SavedRun], tasks: Sequence[str] = (), languages: Seque
     left_out: list[str] = []
     for task in tasks or shared:
         found, missing = _of_task(task, runs, bool(tasks))
-        items += [item for item in found if not languages or item.language in languages]
+        items += found
         left_out += missing
     if not items:
         more = f" ({left_out[0]})" if left_out else ""
         raise DataError(f"no prompt has an answer of every run{more}; give runs of one generating task, finished")
-    return Gathered(model_names(runs), tuple(_spread(items, limit)), tuple(left_out))
+    there = list(dict.fromkeys(item.language for item in items))
+    if unknown := [code for code in languages if code not in there]:
+        raise ConfigError(f"languages={','.join(languages)}: no prompt of these runs is in {unknown[0]}; there are {', '.join(there)}")
+    chosen = [item for item in items if not languages or item.language in languages]
+    return Gathered(model_names(runs), tuple(_spread(chosen, limit)), tuple(left_out))
 
 
 def model_names(runs: Sequence[SavedRun]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 FORMAT = "evalkit-judge/1"
 JUDGES = "judges"
 PARAMS = GenerationParams(max_new_tokens=16)
-# A number of 1 to 5 that stands alone: "4", "Rating: 4", "**4**"; not the 4 of 14 or of 3.4.
+# A number of 1 to 5 that is alone: "4", "Rating: 4", "**4**"; not the 4 of 14 or of 3.4.
 _POINTS = re.compile(r"(?<![\d.,])([1-5])(?!\d|[.,]\d)")
 # The scale itself, which a judge may repeat: "from 1 to 5", "1-5", "4/5", "4 out of 5".
 _SCALE_SAID = re.compile(r"\b1\s*(?:to|[-–])\s*5\b|(?:/|\bout of)\s*5\b", re.IGNORECASE)

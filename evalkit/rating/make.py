@@ -29,11 +29,12 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was written: the sheet, the pages by rater, and the answers that name a model."""
+    """What was written: the sheet, the pages by rater, the answers that name a model, and raters for whom no prompt was left."""
 
     sheet: Sheet
     pages: Mapping[str, Path]
     named: tuple[names.Named, ...]
+    idle: tuple[str, ...] = ()
 
 
 def read_raters(words: str) -> dict[str, tuple[str, ...]]:
@@ -60,7 +61,7 @@ def read_raters(words: str) -> dict[str, tuple[str, ...]]:
         if not _ID.fullmatch(row["id"]):
             raise ConfigError(f"{at}: id {row['id']!r} does not fit into a file name; use up to 40 letters, digits, dots and hyphens")
         if row["id"].casefold() in {name.casefold() for name in found}:
-            raise ConfigError(f"{at}: the rater {row['id']!r} stands there twice; give everybody an id of their own")
+            raise ConfigError(f"{at}: the rater {row['id']!r} is listed twice; give everybody their own id")
         if unknown := [code for code in row["languages"] if code not in LANGUAGES]:
             raise ConfigError(f"{at}: {unknown[0]!r} is no known language code; known: {', '.join(LANGUAGES)}")
         found[row["id"]] = tuple(row["languages"])
@@ -112,21 +113,20 @@ def make(
         raters=tuple(
             _rater(name, tuple(reads), dealt[name], kept, secret, page_language or language_of(reads, kept, dealt[name]))
             for name, reads in raters.items()
+            if dealt[name]
         ),
     )
     pages = {rater.id: folder / PAGES / f"{rater.id}.html" for rater in sheet.raters}
     for rater in sheet.raters:
         write_atomic(pages[rater.id], page_of(sheet, rater), "out=DIR")
     sheet.save(folder)  # last: a folder with a key is whole
-    return Made(sheet, pages, found)
+    return Made(sheet, pages, found, tuple(name for name in raters if not dealt[name]))
 
 
 def language_of(reads: Sequence[str], items: Sequence[SheetItem], places: Sequence[Place]) -> str:
-    """What a rater's page speaks: the rater's first language, else that of most of the rater's prompts."""
-    if reads:
-        return language_of_page(reads[0])
-    mine = [items[place.item].language for place in places]
-    return language_of_page(max(sorted(set(mine)), key=mine.count)) if mine else "en"
+    """What a rater's page speaks: the rater's first language, else that of the rater's prompts where they share one, else English."""
+    mine = {items[place.item].language for place in places}
+    return language_of_page(reads[0] if reads else mine.pop() if len(mine) == 1 else "en")
 
 
 def check_free(folder: Path) -> None:

@@ -6,12 +6,15 @@ hidden behind a word. What the sanitizer lets through is the small set of elemen
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from functools import lru_cache
 from html.parser import HTMLParser
 from typing import Any
 
 from evalkit.errors import ConfigError
+from evalkit.extras import install
 
 TAGS = frozenset(("p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li"))
 TAGS |= {"table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h5", "h6"}
@@ -19,21 +22,47 @@ TAGS |= {"table", "thead", "tbody", "tr", "th", "td", "h1", "h2", "h3", "h4", "h
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
+# What a tokenizer leaves over when an answer is cut or read elsewhere: `<|im_end|>`, `<end_of_turn>`; at the edges `</s>`, `<eos>`.
+_MARKS = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>|<(?:start|end)_of_turn>(?:model|user)?|\[/?INST\]|<</?SYS>>")
+_EDGE_MARKS = ("<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>")
+_FIRST_MARKS = re.compile(rf"(?:\s*(?:{'|'.join(_EDGE_MARKS)}))*")
+_CUT = " \t\n\f\v\ufffd"  # at the edges; U+FFFD is a letter that a limit of tokens cut in two
+_SPACES = re.compile(r"[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*){2,}")
 # White space as both Python and a browser see it.
 _WHITE = re.compile(r"[ \t\n\r\f\v\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-NEEDS = "evalkit rate needs the packages of its extra: pip install 'evalkit[rating]'"
+_FENCE = re.compile(r"^[\s>*+-]*(?:`{3,}[^`\n]*|~{3,}[^\n]*)$", re.MULTILINE)  # the language of a block of code is not shown
+NEEDS = f"evalkit rate needs the packages of its extra: {install('rating')}"
 
 
 def tidy(text: str) -> str:
-    """The text without what could give a model away and no reader sees: line ends, blanks at the edges, invisible marks."""
-    text = _INVISIBLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
+    """The text without what could give a model away and no reader sees.
+
+    Line ends, kinds of blanks, blanks and cut letters at the edges, invisible marks, the marks of a tokenizer, and how letters with
+    signs are composed (Unicode's form C).
+    """
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n"))
+    text = _without_edges(_MARKS.sub("", _INVISIBLE.sub("", _SPACES.sub(" ", text))))
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
     lines = [line.rstrip() for line in text.split("\n")]
-    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip()
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines)).strip(_CUT)
 
 
-@lru_cache(maxsize=8192)  # every answer stands on several pages
+def _without_edges(text: str) -> str:
+    """Without the marks that may be words of an answer elsewhere (`<s>` is HTML). No pattern for the end: it would try every place."""
+    first = _FIRST_MARKS.match(text)
+    start, end = first.end() if first else 0, len(text)
+    while end > start:
+        if text[end - 1].isspace():
+            end -= 1
+        elif mark := next((mark for mark in _EDGE_MARKS if text.endswith(mark, start, end)), ""):
+            end -= len(mark)
+        else:
+            break
+    return text[start:end]
+
+
+@lru_cache(maxsize=8192)  # every answer is on several pages
 def html_of(text: str) -> str:
     """Clean HTML of a text in Markdown; a single line end is a line end.
 
@@ -41,8 +70,18 @@ def html_of(text: str) -> str:
         ConfigError: the packages of the extra `rating` are not installed.
     """
     renderer, clean = _tools()
-    made = str(renderer.render(tidy(text)))
-    return str(clean(made, tags=set(TAGS), attributes={}, strip_comments=True, link_rel=None, clean_content_tags=set()))
+    source = tidy(text)
+    made = str(renderer.render(source))
+    made = str(clean(made, tags=set(TAGS), attributes={}, strip_comments=True, link_rel=None, clean_content_tags=set()))
+    if not source or not _lost(source, text_of(made)):
+        return made
+    return "<p>" + "<br>".join(html.escape(line, quote=False) for line in source.split("\n")) + "</p>"
+
+
+def _lost(source: str, shown: str) -> bool:
+    """Whether Markdown hid something that was written: lists nested too deep to draw, or signs alone (`---`)."""
+    written = _FENCE.sub("", source)
+    return not shown.strip() or sum(map(str.isalpha, shown)) < sum(map(str.isalpha, written))
 
 
 @lru_cache(maxsize=1)
@@ -66,10 +105,10 @@ class _Text(HTMLParser):
         self.parts.append(data)
 
 
-def text_of(html: str) -> str:
+def text_of(made: str) -> str:
     """What a browser calls the `textContent` of this HTML."""
     parser = _Text()
-    parser.feed(html)
+    parser.feed(made)
     parser.close()
     return "".join(parser.parts)
 

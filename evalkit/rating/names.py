@@ -10,11 +10,24 @@ from dataclasses import dataclass
 # model's own name.
 KNOWN = (
     "airavata", "alibaba cloud", "anthropic", "bharatgpt", "bloomz", "chatglm", "chatgpt", "claude", "command r",
-    "deepseek", "falcon llm", "gemini", "gemma", "google ai", "gpt-3", "gpt-3.5", "gpt-4", "gpt-4o", "gpt", "hanooman",
+    "deepmind", "deepseek", "falcon llm", "gemini", "gemma", "google ai", "gpt-3", "gpt-3.5", "gpt-4", "gpt-4o", "gpt", "hanooman",
     "hugging face", "huggingface", "krutrim", "llama", "meta ai", "microsoft copilot", "mistral", "mixtral", "nemotron", "ola krutrim",
     "openai", "openhathi", "palm 2", "qwen", "sarvam", "smollm", "vicuna", "कृत्रिम एआई", "क्रुट्रिम", "चैटजीपीटी", "जीपीटी",
     "जेमिनी", "ओपनएआई", "मिस्ट्रल", "சாட்ஜிபிடி", "ஜெமினி", "చాట్‌జిపిటి", "జెమిని", "চ্যাটজিপিটি", "জেমিনি", "چیٹ جی پی ٹی", "جیمنی",
 )  # fmt: skip
+# Firms whose names are ordinary words of many answers: they tell something where the writer speaks of its maker.
+_FIRMS = r"(?:ai4bharat|alibaba|amazon|apple|baidu|cohere|google|ibm|meta|microsoft|nvidia|ola|tencent|xai|zhipu)"
+_MADE = r"(?:built|created|designed|developed|made|released|trained)\s+(?:and\s+\w+\s+)?(?:by|at)"
+_MODEL = r"(?:language\s+model|ai\s+(?:model|assistant)|assistant|chat\s*bot)"
+_FIRMS_INDIC = "(?:गूगल|मेटा|माइक्रोसॉफ्ट|गुगल|গুগল|মেটা|মাইক্রোসফট|கூகுள்|மெட்டா|மைக்ரோசாஃப்ட்|గూగుల్|మెటా|మైక్రోసాఫ్ట్|گوگل|میٹا|مائیکروسافٹ)"
+_BY_INDIC = "(?:ने|द्वारा|कडून|এর|দ্বারা|ஆல்|நிறுவனத்தால்|ద్వారా|نے)"
+_MADE_INDIC = "(?:प्रशिक्षित|विकसित|बनाया|बनवल|तैयार|तयार|প্রশিক্ষিত|তৈরি|பயிற்சி|உருவாக்க|శిక్షణ|తయారు|రూపొంది|تیار|بنایا|تربیت)"
+MAKERS = (
+    rf"(?:i|i['’]m|me|my|{_MODEL})\b[^.!?\n]{{0,80}}?\b{_MADE}\s+(?:\w+\s+){{0,3}}?{_FIRMS}",
+    rf"{_MODEL}s?\s+(?:from|of)\s+{_FIRMS}",
+    rf"{_FIRMS}(?:['’]s)?\s+(?:large\s+)?{_MODEL}",
+    rf"{_FIRMS_INDIC}[\s-]*{_BY_INDIC}\s+(?:\S+\s+){{0,3}}?{_MADE_INDIC}[^\s.,!?।]*",
+)
 # Parts of a model's name that say nothing of it.
 COMMON = frozenset(
     [
@@ -106,7 +119,7 @@ class Named:
 
 
 def words_of(models: Sequence[str]) -> tuple[str, ...]:
-    """What must not stand in an answer: the models' names, their telling parts, and well-known families and makers."""
+    """What must not be in an answer: the models' names, their telling parts, and well-known families and makers."""
     found: dict[str, None] = {}
     for model in models:
         name = model.strip()
@@ -124,7 +137,7 @@ def pattern(words: Sequence[str]) -> re.Pattern[str]:
     """Finds any of the words as a whole word, whatever its capitals, blanks, hyphens or version number (`Krutrim-2`)."""
     parts = sorted({re.sub(r"[\s_-]+", r"[\\s_-]*", re.escape(word).replace(r"\ ", " ").replace(r"\-", "-")) for word in words}, key=len)
     version = r"(?:\.\d+|[-_ ]?v?\d+(?:\.\d+)*[a-z]{0,2})*"
-    return re.compile(rf"(?<!\w)(?:{'|'.join(reversed(parts))}){version}(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(MAKERS)}|(?:{'|'.join(reversed(parts))}){version})(?!\w)", re.IGNORECASE)
 
 
 def naming(text: str, prompt: str, finder: re.Pattern[str]) -> tuple[str, ...]:

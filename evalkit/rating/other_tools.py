@@ -233,7 +233,7 @@ def _number(text: str, where: str) -> int:
         value = float(text.replace(",", "."))
     except ValueError:
         value = 0.5
-    if value != int(value):
+    if not value.is_integer():  # nor "nan" and "inf", which are numbers to Python
         raise DataError(f"{where}: {text!r} is no rating; write a whole number from {SCALE[0]} to {SCALE[1]}, or {CANNOT}")
     return int(value)
 
@@ -292,6 +292,9 @@ def read_json(path: Path, sheet: Sheet) -> list[Rating] | None:
         return None
     if not isinstance(raw, list) or not raw or not all(isinstance(one, dict) for one in raw):
         return None
-    if "data" in raw[0]:
-        return read_label_studio(path, raw, sheet)
-    return read_argilla(path, raw, sheet) if "fields" in raw[0] else None
+    try:
+        if "data" in raw[0]:
+            return read_label_studio(path, raw, sheet)
+        return read_argilla(path, raw, sheet) if "fields" in raw[0] else None
+    except (AttributeError, TypeError, KeyError, IndexError) as error:
+        raise DataError(f"{path} is not as its tool writes it ({error}); export it again") from error

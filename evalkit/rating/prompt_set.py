@@ -18,8 +18,20 @@ from evalkit.task import Task
 from evalkit.types import Doc, GenerationParams, Message
 
 TASK = "open_prompts"
+ANOTHER_ANSWER = "\nAssistant:"
 FIELDS = ("id", "language", "category", "messages", "prompt", "reference")
 ROLES = ("system", "user", "assistant")
+# Code is in Latin letters whatever the language: it says nothing of the language that an answer is written in.
+CODE = r"(?s)```.*?(?:```|\Z)|`[^`\n]*`"
+
+
+class Asked(Conversation):
+    """A conversation whose answer, in plain text, also ends where the model would give itself another turn: one answer is rated."""
+
+    def stops(self, chat: bool) -> tuple[str, ...]:
+        """As a conversation's, and the line that begins an answer."""
+        given = super().stops(chat)
+        return given if chat else (*given, ANOTHER_ANSWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +131,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
     wanted = [language for language in there if not languages or language in languages]
     if missing := [language for language in languages if language not in there]:
         raise DataError(f"{path} has no prompt in {', '.join(missing)}; it has {', '.join(there)}")
-    consistency: Any = LanguageConsistency(measure="language")
+    consistency: Any = LanguageConsistency(measure="language", ignore=CODE)
     return Task(
         name=TASK,
         data=DataSpec(
@@ -131,7 +143,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
             one_file=True,
             root=str(path),
         ),
-        prompt=Conversation(params=GenerationParams(max_new_tokens=max_new_tokens)),
+        prompt=Asked(params=GenerationParams(max_new_tokens=max_new_tokens)),
         metrics=(consistency,),
         headline="in_language",
         languages=wanted,

@@ -1,4 +1,4 @@
-"""A small server for a room of raters: each has an address of their own, and every rating is kept as it comes."""
+"""A small server for a room of raters: each has their own address, and every rating is kept as it comes."""
 
 from __future__ import annotations
 
@@ -102,6 +102,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: the address cannot be taken.
     """
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"port={port} is no port; give one up to 65535, or 0 for a free one")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         taken = socket.socket(family, socket.SOCK_STREAM)

@@ -48,7 +48,7 @@ class Slot(msgspec.Struct, frozen=True):
     Attributes:
         id: what the page calls it; says nothing of prompt or models.
         item: place of the prompt in the sheet.
-        order: which model stands under A, B, …
+        order: which model is under A, B, …
         text: fingerprint of all that the page shows of it.
     """
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from evalkit.rating.agreement import alpha, preferences, steadiness
+from evalkit.rating.agreement import Alpha, alpha, preferences, steadiness
 from evalkit.rating.collect import Collected
 from evalkit.rating.means import Estimate, difference
 from evalkit.rating.ratings import Rating
@@ -134,7 +135,7 @@ def _raters(sheet: Sheet, people: Sequence[Rating], found: Collected) -> Iterato
             [
                 rater.id,
                 f"{len(prompts)} of {len(rater.slots)}",
-                f"{found.leaning[rater.id]:+.2f}" if rater.id in found.leaning else "–",
+                f"{round(found.leaning[rater.id], 2) + 0:+.2f}" if rater.id in found.leaning else "–",
                 f"{steady.same:.0%} same, {steady.near:.0%} within 1 ({steady.n})" if steady else "–",
                 str(sum(one.value is None for one in mine)),
                 f"{times[len(times) // 2]} s" if times else "–",
@@ -168,14 +169,26 @@ def judges_told(sheet: Sheet, ratings: Sequence[Rating]) -> Iterator[str]:
     rows = []
     for judge in judges:
         mine = [one for one in ratings if one.judge and one.rater == judge and one.value is not None]
-        answers = {(one.item, one.model) for one in mine}
-        both = [*mine, *(one for one in people if (one.item, one.model) in answers)]
         gaps = pair_with_people(mine, people)
         above = f"{sum(gaps) / len(gaps):+.2f} points ({len(gaps):,} answers)" if gaps else "no shared answers"
-        rows.append([judge_metric(judge), str(len(mine)), str(alpha(both)) if people else "no people's ratings", above])
+        agreed = agreement_of(mine, people)
+        told_of = f"{agreed.shown} ({agreed.allows}; {agreed.answers:,} pairs of ratings)" if gaps else "no people's ratings"
+        rows.append([judge_metric(judge), str(len(mine)), told_of, alpha(people).shown, above])
     yield "## Language models as raters: never part of people's means"
     yield ""
-    yield from _table(["judge", "ratings", "agreement with people (alpha)", "above people"], rows)
+    yield from _table(["judge", "ratings", "agreement with people (alpha)", "people with each other", "above people"], rows)
+
+
+def agreement_of(judge: Sequence[Rating], people: Sequence[Rating]) -> Alpha:
+    """Alpha of the judge with people alone: every rating by a person is held against the judge's of the same answer.
+
+    Alpha over all raters together would show people's agreement with each other wherever they are more than the judges.
+    """
+    given = {(one.item, one.model): one for one in judge}
+    pairs = [(given[one.item, one.model], one) for one in people if (one.item, one.model) in given]
+    return alpha(
+        [replace(one, rater=who, item=unit, model=0) for unit, pair in enumerate(pairs) for who, one in zip("jp", pair, strict=True)]
+    )
 
 
 def pair_with_people(judge: Sequence[Rating], people: Sequence[Rating]) -> list[float]:

@@ -1,6 +1,6 @@
 """What the page says, in every language it speaks: `words.csv`, a row per word and a column per language.
 
-A further language is a further column. `{n}`, `{all}`, `{done}`, `{letter}` and `{name}` are filled in and stand in every column.
+A further language is a further column. `{n}`, `{all}`, `{done}`, `{letter}` and `{name}` are filled in and are in every column.
 """
 
 from __future__ import annotations

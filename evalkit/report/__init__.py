@@ -1,4 +1,4 @@
-"""From saved scores to tables people read: measured beside published.
+"""From saved scores to tables people read: measured next to published.
 
     from evalkit.cards import find_card
     from evalkit.report import print_tables, to_frame, write_tables

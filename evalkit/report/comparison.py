@@ -10,7 +10,9 @@ from evalkit.cards.verdicts import statements
 from evalkit.compare.pairs import contradicted
 from evalkit.report.details import breakdowns, details, measures
 from evalkit.report.leaderboard import LEGEND, leaderboard
+from evalkit.report.lengths import length_lines, length_tables
 from evalkit.report.rows import Entry, Section, distinct, names, sections
+from evalkit.report.sample_rows import marked, told
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table, transpose_equal
 from evalkit.results import RunResult, TaskResult
 from evalkit.store import MergedRun, SavedRun
@@ -39,20 +41,21 @@ def build(
     never share a row; the second row's footnote names the difference.
 
     Args:
-        cards: whose published scores stand next to the measured ones; none gives a plain table.
+        cards: whose published scores are next to the measured ones; none gives a plain table.
         saved: the same runs with their samples, in the same order, for a leaderboard with paired tests.
         told: further warnings, as of how runs were put together.
     """
     found = sections(runs, cards)
     entries = distinct(found, lambda entry: entry.measurement)
     titles = names(runs)
-    legend = (*_legend(found, cards, runs), *_statements(found, runs))
+    legend = (*length_lines(runs, titles, cards), *_legend(found, cards, runs), *_statements(found, runs))
     beside = f", with the {' and the '.join(card.heading for card in cards)}" if cards else ""
     return Report(
         title=f"{_all_of(titles)}{beside}",
         warnings=(*told, *_warnings(runs, titles), *_contradictions(saved, titles)),
         comparison=tuple(_comparison(section, runs, titles) for section in found),
         leaderboard=leaderboard(found, saved, titles),
+        lengths=length_tables(runs, titles),
         measures=measures(entries, titles) if entries else None,
         breakdowns=breakdowns(entries, titles),
         details=details(found, titles),
@@ -74,10 +77,19 @@ def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ..
             short = [f"{name} {task.score.n:,} of {task.n_docs:,}" for name, task in run.tasks.items() if task.score.n < task.n_docs]
             missing = f" Measured so far: {', '.join(short)}." if short else ""
             lines.append(f"{title}: unfinished run, scores are of the documents answered so far.{missing} Repeat its command to finish it")
-        samples = [name for name, task in run.tasks.items() if task.sample_rows]
-        if samples:
-            lines.append(f"{title}: {SAMPLE_ROWS}: {', '.join(samples)}")
-    return tuple(lines)
+    return (*lines, *_sample_rows(runs, titles))
+
+
+def _sample_rows(runs: Sequence[RunResult], titles: Sequence[str]) -> Iterator[str]:
+    """Which tasks ran on sample rows; runs that had the same ones share a line."""
+    who: dict[str, list[str]] = {}
+    for title, run in zip(titles, runs, strict=True):
+        if samples := [name for name, task in run.tasks.items() if task.sample_rows]:
+            which = f"all {len(samples)} tasks" if len(samples) == len(run.tasks) > _NAMED else ", ".join(samples)
+            who.setdefault(which, []).append(title)
+    for which, mine in who.items():
+        everybody = f"all {len(mine)} runs" if len(mine) == len(runs) > 1 else ", ".join(mine)
+        yield f"{everybody}: {SAMPLE_ROWS}: {which}"
 
 
 def _contradictions(saved: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> Iterator[str]:
@@ -119,7 +131,7 @@ def _columns_of(section: Section, runs: Sequence[RunResult]) -> dict[str, list[i
 
 
 def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[str]) -> Table:
-    """Measured scores before the card's columns; a model that has a column stands in it, in the card's whole layout."""
+    """Measured scores before the card's columns; a model that has a column is in it, in the card's whole layout."""
     notes = Footnotes()
     filled = _columns_of(section, runs)
     free = [i for i in range(len(runs)) if not any(i in filling for filling in filled.values())]
@@ -133,8 +145,9 @@ def _comparison(section: Section, runs: Sequence[RunResult], titles: Sequence[st
             measured = "measured" if len(filled[model]) == 1 and runs[i].complete else f"{heads[i]}, measured"
             columns += [Column(measured, ours=True), Column("Difference"), Column("Verdict", "left")]
     entries = _every_row(section, len(runs)) if filled else section.entries
-    lines = [_row(entry, section.table, notes, free, filled) for entry in entries]
-    return Table(section.title, tuple(columns), tuple(lines), notes.listed(), name="comparison")
+    below = marked(entries)
+    lines = [_row(entry, section.table, notes, free, filled, below) for entry in entries]
+    return Table(told(section.title, entries), tuple(columns), tuple(lines), notes.listed(), name="comparison")
 
 
 def _every_row(section: Section, runs: int) -> list[Entry]:
@@ -146,8 +159,10 @@ def _every_row(section: Section, runs: int) -> list[Entry]:
     return entries
 
 
-def _row(entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]]) -> tuple[Cell, ...]:
-    cells = [*_about(entry, notes), *(_measured(entry.results[i], notes) for i in free)]
+def _row(
+    entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence[int], filled: Mapping[str, list[int]], below: str
+) -> tuple[Cell, ...]:
+    cells = [*_about(entry, notes, below), *(_measured(entry.results[i], notes) for i in free)]
     cells.append(Cell(transpose_equal([numbers.coverage(result.coverage) for _, result in entry.measured] or [""])))
     if not table or not entry.row:
         return tuple(cells)
@@ -161,8 +176,12 @@ def _row(entry: Entry, table: CardTable | None, notes: Footnotes, free: Sequence
     return tuple(cells)
 
 
-def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
-    """Benchmark, shots, metric, n; what the card says where nothing was measured."""
+def _about(entry: Entry, notes: Footnotes, below: str) -> list[Cell]:
+    """Benchmark, shots, metric, n; what the card says where nothing was measured.
+
+    Args:
+        below: what is under the name of a row of sample rows.
+    """
     if not entry.measured:
         row = entry.row
         shots = "" if row is None or row.about.shots is None else str(row.about.shots)
@@ -171,7 +190,7 @@ def _about(entry: Entry, notes: Footnotes) -> list[Cell]:
     shots_said = entry.row.about.shots if entry.row else first.shots
     stated = "states no shots" if shots_said is None else f"says {numbers.plural(shots_said, 'shot')}"
     return [
-        Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), SAMPLE_ROWS if first.sample_rows else ""),
+        Cell(entry.label, notes.mark(entry.differs, _other_rows(results)), below if first.sample_rows else ""),
         Cell(UNKNOWN if first.shots is None else str(first.shots), notes.mark("" if shots_said == first.shots else f"the card {stated}")),
         Cell(first.headline),
         Cell(transpose_equal([numbers.count(result.score.n) for result in results])),

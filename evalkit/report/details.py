@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from evalkit import numbers
 from evalkit.report.rows import Entry, Key, Section, distinct
+from evalkit.report.sample_rows import marked, told
 from evalkit.report.table import Cell, Column, Detail, Footnotes, Table, transpose_equal
 from evalkit.results import TaskResult
-from evalkit.types import SAMPLE_ROWS, Summary
+from evalkit.types import Summary
 
 _COMPACT_FROM = 20
+ALL, SEVERAL = "All rows", "Several rows"  # above lines that more than one row would repeat
 
 Pick = Callable[[TaskResult], Summary | None]
 
@@ -19,14 +21,14 @@ def measures(entries: Sequence[Entry], titles: Sequence[str]) -> Table:
     """Every metric of every benchmark with its interval, then its macro average and categories."""
     columns = (Column("Benchmark", "left", key=True), Column("Measure", "left", key=True), Column("n"))
     rows: list[tuple[Cell, ...]] = []
-    notes = Footnotes()
+    notes, below = Footnotes(), marked(entries)
     for entry in entries:
-        label = Cell(entry.label, below=SAMPLE_ROWS if entry.first.sample_rows else "")
+        label = Cell(entry.label, below=below if entry.sample_rows else "")
         for measure, cells in _measures(entry, notes):
             rows.append((label, Cell(measure), *cells))
             label = Cell("")
     ours = (Column(title, ours=True) for title in titles)
-    return Table("Every measure", (*columns, *ours), tuple(rows), notes.listed(), name="measures")
+    return Table(told("Every measure", entries), (*columns, *ours), tuple(rows), notes.listed(), name="measures")
 
 
 def _measures(entry: Entry, notes: Footnotes) -> list[tuple[str, list[Cell]]]:
@@ -86,7 +88,7 @@ def _scored(summary: Summary | None, notes: Footnotes) -> Cell:
     if summary and summary.n_invalid:
         remarks.append(f"{numbers.count(summary.n_invalid)} of {numbers.count(summary.n)} invalid, counted as wrong")
     if summary and summary.n_apart:
-        remarks.append(f"{numbers.plural(summary.n_apart, 'document')} set apart, which this measure is not about")
+        remarks.append(f"{numbers.plural(summary.n_apart, 'document')} set aside, which this measure is not about")
     if summary and summary.n_not_measured:
         remarks.append(f"{numbers.count(summary.n_not_measured)} not measured, left out")
     if summary and summary.note:
@@ -109,7 +111,7 @@ def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
     groups = _group_names(entry, head)
     kind = "Language" if _by_language(entry, head) else "Group"
     secondary = [m for m in _metrics(entry) if m != head and len(titles) == 1 and entry.first.summaries[m].groups]
-    # Two intervals beside each other for 57 subjects help nobody: in a long table the headline stands alone.
+    # Two intervals next to each other for 57 subjects help nobody: in a long table the headline is alone.
     shown = [head, *(secondary if len(groups) < _COMPACT_FROM else [])]
     columns = [Column(kind, "left", key=True), Column("n")]
     columns += [Column(metric, ours=True) for metric in shown] if len(titles) == 1 else [Column(title, ours=True) for title in titles]
@@ -119,18 +121,46 @@ def _breakdown(entry: Entry, head: str, titles: Sequence[str]) -> Table:
         cells = _cells(entry, lambda r, g=group: r.summaries[head].groups.get(g) if head in r.summaries else None, notes)  # type: ignore[misc]
         extra = [_scored(entry.first.summaries[m].groups.get(group), notes) for m in shown[1:]]
         rows.append((Cell(group), *cells, *extra))
-    title = f"{entry.label}: {head} by {kind.lower()}" + (f" ({SAMPLE_ROWS})" if entry.first.sample_rows else "")
-    return Table(title, tuple(columns), tuple(rows), notes.listed(), compact=len(groups) >= _COMPACT_FROM, name="breakdown")
+    return Table(
+        told(f"{entry.label}: {head} by {kind.lower()}", [entry]),
+        tuple(columns),
+        tuple(rows),
+        notes.listed(),
+        compact=len(groups) >= _COMPACT_FROM,
+        name="breakdown",
+    )
 
 
 def details(found: Sequence[Section], titles: Sequence[str]) -> tuple[Detail, ...]:
-    """Source, protocol and notes of every task, with what each card says of its rows; what differs between runs is said run by run."""
+    """Source, protocol and notes of every task, with what each card says of its rows; what differs between runs is said run by run.
+
+    A line that several tasks share is there once, in front of them, with the tasks that it is about.
+    """
     rows: dict[Key, list[tuple[Section, Entry]]] = {}
     for section in found:
         for entry in section.entries:
             rows.setdefault(entry.measurement, []).append((section, entry))
     entries = distinct(found, lambda entry: entry.measurement)
-    return tuple(Detail(entry.label, _lines(entry, rows[entry.measurement], titles)) for entry in entries)
+    alone = [Detail(entry.label, _lines(entry, rows[entry.measurement], titles)) for entry in entries]
+    labels_of: dict[str, list[str]] = {}
+    for detail in alone:
+        for line in detail.lines:
+            labels_of.setdefault(line, []).append(detail.label)
+    several = {line: labels for line, labels in labels_of.items() if len(labels) > 1}
+    if not several:
+        return tuple(alone)
+    every = [detail.label for detail in alone]
+    of_all = tuple(line for line, labels in several.items() if len(labels) == len(every))
+    of_some = tuple(f"{line}{_which(labels, every)}" for line, labels in several.items() if len(labels) < len(every))
+    shared = [Detail(title, lines) for title, lines in ((ALL, of_all), (SEVERAL, of_some)) if lines]
+    left = (Detail(detail.label, tuple(line for line in detail.lines if line not in several)) for detail in alone)
+    return (*shared, *left)
+
+
+def _which(labels: Sequence[str], every: Sequence[str]) -> str:
+    """Of which rows a line is; those that it is not about, where they are fewer."""
+    others = [label for label in every if label not in labels]
+    return f" (all but {', '.join(others)})" if len(others) < len(labels) else f" ({', '.join(labels)})"
 
 
 def _lines(entry: Entry, rows: Sequence[tuple[Section, Entry]], titles: Sequence[str]) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evalkit.cards import Card
+from evalkit.extras import EXTRA_OF, install, there
 from evalkit.files import write_atomic
 from evalkit.report.comparison import build
 from evalkit.report.frame import score_records
@@ -18,7 +18,7 @@ from evalkit.report.json_report import to_json
 from evalkit.report.latex import latex
 from evalkit.report.markdown import markdown
 from evalkit.report.table import Report
-from evalkit.report.terminal import print_report
+from evalkit.report.terminal import print_line, print_report
 from evalkit.results import RunResult
 from evalkit.store import MergedRun, SavedRun
 
@@ -54,9 +54,13 @@ def tables(
     from rich.console import Console
 
     made = build(results, cards, saved, told)
-    print_report(made, Console(highlight=False), whole=detail == "all")
-    if folder is not None:
-        written = write_report(made, results, cards, folder)
+    console = Console(highlight=False)
+    print_report(made, console, whole=detail == "all")
+    written = [] if folder is None else write_report(made, results, cards, folder)
+    if detail != "all" and (made.measures or made.breakdowns or made.details):
+        of_all = "" if folder is None else f", or {folder / 'report.md'}"
+        print_line(f"Every metric, language and subject, rows and protocol: detail=all{of_all}", console)
+    if written:
         print(f"wrote {folder}: {', '.join(path.name for path in written)}", file=sys.stderr)
     return made
 
@@ -85,10 +89,10 @@ def write_tables(results: Sequence[RunResult], cards: Sequence[Card], folder: Pa
 
 
 def installed(package: str, without: str) -> bool:
-    """Whether a package is there that a light installation lacks; else one line says what is left out."""
-    if find_spec(package) is not None:
+    """Whether a package is there that the base installation lacks; else one line says what is left out."""
+    if there(package):
         return True
-    print(f"{without} left out: {package} is not installed; pip install evalkit brings everything", file=sys.stderr)
+    print(f"{without} left out: {package} is not installed; run: {install(EXTRA_OF[package])}", file=sys.stderr)
     return False
 
 

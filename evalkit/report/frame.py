@@ -26,7 +26,7 @@ COLUMNS = (
 def to_frame(results: Sequence[RunResult], cards: Sequence[Card] = ()) -> pandas.DataFrame:
     """Scores in full precision, one row per model, row of a card, metric and level.
 
-    A score that stands in several rows (of several cards) is there once for each: take one `card`, or drop duplicates over
+    A score that is in several rows (of several cards) is there once for each: take one `card`, or drop duplicates over
     model, task, metric, level and group, before you average. `card`, `table`, `row` and `form` are empty where no card has the task.
     `headline` is true of the metric that the row shows.
 
@@ -66,7 +66,7 @@ Place = tuple[Card, CardTable, CardRow, str]
 
 
 def _places(run: RunResult, cards: Sequence[Card]) -> Iterator[tuple[Place | None, TaskResult]]:
-    """Every row of every card with what stands in it, in the card's order; then the tasks that no card has."""
+    """Every row of every card with what is in it, in the card's order; then the tasks that no card has."""
     for card in cards:
         for table in card.tables:
             for row in table.rows:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import numbers
 from evalkit.errors import ConfigError
+from evalkit.extras import missing
 from evalkit.gate import Decision, Row
 from evalkit.report.markdown import markdown
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table
@@ -122,7 +123,7 @@ def junit(decision: Decision) -> str:
     try:
         from junitparser import JUnitXml
     except ImportError as error:
-        raise ConfigError("JUnit XML needs junitparser; pip install 'evalkit[ci]'") from error
+        raise ConfigError(missing("junitparser", "junit=FILE")) from error
     xml = JUnitXml()
     xml.add_testsuite(_suite(decision))
     return str(xml.tostring().decode("utf-8"))

@@ -36,7 +36,7 @@ def layouts(table: Table, width: int, unicode: bool = True) -> list[list[Line]]:
     """The table as blocks of lines, at most `width` wide where any layout can be.
 
     One block when a tighter gap or wrapped names make everything fit; else the card's columns
-    stand in blocks of their own below ours, row names repeated.
+    are in their own blocks below ours, row names repeated without what is below them.
     """
     everything = list(range(len(table.columns)))
     fits = [Fit(gap, wrap, unicode) for wrap in (False, True) for gap in (2, 1)]
@@ -44,11 +44,13 @@ def layouts(table: Table, width: int, unicode: bool = True) -> list[list[Line]]:
         if _width(table, everything, fit) <= width:
             return [draw(table, everything, fit)] if not table.compact else [_panels(table, fit, width)]
     keys = [i for i in everything if table.columns[i].key]
+    again = replace(table, rows=tuple(tuple(replace(cell, below="") for cell in row) for row in table.rows))
     parts = [[i for i in everything if not table.columns[i].key and table.columns[i].published is published] for published in (False, True)]
     for fit in fits:
         if all(_width(table, keys + part, fit) <= width for part in parts):
-            return [draw(table, keys + part, fit) for part in parts if part]
-    return [draw(table, block, fits[-1]) for part in parts for block in _filled(table, keys, part, fits[-1], width)]
+            return [draw(again if at else table, keys + part, fit) for at, part in enumerate(part for part in parts if part)]
+    blocks = [block for part in parts for block in _filled(table, keys, part, fits[-1], width)]
+    return [draw(again if at else table, block, fits[-1]) for at, block in enumerate(blocks)]
 
 
 def _filled(table: Table, keys: list[int], columns: list[int], fit: Fit, width: int) -> list[list[int]]:
@@ -106,7 +108,7 @@ def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _cell(table: Table, cell: Cell, column: int, fit: Fit) -> list[str]:
-    """The lines of a cell; unmarked numbers are padded so that digits stand under digits."""
+    """The lines of a cell; unmarked numbers are padded so that digits are under digits."""
     mark = marks(cell.marks, fit.unicode)
     if table.columns[column].align == "right":
         mark = mark.ljust(max(len(marks(row[column].marks, fit.unicode)) for row in table.rows))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from evalkit import numbers, stats
 from evalkit.compare.ranking import Ranked, rank_means, rank_task, stderr_of
 from evalkit.compare.shared import Units, terms_of_score, units_of
+from evalkit.report.kinds import Kind, split
 from evalkit.report.rows import Entry, Key, Section, distinct
 from evalkit.report.table import Cell, Column, Footnotes, Table
 from evalkit.store import MergedRun, SavedRun, TaskColumns
@@ -15,10 +16,10 @@ from evalkit.types import Summary
 
 LEGEND = (
     "Rank: 1 + the models that are better beyond doubt (paired tests on shared documents, Holm over all pairs, alpha 0.05); models that "
-    "no test tells apart share a rank.",
+    "no test distinguishes share a rank. A score that no other model has gets no rank.",
     "Averages are unweighted means over benchmarks, each score once, with 95% intervals that count documents which benchmarks share "
-    "as one, given only where every benchmark was measured; "
-    "else how many were. The rank of a model is that of its mean of all, or, where no model has all, of the mean of those that all have.",
+    "as one, given only where every benchmark was measured; else how many were. The rank of a model is that of its mean of all; where "
+    "models lack benchmarks, that of the mean of those that all have, if these are half of all or no model has all.",
 )
 
 
@@ -92,11 +93,12 @@ class Standing:
 
 
 ALL, SHARED = "all", "shared"
+ENOUGH = 0.5  # of all benchmarks: what all models have, for ranks by its mean where some have more
 _UNPAIRED = "ranked in part without pairing: some runs share no documents or kept no samples"
 
 
 def ranked_rows(found: Sequence[Section], evidence: Evidence) -> dict[Key, Ranked]:
-    """Ranks of every measured score, once whatever rows and cards it stands in."""
+    """Ranks of every measured score, once whatever rows and cards it is in."""
     return {entry.score: rank_task(dict(entry.measured), evidence.columns[entry.score]) for entry in distinct(found)}
 
 
@@ -105,13 +107,16 @@ def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Se
     sections = {place: list(dict.fromkeys(entry.score for entry in section.entries)) for place, section in enumerate(found)}
     everything = list(dict.fromkeys(key for keys in sections.values() for key in keys))
     scores = [_scores(found, i) for i in range(len(titles))]
-    shared = [key for key in everything if all(key in mine for mine in scores)]
+    taking_part = [i for i, mine in enumerate(scores) if mine]
+    shared = [key for key in everything if all(key in scores[i] for i in taking_part)]
     groups: dict[object, list[Key]] = {ALL: everything, SHARED: shared}
     groups |= {place: keys for place, keys in sections.items()}
     whole = [i for i, mine in enumerate(scores) if len(mine) == len(everything)]
-    # Where nobody has everything, the rank is that of the mean over what all of them have.
-    placed, by = (whole, everything) if whole or not groups[SHARED] else (range(len(titles)), groups[SHARED])
-    overall = rank_means(placed, {key: ranked[key] for key in by}, evidence.units)
+    # With gaps the rank is that of the mean over what all have, unless that is too little to speak for the rest.
+    enough = bool(shared) and (not whole or len(shared) >= ENOUGH * len(everything))
+    placed, by = (taking_part, shared) if enough else (whole, everything)
+    overall = rank_means(placed, {key: ranked[key] for key in by}, evidence.units) if len(taking_part) > 1 else {}
+    over = SHARED if enough else ALL
     board = []
     for i, title in enumerate(titles):
         measured = {name: (sum(key in scores[i] for key in keys), len(keys)) for name, keys in groups.items()}
@@ -123,7 +128,7 @@ def standings(found: Sequence[Section], ranked: Mapping[Key, Ranked], titles: Se
         }
         ranks = {key: row.ranks[i] for key, row in ranked.items() if i in row.ranks}
         board.append(Standing(i, title, averages, measured, ranks, scores[i], overall.get(i)))
-    return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -_height(s.averages[ALL]), -_height(s.averages[SHARED])))
+    return sorted(board, key=lambda s: (s.rank is None, s.rank or 0, -_height(s.averages[over]), -_height(s.averages[ALL])))
 
 
 def _height(mean: Mean | None) -> float:
@@ -139,16 +144,18 @@ def leaderboard(found: Sequence[Section], runs: Sequence[SavedRun | MergedRun], 
     """The board, every benchmark with its ranks, and averages by language; empty with fewer than two runs."""
     if len(runs) < 2 or not found:
         return ()
+    return tuple(table for kind, part in split(found) for table in _of_kind(kind, part, runs, titles))
+
+
+def _of_kind(kind: Kind, found: Sequence[Section], runs: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> Iterator[Table]:
+    """The tables of the scores that may be ranked together."""
     evidence = Evidence.of(found, runs)
     ranked = ranked_rows(found, evidence)
-    return tables(found, ranked, standings(found, ranked, titles, evidence), evidence)
-
-
-def tables(found: Sequence[Section], ranked: Mapping[Key, Ranked], board: Sequence[Standing], evidence: Evidence) -> tuple[Table, ...]:
-    """What is known as tables."""
+    board = [standing for standing in standings(found, ranked, titles, evidence) if standing.scores]
     entries = distinct(found)
-    made = [_board(found, board), _benchmarks(entries, ranked, board)]
-    return tuple(table for table in (*made, _languages(entries, board, evidence)) if table.rows)
+    for table in (_board(found, board), _benchmarks(entries, ranked, board), _languages(entries, board, evidence)):
+        if table.rows and (table.name != "ranks" or len(board) > 1):
+            yield replace(table, title=f"{table.title}{kind.said}")
 
 
 def _board(found: Sequence[Section], board: Sequence[Standing]) -> Table:
@@ -173,16 +180,18 @@ def _benchmarks(entries: Sequence[Entry], ranked: Mapping[Key, Ranked], board: S
     columns = (Column("Benchmark", "left", key=True), Column("Metric", "left"), *(Column(s.model, ours=True) for s in board))
     rows = []
     for entry in entries:
-        others = dict.fromkeys(result.measured_by for _, result in entry.measured if result.measured_by)
-        imported = f"some scores were made by {', '.join(others)}, whose prompts and rows were not compared" if others else ""
-        mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.score].unpaired else "", imported)
-        rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *(Cell(_placed(s, entry.score)) for s in board)))
+        mark = notes.mark(entry.differs, _UNPAIRED if ranked[entry.score].unpaired else "")
+        alone = len(ranked[entry.score].ranks) < 2
+        rows.append((Cell(entry.label, mark), Cell(entry.first.headline), *(Cell(_placed(s, entry.score, alone)) for s in board)))
     return Table("Benchmarks, score and rank", columns, tuple(rows), notes.listed(), name="ranks")
 
 
-def _placed(standing: Standing, key: Key) -> str:
+def _placed(standing: Standing, key: Key, alone: bool) -> str:
+    """The score and its rank; no rank where there is no other score."""
     found = standing.scores.get(key)
-    return numbers.NOT_MEASURED if found is None else f"{numbers.score(found.value)} #{standing.ranks[key]}"
+    if found is None:
+        return numbers.NOT_MEASURED
+    return numbers.score(found.value) + ("" if alone else f" #{standing.ranks[key]}")
 
 
 def _languages(entries: Sequence[Entry], board: Sequence[Standing], evidence: Evidence) -> Table:

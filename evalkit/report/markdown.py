@@ -28,7 +28,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield f"# {escape(report.title)}"
     if report.warnings:
         yield "\n".join(f"> **{escape(line)}**  " for line in report.warnings)
-    for table in (*report.leaderboard, *report.comparison):
+    for table in (*report.leaderboard, *report.comparison, *report.lengths):
         yield from _table(table)
     if report.legend:
         yield "\n".join(f"- {escape(line)}" for line in report.legend)

@@ -10,6 +10,7 @@ from evalkit import numbers
 from evalkit.compare import ALL_TASKS, CANNOT_COMPARE, REGRESSION, Comparison, Flip, TaskComparison
 from evalkit.report.table import Cell, Column, Footnotes, Report, Table
 from evalkit.store import SavedRun
+from evalkit.types import SAMPLE_ROWS
 
 _MEAN_POINTS, _TASK_POINTS = 0.01, 0.03
 _TEXTS = ("Target", "Base said", "Candidate said")
@@ -20,6 +21,8 @@ def regressions(comparison: Comparison, base: SavedRun, candidate: SavedRun, sho
     texts = base.has_samples and candidate.has_samples
     flips = tuple(table for row in comparison.tasks if shown and texts and (table := _flips(row, base, candidate, shown)))
     warnings = [] if comparison.rows else ["nothing to compare: the base has no task"]
+    if samples := [name for name, task in base.result.tasks.items() if task.sample_rows and task.n_docs]:
+        warnings.append(f"{SAMPLE_ROWS}: {', '.join(samples)}")
     if comparison.new_tasks:
         warnings.append(f"measured by the candidate alone, so not compared: {', '.join(comparison.new_tasks)}")
     return Report(
@@ -41,7 +44,8 @@ def _verdict(comparison: Comparison) -> str:
     if not blind:
         return "No regression seen."
     worst = max(blind, key=lambda row: row.detectable or 0.0)
-    rest = f" and {numbers.plural(len(blind) - 1, 'row')} more" if len(blind) > 1 else ""
+    more = len(blind) - 1
+    rest = f"; {more} more {'row' if more == 1 else 'rows'} could not either" if more else ""
     return (
         f"No regression seen, but these documents could hardly have shown one: on {worst.task} a loss below "
         f"{numbers.score(worst.detectable)} would have gone unseen more often than once in five{rest}."

@@ -1,9 +1,9 @@
-"""Which measured results may stand in one row: same task version, shots, metric, signature and kind of rows.
+"""Which measured results may be in one row: same task version, shots, metric, signature and kind of rows.
 
-Scores that another program made (imported ones) stand beside ours where task, metric and shots are the same; versions and
+Scores that another program made (imported ones) are next to ours where task, metric and shots are the same; versions and
 signatures of two programs cannot be compared, and a footnote says so.
 
-One task may stand in several rows of a card, and in several cards; a row shows its own metric.
+One task may be in several rows of a card, and in several cards; a row shows its own metric.
 """
 
 from __future__ import annotations
@@ -37,10 +37,15 @@ class Entry:
     differs: str = ""
 
     @property
+    def sample_rows(self) -> bool:
+        """Whether something was measured here, on sample rows."""
+        return bool(self.measured) and self.first.sample_rows
+
+    @property
     def first(self) -> TaskResult:
-        """The result the row is described by: the first of evalkit's own, answers made elsewhere last, else the first."""
+        """The result the row is described by: one with rows, evalkit's own, answers made elsewhere last, else the first."""
         results = [result for _, result in self.measured]
-        return min(results, key=lambda result: (bool(result.measured_by), bool(result.answers_from)))
+        return min(results, key=lambda result: (not result.n_docs, bool(result.measured_by), bool(result.answers_from)))
 
     @property
     def measured(self) -> tuple[tuple[int, TaskResult], ...]:
@@ -49,7 +54,7 @@ class Entry:
 
     @property
     def measurement(self) -> Key:
-        """What was measured: a task by some runs. Equal in every row that it stands in, whatever metric the row shows."""
+        """What was measured: a task by some runs. Equal in every row that it is in, whatever metric the row shows."""
         return self.first.task, tuple(i for i, _ in self.measured)
 
     @property
@@ -100,7 +105,7 @@ def sections(runs: Sequence[RunResult], cards: Sequence[Card]) -> tuple[Section,
 
 
 def distinct(found: Sequence[Section], key: Callable[[Entry], Key] = lambda entry: entry.score) -> list[Entry]:
-    """Every score once, in its first row, whatever number of rows and cards it stands in; labels are made unique.
+    """Every score once, in its first row, whatever number of rows and cards it is in; labels are made unique.
 
     Args:
         key: what counts as one; `Entry.measurement` counts a task once, whatever metrics its rows show.
@@ -142,9 +147,13 @@ def _forms(row: CardRow, runs: Sequence[RunResult]) -> list[tuple[str, str]]:
 def _entries(task: str, row: CardRow | None, form: str, runs: Sequence[RunResult], titles: Sequence[str]) -> list[Entry]:
     by_protocol: dict[Protocol, dict[int, TaskResult]] = {}
     found = [(i, row.shown(run.tasks[task]) if row else run.tasks[task]) for i, run in enumerate(runs) if task in run.tasks]
-    for i, result in sorted(found, key=lambda one: bool(one[1].measured_by)):  # evalkit's own first, in the runs' order
+    # Evalkit's own first, in the runs' order; results without any rows last, as they contradict nothing.
+    for i, result in sorted(found, key=lambda one: (not one[1].n_docs, bool(one[1].measured_by))):
         protocol = Protocol.of(result)
-        if result.measured_by:
+        if not result.n_docs:
+            alike = (known for known in by_protocol if (known.metric, known.num_fewshot) == (protocol.metric, protocol.num_fewshot))
+            protocol = next(alike, protocol)
+        elif result.measured_by:
             protocol = next((known for known in by_protocol if protocol.counts_alike(known)), protocol)
         by_protocol.setdefault(protocol, {})[i] = result
     if not by_protocol:

@@ -68,6 +68,7 @@ class Report:
         warnings: what a reader must know before any number: unfinished runs, nothing measured.
         comparison: one table a table of the card that has a measured row, then the other tasks.
         leaderboard: ranks and averages of several runs; empty for one.
+        lengths: scores by length and depth of long texts, run by run.
         measures: every metric, macro average and category of every benchmark; None when nothing was measured.
         breakdowns: one table a benchmark that has languages or subjects.
         legend: how to read the numbers.
@@ -77,6 +78,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     comparison: tuple[Table, ...] = ()
     leaderboard: tuple[Table, ...] = ()
+    lengths: tuple[Table, ...] = ()
     measures: Table | None = None
     breakdowns: tuple[Table, ...] = ()
     details: tuple[Detail, ...] = ()
@@ -84,7 +86,7 @@ class Report:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        return (*self.comparison, *self.leaderboard, *((self.measures,) if self.measures else ()), *self.breakdowns)
+        return (*self.comparison, *self.leaderboard, *self.lengths, *((self.measures,) if self.measures else ()), *self.breakdowns)
 
 
 @dataclass

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from evalkit.report.details import ALL, SEVERAL
 from evalkit.report.layout import layouts, marks
 from evalkit.report.table import Report, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+_ROWS = 30  # of a table by depth that is shown with the comparison
+
 
 def print_report(report: Report, console: Console, *, whole: bool = True) -> None:
     """Breakdowns first and the comparison last, where the prompt leaves it on the screen.
 
     Args:
-        whole: False prints the comparison (and the leaderboard) alone, how the models were asked, and where the rest is.
+        whole: False prints the comparison (and the leaderboard) alone, and how the models were asked.
     """
     for table in report.breakdowns if whole else ():
         _print_table(table, console)
@@ -34,23 +37,33 @@ def print_report(report: Report, console: Console, *, whole: bool = True) -> Non
         _print(console, f"! {warning}", style="bold yellow")
     if report.comparison:
         _print(console, "")
-    for table in (*report.comparison, *report.leaderboard):
+    long = [table for table in report.lengths if whole or len(table.rows) <= _ROWS]
+    for table in (*report.comparison, *report.leaderboard, *long):
         _print_table(table, console)
     for text in report.legend:
         _print(console, text, style="dim")
     for text in () if whole else how_asked(report):
         _print(console, text, style="dim")
-    if not whole and (report.measures or report.breakdowns or report.details):
-        _print(console, "Every metric, language and subject, rows and protocol: detail=all, or report.md.", style="dim")
 
 
 def how_asked(report: Report) -> list[str]:
     """What the details say of the models rather than of one task (template, quantised weights, no thought), each once.
 
     Not the protocol and the source of a row, nor a note of a task (`gsm8k: …`) or of a card, which their own details hold.
+    Of one row among several, its name is behind the line.
     """
-    lines = dict.fromkeys(line for detail in report.details for line in detail.lines)
-    return [line for line in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)]
+    alone = len(report.details) == 1
+    lines = (
+        (line, "" if alone or detail.label in (ALL, SEVERAL) else f" ({detail.label})")
+        for detail in report.details
+        for line in detail.lines
+    )
+    return list(dict.fromkeys(f"{line}{of}" for line, of in lines if not re.match(r"task |[a-z0-9_]+: |[^:]*\bcard\b[^:]*: ", line)))
+
+
+def print_line(text: str, console: Console) -> None:
+    """A line about the report, set like its legend."""
+    _print(console, text, style="dim")
 
 
 def _print_table(table: Table, console: Console) -> None:

@@ -9,7 +9,7 @@ from evalkit.data import Origin
 from evalkit.errors import DataError
 
 _SHOWN = 3  # ids that a refusal names
-Line = tuple[str, Any]  # (file and line, the id that stands there)
+Line = tuple[str, Any]  # (file and line, the id that is there)
 
 
 def rows_meant(origins: Sequence[Origin], lines: Sequence[Line]) -> list[Origin]:

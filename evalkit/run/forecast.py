@@ -174,6 +174,12 @@ def last_speed(results: Path, model: Model) -> Speed | None:
     return None
 
 
+def speed_of(results_dir: str | None, model: Model) -> float | None:
+    """Tokens per second of the newest run that says so, for the time told before a run."""
+    found = last_speed(Path(results_dir or "."), model) if results_dir else None
+    return found.tokens if found else None
+
+
 def _speed(manifest: Path, own: Mapping[str, Any]) -> Speed | None:
     from evalkit.store.manifest import hardware
 

@@ -107,6 +107,7 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
     asked = model.wanted(items) if isinstance(model, Partial) else items
     left: dict[str, WorkItem] = {item.key: item for item in asked if item.key not in kept.answers}
     if not left:
+        progress.start([], len(asked))
         return 0
     before = len(kept.answers)
     failed: dict[str, str] = {}

@@ -12,6 +12,7 @@ from evalkit.identity import identity_of
 from evalkit.metrics.base import BatchMetric, ChecksDocs, ChecksSamples
 from evalkit.metrics.checks import check_without_answer
 from evalkit.models.base import Model, WorkItem, tokens_of
+from evalkit.numbers import plural
 from evalkit.results import TaskResult
 from evalkit.task import Task
 from evalkit.types import Doc, Evidence, GenerateRequest, LoglikelihoodRequest, Request, Summary
@@ -61,7 +62,7 @@ def prepare(
     as_chat = task.as_chat(chat, template)
     requests = tuple(_rendered(task, doc, shots[doc.id], as_chat) for doc in docs)
     check_samples(task, max((r.num_samples for r in requests if isinstance(r, GenerateRequest)), default=1))
-    dropped = (f"{loaded.n_dropped} rows the benchmark does not score were left out",) if loaded.n_dropped else ()
+    dropped = (f"left out: {plural(loaded.n_dropped, 'row')} that the benchmark does not score",) if loaded.n_dropped else ()
     notes = [note for note in loaded.notes if not elsewhere or note not in loaded.pool_notes]
     way = (CHAT_NOTE,) if as_chat and not elsewhere else ()
     evidence = Evidence(
@@ -98,7 +99,8 @@ def prepare_all(
         except NoRows as error:
             gone[task.name] = error
     if gone and (missing != "skip" or not prepared):
-        first, rest = next(iter(gone.values())), f"missing=skip measures the other {len(prepared)}" if prepared else ""
+        others = "the other task" if len(prepared) == 1 else f"the other {len(prepared)} tasks"
+        first, rest = next(iter(gone.values())), f"missing=skip measures {others}" if prepared else ""
         if len(gone) == 1:
             raise DataError(f"{first}; {rest}") if rest else first
         names = f"{len(gone)} of {len(tasks)} tasks have no rows here: {', '.join(gone)}"

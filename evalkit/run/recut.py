@@ -49,7 +49,7 @@ def recut(response: Response, stops: Sequence[str], marks: Sequence[Marks] | Non
     if thought == response.thinking:
         answer = _from_its_start(answer, response.text)
     if marks is None and thought is not None and _TOKEN.sub("", cut_at_stops(answer, stops)) == response.text:
-        return response  # a local model's own tokens stand in what was said, but not in its answer
+        return response  # a local model's own tokens are in what was said, but not in its answer
     text = cut_at_stops(answer, stops)
     kept = replace(response, text=text, raw=whole if whole != text else None, thinking=thought)
     if not text.strip():

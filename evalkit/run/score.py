@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalkit.metrics import score_baselines, score_documents
+from evalkit.metrics.by_length import by_length
 from evalkit.metrics.checks import check_scores
 from evalkit.results import TaskResult
 from evalkit.task import Task
@@ -31,6 +32,7 @@ def score_task(
     scores = {m.name: score_documents(m, evidence.docs, whole) for m in task.metrics}
     for metric in task.metrics:
         check_scores(metric, scores[metric.name], evidence.docs)
+    headline = next(m for m in task.metrics if m.name == task.headline)
     summaries = {m.name: task.summarize(m, scores[m.name]) for m in task.metrics}
     result = TaskResult(
         task=task.name,
@@ -49,6 +51,7 @@ def score_task(
         baselines=score_baselines(task.baselines, task.metrics, evidence.docs, task.summarize),
         answers_from=answers_from,
         languages_missing=evidence.languages_missing,
+        by_length=by_length(headline, evidence.docs, scores[task.headline], whole),
     )
     return result, scores
 

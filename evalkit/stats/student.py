@@ -27,7 +27,7 @@ def t_cdf(t: float, df: int) -> float:
 
 
 def _incomplete_beta(a: float, b: float, x: float, y: float) -> float:
-    """Regularised I_x(a, b) with y = 1 - x given apart, so that neither end loses digits."""
+    """Regularised I_x(a, b) with y = 1 - x given separately, so that neither end loses digits."""
     if x == 0.0 or y == 0.0:
         return 0.0 if x == 0.0 else 1.0
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast only below this point

@@ -148,7 +148,7 @@ class _Open:
 
 
 def asked_hash(prompt: bytes, pairs: bytes) -> int:
-    """32 bits of a request's text as it stands in `samples.jsonl`: two different ones agree once in four thousand million."""
+    """32 bits of a request's text as it is in `samples.jsonl`: two different ones agree once in four thousand million."""
     return int.from_bytes(hashlib.blake2b(prompt + b"\x00" + pairs, digest_size=4).digest(), "little")
 
 

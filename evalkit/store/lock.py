@@ -1,4 +1,4 @@
-"""One process a run folder, on this machine and on others that see the same disk.
+"""One process per run folder, on this machine and on others that see the same disk.
 
 `flock` holds within a machine, and across machines on file systems that carry it (NFS, Lustre with `flock`). Where it does not
 reach the other machine, the holder's name in the file does: it says so every few seconds by touching the file, and a newcomer

@@ -101,7 +101,7 @@ class Merged:
 def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
     """One column for each model: runs of the same model (name and settings) are merged where their tasks do not overlap.
 
-    Where two of them measured a task, they stay apart with a warning, or the newer one's scores (by the time of `scores.json`)
+    Where two of them measured a task, they stay separate with a warning, or the newer one's scores (by the time of `scores.json`)
     are used with `newest`. A run without a saved configuration is merged with no other.
     """
     groups: dict[object, list[SavedRun]] = {}
@@ -115,15 +115,19 @@ def merge(runs: Sequence[SavedRun], newest: bool = False) -> Merged:
         if twice and not newest:
             made += group
             warnings += [
-                f"{group[0].result.model}: {task} was measured in {_folders(both)}, so the runs stay in columns of their own; "
+                f"{group[0].result.model}: {tasks} in {folders}, so the runs stay in their own columns; "
                 "newest=true makes one column and uses the newer"
-                for task, both in twice.items()
+                for tasks, folders in _said(twice)
             ]
             continue
         owners = {task: max(both, key=_time) for task, both in twice.items()}
+        for run in group:  # a run that had no rows of a task leaves it to one that had
+            for task in run.result.tasks:
+                owners.setdefault(task, next((other for other in group if _measured(other, task)), run))
         warnings += [
-            f"{group[0].result.model}: {task} was measured in {_folders(both)}; the scores shown are from {owners[task].path}, the newer"
-            for task, both in twice.items()
+            f"{group[0].result.model}: {tasks} in {folders}; the scores shown are from {owner}, the newer"
+            for owner in dict.fromkeys(owners[task].path for task in twice)
+            for tasks, folders in _said({task: both for task, both in twice.items() if owners[task].path == owner})
         ]
         parts = [(run, tuple(name for name in run.result.tasks if owners.get(name, run) is run)) for run in group]
         made.append(MergedRun(tuple(parts)) if len(group) > 1 else group[0])
@@ -141,10 +145,12 @@ def _identity(run: SavedRun) -> str:
 
 
 def _twice(group: Sequence[SavedRun]) -> dict[str, list[SavedRun]]:
+    """Tasks that more than one run measured; one without rows measured nothing."""
     by_task: dict[str, list[SavedRun]] = {}
     for run in group:
         for task in run.result.tasks:
-            by_task.setdefault(task, []).append(run)
+            if _measured(run, task):
+                by_task.setdefault(task, []).append(run)
     return {task: both for task, both in by_task.items() if len(both) > 1}
 
 
@@ -153,5 +159,14 @@ def _time(run: SavedRun) -> float:
     return file.stat().st_mtime if file.is_file() else 0.0
 
 
-def _folders(runs: Sequence[SavedRun]) -> str:
-    return " and ".join(str(run.path) for run in runs)
+def _measured(run: SavedRun, task: str) -> bool:
+    return task in run.result.tasks and run.result.tasks[task].n_docs > 0
+
+
+def _said(twice: Mapping[str, Sequence[SavedRun]]) -> Iterator[tuple[str, str]]:
+    """(`a, b were measured`, the folders) for each set of folders that measured the same tasks."""
+    by_folders: dict[str, list[str]] = {}
+    for task, runs in twice.items():
+        by_folders.setdefault(" and ".join(str(run.path) for run in runs), []).append(task)
+    for folders, tasks in by_folders.items():
+        yield f"{', '.join(tasks)} {'was' if len(tasks) == 1 else 'were'} measured", folders

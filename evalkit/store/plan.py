@@ -65,7 +65,7 @@ class Plan:
             header = {f.name: getattr(found, f.name) for f in fields(found) if f.name != "docs"}
             yield line({"task": task, "evidence": header})
             for doc in found.docs:
-                # As it stands: a deep copy of every field would cost more than writing it.
+                # As it is: a deep copy of every field would cost more than writing it.
                 told = {f.name: getattr(doc, f.name) for f in fields(doc)}
                 yield line({"task": task, "doc": told, "keys": list(self.keys[task][doc.id])})
 

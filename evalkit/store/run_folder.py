@@ -228,7 +228,7 @@ def _as_json(identity: Mapping[str, Any]) -> dict[str, Any]:
 def save_scores(
     path: Path, run: RunResult, samples: Iterable[Sample], identity: Mapping[str, Any], *, overwrite: bool = False
 ) -> RunResult:
-    """Write a folder of scores that no journal stands behind: answers from a file, another harness's results.
+    """Write a folder of scores that has no journal: answers from a file, another harness's results.
 
     Returns:
         The run, with its path.

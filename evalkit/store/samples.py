@@ -34,6 +34,7 @@ class Sample:
         asked: `{"prompt": text or turns}` or `{"pairs": [[context, continuation], …]}`.
         responses: one record per sample of the answer.
         scores: metric name -> `{"value", "prediction", "flags"}`, with `stats` for corpus metrics.
+        length: tokens the document was made for; depths: where in its text, in per cent, what it asks for is.
     """
 
     task: str
@@ -46,6 +47,8 @@ class Sample:
     language: str | None = None
     group: str | None = None
     cluster: str | None = None
+    length: int | None = None
+    depths: Sequence[int] = ()
 
     @classmethod
     def of(
@@ -53,7 +56,9 @@ class Sample:
     ) -> Sample:
         """From the values of a run."""
         told = [response_json(response) for response in responses]
-        where = {"language": doc.language, "group": doc.group, "cluster": doc.cluster}
+        where: dict[str, Any] = {"language": doc.language, "group": doc.group, "cluster": doc.cluster}
+        if isinstance(doc.fields.get("length"), int):
+            where |= {"length": doc.fields["length"], "depths": tuple(doc.fields.get("depths") or ())}
         return cls(task, doc.id, row, request_json(request), doc.target, told, scores_json(scores), **where)
 
     def rescored(self, responses: Sequence[Mapping[str, Any]], scores: Mapping[str, Any]) -> Sample:
@@ -70,6 +75,7 @@ class Sample:
                 **({"language": self.language} if self.language else {}),
                 **({"group": self.group} if self.group else {}),
                 **({"cluster": self.cluster} if self.cluster is not None else {}),
+                **({} if self.length is None else {"length": self.length, "depths": list(self.depths)}),
                 **self.asked,
                 "target": self.target,
                 "responses": self.responses,
@@ -87,7 +93,8 @@ class Sample:
         try:
             raw = json.loads(text)
             asked = {name: raw[name] for name in ("prompt", "pairs") if name in raw}
-            given = {name: raw.get(name) for name in ("row", "language", "group", "cluster", "target")}
+            given = {name: raw.get(name) for name in ("row", "language", "group", "cluster", "target", "length")}
+            given["depths"] = tuple(raw.get("depths") or ())
             return cls(task=raw["task"], doc=raw["doc"], asked=asked, responses=raw["responses"], scores=raw["scores"], **given)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(f"{where} is no sample ({error}); run the same `evalkit run` again to rebuild it (answers are kept)") from error

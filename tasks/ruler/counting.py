@@ -1,4 +1,4 @@
-"""Common words and frequent words: which words of a long list stand there most often?"""
+"""Common words and frequent words: which words of a long list occur most often?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from . import words
+from . import native, words
 from .item import ENDLESS, SEED, Count, Item
+from .native import coined, in_digits, told
 
+TEN = 10  # words are common
 ORDER_SEED = 42
 SHORT = 4096  # below it, words are repeated less often
 NO_FIT = "a document does not fit; ask for a greater length, or set data.options.fit=close"
@@ -32,13 +34,15 @@ FREQUENT_PREFIX = "Answer: According to the coded text above, the three most fre
 
 @dataclass(frozen=True, slots=True)
 class CommonWords:
-    """A numbered list in which ten words stand more often than the others."""
+    """A numbered list in which ten words occur more often than the others."""
 
     length: int
     tokens: int = 120
     delimiter: str = "\n\n"
     step: int = 10
     least: int = 20
+    unit: str = "words"
+    questions: int = 1
 
     @property
     def most(self) -> int:
@@ -47,7 +51,7 @@ class CommonWords:
     def sound(self, item: Item) -> bool:
         return True
 
-    def make(self, units: int, rng: random.Random) -> Item:
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
         """A list with that many different words.
 
         Raises:
@@ -58,7 +62,7 @@ class CommonWords:
 
     @property
     def repeats(self) -> tuple[int, int]:
-        """How often a common word and another one stand in the list."""
+        """How often a common word and another one occur in the list."""
         return (6, 1) if self.length < SHORT else (30, 3)
 
     def _listed(self, units: int, rng: random.Random, order: random.Random, every: Sequence[str]) -> Item:
@@ -126,16 +130,20 @@ class FrequentWords:
 
     Attributes:
         length: tokens asked for; it decides how many different words there are.
+        code: the language; a language of India has words made of its syllables.
         alpha: the exponent of the distribution.
     """
 
     length: int
+    code: str = "en"
     tokens: int = 50
     delimiter: str = " "
     least: int = 40
     letters: int = 6
     alpha: float = field(default=2.0, init=False)
     most: int = ENDLESS
+    unit: str = "words"
+    questions: int = 1
 
     def sound(self, item: Item) -> bool:
         return True
@@ -144,15 +152,18 @@ class FrequentWords:
     def step(self) -> int:
         return self.length // 32
 
-    def make(self, units: int, rng: random.Random) -> Item:
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
         """A text of about that many words."""
         return self._text(units, self._vocabulary(rng))
 
+    def _word(self, rng: random.Random) -> str:
+        return "".join(rng.choices(string.ascii_lowercase, k=self.letters)) if self.code == "en" else coined(self.code, rng)
+
     def _vocabulary(self, rng: random.Random) -> list[str]:
         size = self.length // 50
-        drawn = ["".join(rng.choices(string.ascii_lowercase, k=self.letters)) for _ in range(size)]
+        drawn = [self._word(rng) for _ in range(size)]
         while len(set(drawn)) < size:
-            drawn.append("".join(rng.choices(string.ascii_lowercase, k=self.letters)))
+            drawn.append(self._word(rng))
         vocabulary = sorted(set(drawn))
         random.Random(ORDER_SEED).shuffle(vocabulary)
         if len(vocabulary) < 4:
@@ -168,7 +179,11 @@ class FrequentWords:
         times = (units * (ranks**-self.alpha) / (math.pi**2 / 6)).astype(int)  # the zeta function at 2
         listed = [word for word, number in zip(vocabulary, times.tolist(), strict=True) for _ in range(number)]
         random.Random(ORDER_SEED).shuffle(listed)
-        return Item(FREQUENT_TASK + " ".join(listed) + FREQUENT_QUESTION, tuple(vocabulary[1:4]), FREQUENT_PREFIX)
+        outputs = tuple(vocabulary[1:4])
+        if self.code == "en":
+            return Item(FREQUENT_TASK + " ".join(listed) + FREQUENT_QUESTION, outputs, FREQUENT_PREFIX)
+        said = told(self.code)["frequent"]
+        return Item(f"{said['task']}\n{' '.join(listed)}\n{said['question']}", outputs, said["prefix"])
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:
         """The documents that lm-evaluation-harness 0.4.13 makes in a run of this task at this length alone.
@@ -193,6 +208,55 @@ class FrequentWords:
                 return Item(item.input, item.outputs, item.prefix, size + self.tokens)
             units -= self.step
         raise ValueError(NO_FIT)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeCommonWords:
+    """The list in a language of India, numbered in its digits: its words, and behind the last of them two words joined by a hyphen.
+
+    Attributes:
+        repeats: how often a common word and another one are in the list.
+    """
+
+    code: str
+    repeats: tuple[int, int]
+    tokens: int = 256  # ten words, in scripts that take several tokens per letter
+    delimiter: str = "\n\n"
+    step: int = 10
+    least: int = 20
+    unit: str = "words"
+    questions: int = 1
+
+    @property
+    def most(self) -> int:
+        return len(native.pairs(self.code)) // 2
+
+    def sound(self, item: Item) -> bool:
+        return True
+
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
+        """A list with that many different words, no two of which name one another."""
+        said, digits = told(self.code)["common"], str(told(self.code)["digits"])
+        every = rng.sample(native.vocabulary(self.code), len(native.vocabulary(self.code)))
+        common, other = every[:TEN], every[TEN:units]
+        if units > len(every):
+            joined = [pair for pair in native.pairs(self.code) if not {*pair.split("-")} & {*common}]
+            other += rng.sample(joined, units - len(every))
+        often, seldom = self.repeats
+        listed = common * often + other * seldom
+        rng.shuffle(listed)
+        text = " ".join(f"{in_digits(place, digits)}. {word}" for place, word in enumerate(listed, 1))
+        return Item(f"{said['task']}\n{text}\n{said['question']}", tuple(common), said["prefix"])
+
+    def published(self, length: int, documents: int, count: Count) -> list[Item]:
+        """Raises ValueError: there is none."""
+        raise ValueError(f"there is no published generator for language {self.code!r}; set data.options.fit=close")
+
+
+def native_common_words(code: str, length: int, count: Count) -> NativeCommonWords:
+    """With RULER's repeats of long lists where the shortest such list takes less than half of the length, else those of short ones."""
+    long = NativeCommonWords(code, (30, 3))
+    return long if 2 * count(long.make(long.least, random.Random(SEED)).input) < length else NativeCommonWords(code, (6, 1))
 
 
 def _asked(item: Item) -> str:

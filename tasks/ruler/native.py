@@ -1,103 +1,62 @@
-"""Needles in the scripts and digits of India: the same sentences as RULER's, said as each language says them. Written for evalkit.
+"""What the tasks say in the languages of India, in their own scripts and digits: one file per language. Written for evalkit.
 
-Per language: `needle` over {key} and {value}; the task and the question for one value and for several; how the answer begins;
-`and` before the last of several keys; a line of short sentences to hide needles in; ten digits; words that keys are made of.
+A file `languages/CODE.toml` has ten `digits`, `words` that keys are made of, `repeated` (a line of short sentences to hide needles
+in), and per family of tasks the sentences of its prompt. A further language is a further file.
 """
 
 from __future__ import annotations
 
+import random
+import tomllib
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from itertools import permutations
+from typing import Any
 
-NATIVE: Mapping[str, Mapping[str, str]] = {
-    "hi": {
-        "needle": "{key} के लिए एक विशेष जादुई संख्या यह है: {value}।",
-        "one": "नीचे दिए गए पाठ में एक विशेष जादुई संख्या छिपी है। उसे अच्छी तरह याद रखिए। बाद में आपसे उस संख्या के बारे में पूछा जाएगा।",
-        "one_question": "ऊपर दिए गए पाठ में {query} के लिए विशेष जादुई संख्या कौन-सी है?",
-        "several": "नीचे दिए गए पाठ में कुछ विशेष जादुई संख्याएँ छिपी हैं। उन्हें अच्छी तरह याद रखिए। बाद में आपसे उन संख्याओं के बारे में पूछा जाएगा।",
-        "several_question": "ऊपर दिए गए पाठ में {query} के लिए सभी विशेष जादुई संख्याएँ कौन-सी हैं?",
-        "one_prefix": "ऊपर दिए गए पाठ में {query} के लिए विशेष जादुई संख्या है",
-        "several_prefix": "ऊपर दिए गए पाठ में {query} के लिए विशेष जादुई संख्याएँ हैं",
-        "and": " और ",
-        "repeated": "घास हरी है। आसमान नीला है। सूरज पीला है। हम चल पड़े। फिर लौट आए।",
-        "digits": "०१२३४५६७८९",
-        "words": "पर्वत नदी बगीचा खिड़की दीपक पुस्तक बादल नाव मंदिर बाज़ार आम चाँदी मोर हाथी रेशम चंदन घड़ी पतंग समुद्र झरना कमल तोता शंख केसर",
-    },
-    "bn": {
-        "needle": "{key}-এর একটি বিশেষ জাদু সংখ্যা হল: {value}।",
-        "one": "নিচের লেখায় একটি বিশেষ জাদু সংখ্যা লুকানো আছে। সেটি ভালো করে মনে রাখুন। পরে আপনাকে সেই সংখ্যাটির কথা জিজ্ঞাসা করা হবে।",
-        "one_question": "উপরের লেখায় {query}-এর বিশেষ জাদু সংখ্যাটি কী?",
-        "several": "নিচের লেখায় কয়েকটি বিশেষ জাদু সংখ্যা লুকানো আছে। সেগুলি ভালো করে মনে রাখুন। পরে আপনাকে সেই সংখ্যাগুলির কথা জিজ্ঞাসা করা হবে।",
-        "several_question": "উপরের লেখায় {query}-এর সব বিশেষ জাদু সংখ্যা কী কী?",
-        "one_prefix": "উপরের লেখায় {query}-এর বিশেষ জাদু সংখ্যাটি হল",
-        "several_prefix": "উপরের লেখায় {query}-এর বিশেষ জাদু সংখ্যাগুলি হল",
-        "and": " এবং ",
-        "repeated": "ঘাস সবুজ। আকাশ নীল। সূর্য হলুদ। আমরা চললাম। আবার ফিরে এলাম।",
-        "digits": "০১২৩৪৫৬৭৮৯",
-        "words": "পাহাড় নদী বাগান জানালা প্রদীপ বই মেঘ নৌকা মন্দির বাজার আম রুপা ময়ূর হাতি রেশম চন্দন ঘড়ি ঘুড়ি সাগর ঝরনা পদ্ম টিয়া শঙ্খ জাফরান",
-    },
-    "ta": {
-        "needle": "{key} என்பதற்கான ஒரு சிறப்பு மாய எண்: {value}.",
-        "one": "கீழே உள்ள உரையில் ஒரு சிறப்பு மாய எண் மறைந்துள்ளது. அதை நன்றாக நினைவில் வைத்துக்கொள்ளுங்கள். பிறகு அந்த எண்ணைப் பற்றி உங்களிடம் கேட்கப்படும்.",
-        "one_question": "மேலே உள்ள உரையில் {query} என்பதற்கான சிறப்பு மாய எண் எது?",
-        "several": "கீழே உள்ள உரையில் சில சிறப்பு மாய எண்கள் மறைந்துள்ளன. அவற்றை நன்றாக நினைவில் வைத்துக்கொள்ளுங்கள். பிறகு அந்த எண்களைப் பற்றி உங்களிடம் கேட்கப்படும்.",
-        "several_question": "மேலே உள்ள உரையில் {query} என்பதற்கான சிறப்பு மாய எண்கள் அனைத்தும் எவை?",
-        "one_prefix": "மேலே உள்ள உரையில் {query} என்பதற்கான சிறப்பு மாய எண்",
-        "several_prefix": "மேலே உள்ள உரையில் {query} என்பதற்கான சிறப்பு மாய எண்கள்",
-        "and": " மற்றும் ",
-        "repeated": "புல் பச்சை. வானம் நீலம். சூரியன் மஞ்சள். நாம் புறப்பட்டோம். மீண்டும் திரும்பி வந்தோம்.",
-        "digits": "௦௧௨௩௪௫௬௭௮௯",
-        "words": "மலை நதி தோட்டம் சன்னல் விளக்கு நூல் மேகம் படகு கோயில் சந்தை மாம்பழம் வெள்ளி மயில் யானை பட்டு சந்தனம் கடிகாரம் பட்டம் கடல் அருவி தாமரை கிளி சங்கு குங்குமப்பூ",
-    },
-    "te": {
-        "needle": "{key} కోసం ఒక ప్రత్యేక మాయా సంఖ్య ఇది: {value}.",
-        "one": "కింది పాఠ్యంలో ఒక ప్రత్యేక మాయా సంఖ్య దాగి ఉంది. దాన్ని బాగా గుర్తుంచుకోండి. తరువాత ఆ సంఖ్య గురించి మిమ్మల్ని అడుగుతారు.",
-        "one_question": "పై పాఠ్యంలో {query} కోసం ప్రత్యేక మాయా సంఖ్య ఏది?",
-        "several": "కింది పాఠ్యంలో కొన్ని ప్రత్యేక మాయా సంఖ్యలు దాగి ఉన్నాయి. వాటిని బాగా గుర్తుంచుకోండి. తరువాత ఆ సంఖ్యల గురించి మిమ్మల్ని అడుగుతారు.",
-        "several_question": "పై పాఠ్యంలో {query} కోసం ప్రత్యేక మాయా సంఖ్యలన్నీ ఏవి?",
-        "one_prefix": "పై పాఠ్యంలో {query} కోసం ప్రత్యేక మాయా సంఖ్య",
-        "several_prefix": "పై పాఠ్యంలో {query} కోసం ప్రత్యేక మాయా సంఖ్యలు",
-        "and": " మరియు ",
-        "repeated": "గడ్డి పచ్చగా ఉంది. ఆకాశం నీలంగా ఉంది. సూర్యుడు పసుపుగా ఉన్నాడు. మేము బయలుదేరాము. మళ్ళీ తిరిగి వచ్చాము.",
-        "digits": "౦౧౨౩౪౫౬౭౮౯",
-        "words": "కొండ నది తోట కిటికీ దీపం పుస్తకం మేఘం పడవ గుడి సంత మామిడి వెండి నెమలి ఏనుగు పట్టు గంధం గడియారం గాలిపటం సముద్రం జలపాతం తామర చిలుక శంఖం కుంకుమపువ్వు",
-    },
-    "mr": {
-        "needle": "{key} साठी एक विशेष जादुई संख्या ही आहे: {value}.",
-        "one": "खालील मजकुरात एक विशेष जादुई संख्या लपलेली आहे. ती नीट लक्षात ठेवा. नंतर तुम्हाला त्या संख्येबद्दल विचारले जाईल.",
-        "one_question": "वरील मजकुरात {query} साठी विशेष जादुई संख्या कोणती आहे?",
-        "several": "खालील मजकुरात काही विशेष जादुई संख्या लपलेल्या आहेत. त्या नीट लक्षात ठेवा. नंतर तुम्हाला त्या संख्यांबद्दल विचारले जाईल.",
-        "several_question": "वरील मजकुरात {query} साठी सर्व विशेष जादुई संख्या कोणत्या आहेत?",
-        "one_prefix": "वरील मजकुरात {query} साठी विशेष जादुई संख्या आहे",
-        "several_prefix": "वरील मजकुरात {query} साठी विशेष जादुई संख्या आहेत",
-        "and": " आणि ",
-        "repeated": "गवत हिरवे आहे. आकाश निळे आहे. सूर्य पिवळा आहे. आम्ही निघालो. पुन्हा परत आलो.",
-        "digits": "०१२३४५६७८९",
-        "words": "डोंगर नदी बाग खिडकी दिवा पुस्तक ढग होडी मंदिर बाजार आंबा चांदी मोर हत्ती रेशीम चंदन घड्याळ पतंग समुद्र धबधबा कमळ पोपट शंख केशर",
-    },
-    "gu": {
-        "needle": "{key} માટે એક વિશેષ જાદુઈ સંખ્યા આ છે: {value}.",
-        "one": "નીચેના લખાણમાં એક વિશેષ જાદુઈ સંખ્યા છુપાયેલી છે. તેને બરાબર યાદ રાખો. પછી તમને તે સંખ્યા વિશે પૂછવામાં આવશે.",
-        "one_question": "ઉપરના લખાણમાં {query} માટે વિશેષ જાદુઈ સંખ્યા કઈ છે?",
-        "several": "નીચેના લખાણમાં કેટલીક વિશેષ જાદુઈ સંખ્યાઓ છુપાયેલી છે. તેમને બરાબર યાદ રાખો. પછી તમને તે સંખ્યાઓ વિશે પૂછવામાં આવશે.",
-        "several_question": "ઉપરના લખાણમાં {query} માટે બધી વિશેષ જાદુઈ સંખ્યાઓ કઈ છે?",
-        "one_prefix": "ઉપરના લખાણમાં {query} માટે વિશેષ જાદુઈ સંખ્યા છે",
-        "several_prefix": "ઉપરના લખાણમાં {query} માટે વિશેષ જાદુઈ સંખ્યાઓ છે",
-        "and": " અને ",
-        "repeated": "ઘાસ લીલું છે. આકાશ ભૂરું છે. સૂરજ પીળો છે. અમે નીકળ્યા. પાછા ફર્યા.",
-        "digits": "૦૧૨૩૪૫૬૭૮૯",
-        "words": "પર્વત નદી બગીચો બારી દીવો પુસ્તક વાદળ હોડી મંદિર બજાર કેરી ચાંદી મોર હાથી રેશમ ચંદન ઘડિયાળ પતંગ દરિયો ઝરણું કમળ પોપટ શંખ કેસર",
-    },
-    "pa": {
-        "needle": "{key} ਲਈ ਇੱਕ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਇਹ ਹੈ: {value}।",
-        "one": "ਹੇਠਾਂ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ ਇੱਕ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਲੁਕਿਆ ਹੋਇਆ ਹੈ। ਉਸ ਨੂੰ ਚੰਗੀ ਤਰ੍ਹਾਂ ਯਾਦ ਰੱਖੋ। ਬਾਅਦ ਵਿੱਚ ਤੁਹਾਨੂੰ ਉਸ ਅੰਕ ਬਾਰੇ ਪੁੱਛਿਆ ਜਾਵੇਗਾ।",
-        "one_question": "ਉੱਪਰ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ {query} ਲਈ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਕਿਹੜਾ ਹੈ?",
-        "several": "ਹੇਠਾਂ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ ਕੁਝ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਲੁਕੇ ਹੋਏ ਹਨ। ਉਨ੍ਹਾਂ ਨੂੰ ਚੰਗੀ ਤਰ੍ਹਾਂ ਯਾਦ ਰੱਖੋ। ਬਾਅਦ ਵਿੱਚ ਤੁਹਾਨੂੰ ਉਨ੍ਹਾਂ ਅੰਕਾਂ ਬਾਰੇ ਪੁੱਛਿਆ ਜਾਵੇਗਾ।",
-        "several_question": "ਉੱਪਰ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ {query} ਲਈ ਸਾਰੇ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਕਿਹੜੇ ਹਨ?",
-        "one_prefix": "ਉੱਪਰ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ {query} ਲਈ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਹੈ",
-        "several_prefix": "ਉੱਪਰ ਦਿੱਤੇ ਪਾਠ ਵਿੱਚ {query} ਲਈ ਖ਼ਾਸ ਜਾਦੂਈ ਅੰਕ ਹਨ",
-        "and": " ਅਤੇ ",
-        "repeated": "ਘਾਹ ਹਰਾ ਹੈ। ਅਸਮਾਨ ਨੀਲਾ ਹੈ। ਸੂਰਜ ਪੀਲਾ ਹੈ। ਅਸੀਂ ਤੁਰ ਪਏ। ਫਿਰ ਮੁੜ ਆਏ।",
-        "digits": "੦੧੨੩੪੫੬੭੮੯",
-        "words": "ਪਹਾੜ ਨਦੀ ਬਾਗ਼ ਖਿੜਕੀ ਦੀਵਾ ਕਿਤਾਬ ਬੱਦਲ ਕਿਸ਼ਤੀ ਮੰਦਰ ਬਾਜ਼ਾਰ ਅੰਬ ਚਾਂਦੀ ਮੋਰ ਹਾਥੀ ਰੇਸ਼ਮ ਚੰਦਨ ਘੜੀ ਪਤੰਗ ਸਮੁੰਦਰ ਝਰਨਾ ਕਮਲ ਤੋਤਾ ਸੰਖ ਕੇਸਰ",
-    },
-}
+from .haystacks import haystack
+
+FOLDER = "evalkit.tasks.ruler"
+SYLLABLES = 3  # of a coded word or a variable
+LETTERS = 2  # a word of a list has at least
+
+
+@cache
+def codes() -> tuple[str, ...]:
+    """Every language there is a file of, sorted."""
+    folder = files(FOLDER) / "languages"
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+@cache
+def told(code: str) -> Mapping[str, Any]:
+    """The file of a language. Raises ValueError where there is none."""
+    if code not in codes():
+        raise ValueError(f"nothing is worded in language {code!r}; there are en, {', '.join(codes())}")
+    return tomllib.loads((files(FOLDER) / "languages" / f"{code}.toml").read_text(encoding="utf-8"))
+
+
+def in_digits(number: object, digits: str) -> str:
+    """A number in these ten digits; empty leaves it as it is."""
+    return str(number).translate({48 + place: digit for place, digit in enumerate(digits)})
+
+
+def coined(code: str, rng: random.Random) -> str:
+    """A word that means nothing: syllables of the language's script."""
+    letters = told(code)["coded"]
+    return "".join(rng.choice(letters["consonants"]) + rng.choice((*letters["signs"], "")) for _ in range(SYLLABLES))
+
+
+@cache
+def vocabulary(code: str) -> tuple[str, ...]:
+    """Words of the language, none of which is inside another one: those of keys and those of our text. Sorted."""
+    text = " ".join((told(code)["words"], *haystack(code, None).listed))
+    found = {word.strip(".,;:!?।॥'\"()") for word in text.split()}
+    found = {word for word in found if len(word) >= LETTERS and "-" not in word}
+    return tuple(sorted(word for word in found if not any(word != other and word in other for other in found)))
+
+
+@cache
+def pairs(code: str) -> tuple[str, ...]:
+    """Two words of the vocabulary with a hyphen between them, every pair in both orders."""
+    return tuple("-".join(pair) for pair in permutations(vocabulary(code), 2))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+
+from evalkit.text import ascii_digits
 
 from .haystacks import Haystack
 from .item import ENDLESS, SEED, Count, Item
@@ -34,8 +36,16 @@ class Needles:
     values: int = 1
     queries: int = 1
     distinct: bool = False
+    questions: int = 1
+    lines: Wording | None = None
     tokens: int = 128
     delimiter: str = " "
+
+    def __post_init__(self) -> None:
+        if self.questions != 1 and (self.questions != self.keys or self.queries != 1):
+            raise ValueError(f"questions={self.questions} must be 1, or the number of keys ({self.keys}) where each is asked for alone")
+        if self.lines is not None and self.haystack == "needle":
+            raise ValueError("a text of nothing but needles has the needles' own language; use haystack essay or repeat")
 
     @property
     def count(self) -> int:
@@ -52,10 +62,14 @@ class Needles:
         return self.text.total if self.haystack == "essay" else ENDLESS
 
     @property
+    def unit(self) -> str:
+        return "words" if self.haystack == "essay" else "lines"
+
+    @property
     def step(self) -> int:
         return 500 if self.haystack == "essay" else 25
 
-    def make(self, units: int, rng: random.Random) -> Item:
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
         """A text of that many words (`essay`) or lines.
 
         Raises:
@@ -69,14 +83,17 @@ class Needles:
             needles += [wording.sentence(self.value, keys[-1], value) for value in values[-1]]
         random.Random(ORDER_SEED).shuffle(needles)
         context = self._essay(units, needles, rng) if self.haystack == "essay" else self._lines(units, needles, rng, taken)
-        asked = rng.sample(range(len(keys)), self.queries)
-        outputs = tuple(value for index in asked for value in values[index])
-        question, prefix = wording.asked(self.value, [keys[index] for index in asked], single=len(outputs) == 1)
-        return Item(question.format(context=context), outputs, prefix)
+        asked = rng.sample(range(len(keys)), self.queries) if self.questions == 1 else [index % self.questions]
+        outputs = tuple(value for place in asked for value in values[place])
+        question, prefix = wording.asked(self.value, [keys[place] for place in asked], single=len(outputs) == 1)
+        whole = question.format(context=context)
+        places = tuple(place for value in outputs if (place := whole.find(value)) >= 0)
+        return Item(whole, outputs, prefix, places=places)
 
     def _essay(self, units: int, needles: Sequence[str], rng: random.Random) -> str:
-        parts = sentences(self.text.words(units).strip(), self.wording.code)
-        places = sorted(int(len(parts) * (depth / 100)) for depth in rng.sample(DEPTHS, len(needles)))
+        parts = sentences(self.text.words(units).strip(), (self.lines or self.wording).code)
+        depths = rng.sample(DEPTHS, len(needles)) if self.questions == 1 else [100 * share for share in spread(len(needles), rng)]
+        places = sorted(int(len(parts) * (depth / 100)) for depth in depths)
         context = []
         for start, end, needle in zip((0, *places), (*places, len(parts)), (*needles, None), strict=True):
             context.append(" ".join(parts[start:end]))
@@ -85,8 +102,11 @@ class Needles:
         return " ".join(context)
 
     def _lines(self, units: int, needles: Sequence[str], rng: random.Random, taken: set[str]) -> str:
-        lines = [self.wording.repeated if self.haystack == "repeat" else self._other(rng, taken) for _ in range(units)]
-        for place, needle in zip(sorted(rng.sample(range(units), len(needles)), reverse=True), needles, strict=True):
+        repeated = (self.lines or self.wording).repeated
+        lines = [repeated if self.haystack == "repeat" else self._other(rng, taken) for _ in range(units)]
+        count = len(needles)
+        places = rng.sample(range(units), count) if self.questions == 1 else [int(units * share) for share in spread(count, rng)]
+        for place, needle in zip(sorted(places, reverse=True), needles, strict=True):
             lines.insert(place, needle)
         return "\n".join(lines)
 
@@ -102,8 +122,9 @@ class Needles:
         return self.wording.sentence(self.value, key, self.wording.draw(self.value, rng))
 
     def sound(self, item: Item) -> bool:
-        """Whether every value stands in the text once: nothing else may give it away."""
-        return all(item.input.count(value) == 1 for value in item.outputs)
+        """Whether every value is in the text once, in digits of any script: nothing else may give it away."""
+        text = ascii_digits(item.input)
+        return all(text.count(ascii_digits(value)) == 1 for value in item.outputs)
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:
         """The documents that lm-evaluation-harness 0.4.13 makes in a run of this task at this length alone.
@@ -140,9 +161,14 @@ class Needles:
                 continue
             size = count(item.input) + self.tokens
             if size <= length:
-                return Item(item.input, item.outputs, item.prefix, size)
+                return replace(item, length=size)
             units -= step
         raise ValueError("a document does not fit; ask for a greater length, or set data.options.fit=close")
+
+
+def spread(number: int, rng: random.Random) -> list[float]:
+    """Places in [0, 1) in order, one in each of `number` equal parts."""
+    return [(part + rng.random()) / number for part in range(number)]
 
 
 @lru_cache(maxsize=1024)

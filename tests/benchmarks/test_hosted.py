@@ -91,7 +91,7 @@ def test_the_table_goes_into_its_place_and_nowhere_else(parity: Any, tmp_path: P
 def test_the_clients_memory_stays_and_its_numbers_are_printed() -> None:
     words = ["--requests", "50", "--latency", "0.01", "--many", "3000"]
     done = subprocess.run([sys.executable, str(BENCHMARKS / "hosted.py"), *words], capture_output=True, text=True, check=True)
-    assert len(re.findall(r"client: \d+\.\d\d ms of processor a request", done.stdout)) == 2, done.stdout
+    assert len(re.findall(r"client: \d+\.\d\d ms of processor per request", done.stdout)) == 2, done.stdout
     assert len(re.findall(r"the openai library alone, 50 requests: ", done.stdout)) == 2, done.stdout
     tenths = [float(mib) for mib in re.findall(r"MiB: (.*)", done.stdout)[1].split()]
     assert len(tenths) == 11 and max(tenths[2:]) - min(tenths[2:]) <= 6, tenths

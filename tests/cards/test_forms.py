@@ -65,7 +65,7 @@ def test_one_task_in_two_rows_of_one_label() -> None:
         [("MMLU", "mmlu"), ("MMLU", "mmlu_zero")],
         [("MMLU", "mmlu")],
     ]
-    # The score that stands in two tables is one score; labels are told apart where they stand together.
+    # The score that is in two tables is one score; labels are distinguished where they are together.
     assert [entry.label for entry in distinct(found)] == ["MMLU, 5-shot", "MMLU, 0-shot"]
     report = build([run], [two_rows()])
     assert [[row[8].text for row in table.rows] for table in report.comparison] == [["reproduced", "within noise"], ["reproduced"]]

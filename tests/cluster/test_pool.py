@@ -235,7 +235,7 @@ def test_no_cluster_at_the_address() -> None:
 
 
 def test_a_killed_driver_leaves_no_process_and_the_same_command_continues(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    """On a Ray of its own, with the real sizes of chunks: kill -9 in the middle."""
+    """On its own Ray, with the real sizes of chunks: kill -9 in the middle."""
     program = (
         "from evalkit.cluster import chunks; chunks.CHUNK_TOKENS, chunks.CHUNK_TEXTS = 2500, 3\n"
         "from evalkit.cli import main; raise SystemExit(main())"

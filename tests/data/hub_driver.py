@@ -1,6 +1,6 @@
 """Runs the real hub code against the fake hub and prints what came of each case as JSON.
 
-A process of its own, because the hub's libraries read HF_ENDPOINT when they are first imported.
+Its own process, because the hub's libraries read HF_ENDPOINT when they are first imported.
 Usage: hub_driver.py CACHE_FOLDER
 """
 
@@ -105,7 +105,7 @@ def main(cache: str) -> None:
 
 def run(hub: FakeHub) -> dict[str, Any]:
     from evalkit.data import AutoSource, DataSpec, HubSource
-    from evalkit.data.net import reachable
+    from evalkit.network import reachable
 
     def spec(path: str, **more: Any) -> DataSpec:
         return DataSpec(**{"path": path, "split": "test", "to_doc": "m.f", "name": "main", **more})

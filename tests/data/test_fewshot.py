@@ -20,7 +20,7 @@ OTHER_SPLIT = ["7 1 0", "9 0 1", "5 3 0", "0 5 9", "9 7 2", "2 1 0"]  # 3 of 12,
 SAME_SPLIT = [  # 3 of 12, eval_doc in the pool
     "7 1 10", "9 0 11", "5 3 0", "0 5 9", "9 7 2", "2 1 0", "7 3 1", "1 9 10", "9 0 4", "8 1 4", "5 4 3", "7 8 0",
 ]  # fmt: skip
-DUPLICATES = [  # 4 of 9 whose contents are 0 1 2 3 0 1 2 3 0: too few are left at times, so it draws anew
+DUPLICATES = [  # 4 of 9 whose contents are 0 1 2 3 0 1 2 3 0: too few are left at times, so it draws again
     "1 3 2 2", "3 0 3 2", "3 0 1 0", "1 0 0 0", "2 3 1 2", "0 3 3 2", "3 3 0 1", "0 1 0 2", "3 2 1 1",
 ]  # fmt: skip
 

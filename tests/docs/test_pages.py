@@ -11,7 +11,7 @@ from evalkit.config.explain import described
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = [REPO / "README.md", REPO / "CONTRIBUTING.md", *sorted((REPO / "docs").glob("*.md"))]
-ELSEWHERE = {"task": {"capitals"}, "card": {"tiny", "conf", "null"}}  # what two pages make
+ELSEWHERE = {"task": {"capitals", "city_facts"}, "card": {"tiny", "conf", "null"}}  # what three pages make
 BRACKETED = re.compile(r"\b(task|model|suite|data|card)=\[?([a-z0-9_,]+)\b")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 

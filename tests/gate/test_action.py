@@ -165,7 +165,7 @@ def test_a_pass(saved_runs: Any, runner: Runner) -> None:
     assert outputs["table"].startswith("# PASS: every required task") and "# PASS" in runner.summary
     assert "::notice title=evalkit gate::PASS" in runner.said
     lines = (runner.tools / "installed").read_text(encoding="utf-8").splitlines()
-    assert lines[0].endswith(f"-r {REPO}/requirements/light.txt") and lines[1].endswith(f"--no-deps {REPO}")
+    assert len(lines) == 1 and lines[0].endswith(f"{REPO}[ci]")
     suite = JUnitXml.fromfile(str(Path(outputs["folder"]) / "junit.xml"))
     cases = [case.name for one in suite for case in one]
     assert cases == ["hellaswag", "mmlu", "mean of required tasks"] and suite.failures == suite.errors == 0
@@ -245,9 +245,3 @@ def test_the_workflow_of_the_page(saved_runs: Any, runner: Runner) -> None:
             assert runner.shell(runner.filled(step["run"], {"steps": outputs}), {})[0] == 0
     assert runner.said.rstrip().endswith("the gate says pass")
     assert "advisory" in runner.summary and "humaneval" in runner.summary
-
-
-def test_the_light_requirements_are_what_the_package_asks_for() -> None:
-    asked = (REPO / "pyproject.toml").read_text(encoding="utf-8")
-    lines = [line for line in (REPO / "requirements" / "light.txt").read_text(encoding="utf-8").splitlines() if line and line[0] != "#"]
-    assert lines == sorted(lines) and all(f'"{line}"' in asked for line in lines)

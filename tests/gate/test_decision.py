@@ -139,17 +139,17 @@ def test_wrong_decisions_are_rare() -> None:
     """What `python -m benchmarks.gate` shows at length: 300 suites of ten tasks whose documents go together."""
     rng = np.random.default_rng(6)
     wide = Policy(mean=0.9)
-    one, _ = rates(rng, 300, 1000, [0.03] + [0.0] * 3, wide)
+    one = rates(rng, 300, 1000, [0.03] + [0.0] * 3, wide).outcomes
     assert one["pass"] <= 24 and one["regression"] <= 24  # 5% of 300 and two and a half standard errors
-    every, _ = rates(rng, 300, 300, [0.03] * 4, wide)
+    every = rates(rng, 300, 300, [0.03] * 4, wide).outcomes
     assert every["pass"] <= 24 and every["regression"] <= 24
-    alone, _ = rates(rng, 300, 1000, [0.03], wide)
+    alone = rates(rng, 300, 1000, [0.03], wide).outcomes
     assert alone["pass"] <= 24 and alone["regression"] <= 24
 
 
 def test_power_is_what_it_says() -> None:
-    found, power = rates(np.random.default_rng(7), 600, 600, [0.0], Policy(mean=0.9))
-    assert abs(found["pass"] / 600 - power) < 0.05
+    seen = rates(np.random.default_rng(7), 600, 600, [0.0], Policy(mean=0.9))
+    assert abs(np.mean(seen.passed["task"]) - np.mean(seen.said["task"])) < 0.05
 
 
 def trinomial(n: int, lose: float, win: float) -> list[tuple[int, int, float]]:

@@ -94,8 +94,10 @@ def test_a_tracker_that_fails_is_a_warning(clients: dict[str, list[Any]], monkey
 def test_what_is_not_there_is_said_before_anything_is_measured(evalkit: Evalkit, monkeypatch: pytest.MonkeyPatch) -> None:
     found = evalkit("run", "task=hellaswag", "model=fake", "data=samples", "run_dir=out", "track=wandbb")
     assert found.code == 2 and "track=wandbb is unknown; did you mean wandb?" in found.error and not Path("out").exists()
-    monkeypatch.setattr("evalkit.integrations.trackers.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="track=mlflow needs the package mlflow; pip install mlflow"):
+    monkeypatch.setattr("evalkit.extras.find_spec", lambda name: None)
+    with pytest.raises(
+        ConfigError, match=r"track=mlflow needs the package mlflow, which is not installed; run: pip install 'evalkit-harness\[mlflow\]'"
+    ):
         checked(["mlflow"])
     assert checked([]) == ()
 

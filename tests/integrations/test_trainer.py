@@ -167,6 +167,27 @@ def test_what_cannot_be_measured_is_said(loaded: tuple[Any, Any, Path]) -> None:
         EvalCallback("hellaswag", every=0)
 
 
+def test_a_model_that_is_spread_over_processes_is_refused(loaded: tuple[Any, Any, Path], tmp_path: Path) -> None:
+    """One process alone would wait for the others for ever."""
+    from torch.distributed.fsdp import fully_shard
+
+    model, _, folder = loaded
+    engine = type("DeepSpeedEngine", (torch.nn.Module,), {})()
+    engine.module = model
+    assert unwrapped(engine) is model  # ZeRO-1 and 2 keep the weights whole
+    next(model.parameters()).ds_id = 0
+    with pytest.raises(ModelError, match=r"not all in this process \(DeepSpeed ZeRO-3\); save a checkpoint"):
+        unwrapped(engine)
+    torch.distributed.init_process_group("gloo", store=torch.distributed.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    try:
+        mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (1,))
+        sharded = fully_shard(AutoModelForCausalLM.from_pretrained(folder), mesh=mesh)
+        with pytest.raises(ModelError, match=r"not all in this process \(FSDP"):
+            unwrapped(sharded)
+    finally:
+        torch.distributed.destroy_process_group()
+
+
 class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
     def __init__(self, tokenizer: Any) -> None:
         self.ids = tokenizer("A boy wets a muddy bicycle with a hose.").input_ids

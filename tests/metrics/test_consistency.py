@@ -58,7 +58,7 @@ def test_what_the_prompt_asks_for_in_other_letters_is_left_out() -> None:
     assert score("पहला सही है। Answer: A", "hi", letter).value == 1.0 and score("पहला सही है। Answer: A", "hi", SCRIPT).value < 1.0  # type: ignore[operator]
     assert "no_letters" in score(" B", "hi", letter).flags and score("Because. Answer: A", "hi", letter).value == 0.0
     entities = LanguageConsistency(measure="script", ignore=r"(?m)^[^:\n]*:|\bNONE\b")
-    assert score("PER: रवि\nLOC: Pune", "hi", entities).value == pytest.approx(3 / 7)  # three letters and signs beside four
+    assert score("PER: रवि\nLOC: Pune", "hi", entities).value == pytest.approx(3 / 7)  # three letters and signs next to four
     assert "no_letters" in score("NONE", "hi", entities).flags
     assert "ignore:" in letter.summarize([]).signature and "ignore:" not in SCRIPT.summarize([]).signature
     with pytest.raises(ConfigError, match=r"ignore='\(' is no regular expression"):
@@ -135,7 +135,7 @@ def test_a_short_answer_is_judged_by_its_script_and_counted() -> None:
     assert label.value == 1.0 and label.flags == ("short",)
     assert score("yes", "mr").value == 0.0 and score("yes", "mr").flags == ()
     assert "1 too short" in LANGUAGE.summarize([label]).note
-    assert score("ஆம்", "ta").flags == ()  # nothing to tell Tamil apart from
+    assert score("ஆம்", "ta").flags == ()  # nothing to distinguish Tamil from
 
 
 def test_failed_answers_and_several_samples() -> None:

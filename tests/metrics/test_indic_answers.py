@@ -32,6 +32,8 @@ def test_squad(answer: str, golds: tuple[str, ...], exact: float, f1: float) -> 
     assert Squad("exact").score(doc, say(answer)).value == exact
     assert Squad("f1").score(doc, say(answer)).value == pytest.approx(f1)
     assert Squad().score(doc, []).value is None
+    unfinished = Response("k", "thinking", text="", thinking="so")
+    assert Squad("exact").score(Doc("d", {}, target=""), [unfinished]).value == 0.0  # no abstention
 
 
 def test_squad_names_itself_and_refuses_unknown_measures() -> None:

@@ -163,10 +163,14 @@ def test_every_metric_of_every_task_averages_or_refuses() -> None:
         check_samples(task, 2)
         for metric in task.metrics:
             if "PassAtK" in repr(metric) or isinstance(metric, BertScore):
-                continue  # run programs, or an encoder; both have tests of their own
+                continue  # run programs, or an encoder; both have their own tests
             one, other = (metric.score(doc, answers(*turn)) for turn in (texts, texts[::-1]))
             same: Sequence[Any] = (one.value, *one.stats)
             assert same == pytest.approx((other.value, *other.stats), nan_ok=True), (task.name, metric.name)
+            # A signature says so: once some metrics scored the first answer alone, and the two numbers must never meet in one row.
+            alone = metric.score(doc, answers(texts[0]))
+            said = [metric.summarize([score]).signature.split("|") for score in (one, alone) if score.value is not None]
+            assert ["samples:mean" in parts for parts in said] == [True, False][: len(said)], (task.name, metric.name, said)
             tried.add(type(metric).__name__)
     assert {"ChrF", "Squad", "LabelMatch", "EntityMatch", "ExactMatch", "IFEval", "LanguageConsistency"} <= tried
 

@@ -1,4 +1,4 @@
-"""RULER's score: the share of the values that stand in the answer."""
+"""RULER's score: the share of the values that are in the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metrics over part of the documents: what is set apart is neither right nor wrong, and is counted."""
+"""Metrics over part of the documents: what is set aside is neither right nor wrong, and is counted."""
 
 from __future__ import annotations
 

@@ -274,11 +274,13 @@ def test_numbers_and_texts_are_those_of_one_at_a_time(label: str) -> None:
     found = measured(scorer, items)
     for item, right in zip(items, naive(model, items), strict=True):
         assert found[item.key] == pytest.approx(right, rel=2e-5, abs=2e-5)
-    texts: dict[str, str | None] = {}
+    assert greedy_texts(model, scorer) == {item.key: alone(model, item) for item in few()}
+
+
+def greedy_texts(model: Any, scorer: Scorer) -> dict[str, str | None]:
+    """What the path that scores writes for `few`, by key."""
     if scorer.path == "tree":
         writer = Generator(scorer.forward, Spelled(), END, room=4000, budget=256, most=8, fill=32)
-        texts = {answer.key: answer.text for batch in writer.run(few()) for answer in batch}
-    else:
-        for item in few():
-            texts |= {answer.key: answer.text for batch in generate_plainly(model, Spelled(), [item], pad=0, eos=END) for answer in batch}
-    assert texts == {item.key: alone(model, item) for item in few()}
+        return {answer.key: answer.text for batch in writer.run(few()) for answer in batch}
+    batches = (batch for item in few() for batch in generate_plainly(model, Spelled(), [item], pad=0, eos=END))
+    return {answer.key: answer.text for batch in batches for answer in batch}

@@ -1,4 +1,4 @@
-"""Written text is what one prompt at a time gives, whatever is written beside it and whatever memory allows."""
+"""Written text is what one prompt at a time gives, whatever is written together with it and whatever memory allows."""
 
 from __future__ import annotations
 

@@ -79,12 +79,11 @@ def test_the_attention_of_transformers_may_be_chosen(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize("name", sorted(QUANTIZATIONS))
 def test_a_quantised_model_answers_or_says_what_to_install(tiny: Tiny, name: str) -> None:
-    package, install = QUANTIZATIONS[name]
+    package = QUANTIZATIONS[name]
     model = hf(tiny(hidden_size=64, intermediate_size=128), device="cpu", quantization=name)
     if importlib.util.find_spec(package) is None:
-        with pytest.raises(ModelError, match=f"needs the {package} package; run: pip install"):
+        with pytest.raises(ModelError, match=f"needs the package {package}, which is not installed; run: pip install 'evalkit-harness"):
             ask(model)
-        assert install.startswith("pip install 'evalkit[")
         return
     got, wanted = ask(model), ask(hf(tiny(hidden_size=64, intermediate_size=128), device="cpu"))
     differences = [

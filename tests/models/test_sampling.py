@@ -83,7 +83,7 @@ def test_penalties_count_what_stands_there() -> None:
     logits = torch.zeros(6, dtype=torch.float64)
     logits[[2, 4, 5]] = torch.tensor([3.0, 2.9, 2.8], dtype=torch.float64)
     assert own_choice(logits, row(GenerationParams(8))) == 2
-    assert own_choice(logits, row(GenerationParams(8, repetition_penalty=1.2))) == 4  # 2 stands in the prompt
+    assert own_choice(logits, row(GenerationParams(8, repetition_penalty=1.2))) == 4  # 2 is in the prompt
     assert own_choice(logits, row(GenerationParams(8, presence_penalty=1.0))) == 2  # which this penalty does not count
     assert own_choice(logits, row(GenerationParams(8, presence_penalty=1.0), [2, 4])) == 5
     assert own_choice(-logits.flip(0) - 1, row(GenerationParams(8, repetition_penalty=5.0))) == 4  # negative ones are multiplied

@@ -12,6 +12,7 @@ from evalkit.errors import ConfigError
 from evalkit.models.base import WorkItem
 from evalkit.models.hf.sequence import GeneratedSequence
 from evalkit.models.openai import OpenAIModel
+from evalkit.models.openai.said import Thought, answers
 from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 from tests.chat_server import Habits, serving
@@ -37,6 +38,18 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
         ("<think></think>x", Said("", "x")),
         ("<think>a</think>Write <think> first.", Said("a", "Write <think> first.")),
         ("Well. <think>and", Said("and", None)),
+        ("<think>x</think>B</think>", Said("x", "B")),  # one closing mark too many
+        ("<think>x</think>B</think>C", Said("x\n\nB", "C")),
+        ("x</think>", Said("x", "")),
+        ("<think>\n<think>\nx\n</think>\nB", Said("<think>\nx", "B")),
+        ("<think>[THINK]x[/THINK]", Said("[THINK]x[/THINK]", None)),
+        ("<reasoning>x</reasoning><answer>B</answer>", Said("x", "<answer>B</answer>")),
+        ("My <reasoning> is short.", Said(None, "My <reasoning> is short.")),
+        ("<thought>\nx\n</thought>\nB", Said("x", "B")),
+        ("<unused94>thought\nx<unused95>B", Said("x", "B")),
+        ("<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>B<|END_RESPONSE|>", Said("x", "B")),
+        ("<|begin_of_thought|>x<|end_of_thought|>\n\n<|begin_of_solution|>\nB<|end_of_solution|>", Said("x", "B")),
+        ("<|channel|>final<|message|>B<|return|>", Said("", "B")),
         (
             "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>4",
             Said("hm<|end|><|start|>assistant", "4"),
@@ -45,6 +58,22 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
 )
 def test_odd_texts(text: str, said: Said) -> None:
     assert split(text, KNOWN) == said
+
+
+@pytest.mark.parametrize(
+    ("message", "thinking", "text"),
+    [
+        ({"content": "<think>x</think>B", "reasoning_content": "y"}, "y\n\nx", "B"),
+        ({"content": "B", "reasoning": "y"}, "y", "B"),
+        ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "y"}]}, {"type": "text", "text": "B"}]}, "y", "B"),
+        ({"content": [{"type": "thinking", "thinking": "y"}, {"type": "text", "text": "[THINK]x[/THINK]B"}]}, "y\n\nx", "B"),
+        ({"content": [{"type": "thinking", "thinking": "y"}]}, "y", ""),
+    ],
+)
+def test_a_thought_by_itself_and_marks_in_the_content(message: dict[str, Any], thinking: str, text: str) -> None:
+    item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9))
+    (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
+    assert (said.thinking, said.text, said.status) == (thinking, text, "ok" if text else "thinking")
 
 
 def test_a_programs_indentation_survives_the_thought() -> None:

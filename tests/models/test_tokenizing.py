@@ -67,7 +67,7 @@ def unigram() -> PreTrainedTokenizerFast:
     return finished(core, True)
 
 
-LINE_MARKS = tuple("\n" * size for size in range(1, 32))  # Gemma's: every run of empty lines is a token of its own
+LINE_MARKS = tuple("\n" * size for size in range(1, 32))  # Gemma's: every run of empty lines is one token
 SHARING = {
     "gpt2": byte_level(),
     "gpt2, bos": byte_level(bos=True),

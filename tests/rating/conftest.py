@@ -1,10 +1,11 @@
-"""A sheet for one rater, one for a room of six, and a real browser."""
+"""A sheet for a room of six, and a real browser."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,30 @@ import pytest
 
 from evalkit.rating.assign import Plan
 from evalkit.rating.make import Made, make
+from evalkit.rating.page import fonts
 from tests.rating.invented import gathered
 
 
-@pytest.fixture
-def sheet(tmp_path: Path) -> Made:
-    """20 prompts × 4 models for one rater, without repeats."""
-    return make(gathered(), {"asha": ("hi", "en", "ta", "ur")}, Plan(1, 0, 0, 7), tmp_path / "sheet")
+@pytest.fixture(scope="session", autouse=True)
+def _fonts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fonts are cut once per run of the tests, whatever the number of processes: seconds for each script."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "fonts-of-pages"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fonts, "cache_dir", lambda: shared)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _room(_fonts: None, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(gathered(24), {f"r{i}": () for i in range(6)}, Plan(3, 1, 2, 11), tmp_path_factory.mktemp("made") / "room")
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Made:
-    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats."""
-    return make(gathered(24), {f"r{i}": () for i in range(6)}, Plan(3, 1, 2, 11), tmp_path / "room")
+def room(_room: Made, tmp_path: Path) -> Made:
+    """24 prompts × 4 models for six raters, three per prompt, with a calibration set and repeats; a fresh copy."""
+    shutil.copytree(next(iter(_room.pages.values())).parents[1], tmp_path / "room")
+    return replace(_room, pages={rater: tmp_path / "room" / "pages" / path.name for rater, path in _room.pages.items()})
 
 
 @pytest.fixture(scope="session")

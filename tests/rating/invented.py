@@ -21,11 +21,24 @@ ASKED = {
     "ta": "மழை பற்றி ஒரு சிறு கதை எழுதுங்கள்.",
     "ur": "چائے پر ایک مختصر نظم لکھیے۔",
 }
-HOSTILE = (
+NOWHERE = "http://127.0.0.1:9"  # nothing listens there; the page must not even try
+HOSTILE = (  # four for each of four prompts
     "<script>window.broken = 1</script><img src=x onerror='window.broken = 2'><svg onload=\"window.broken = 3\">",
     "[click](javascript:window.broken=4) ![x](https://example.org/track.png) <https://example.org> <iframe src='data:,x'></iframe>",
     "```html\n</code></pre><script>window.broken = 5</script>\n```\n\n<style>body{display:none}</style>",
     "</div></section><form action='https://example.org'><input name=x></form><!-- written by somebody -->\n\n&lt;script&gt;",
+    f"<div style='position:fixed;inset:0;z-index:99'>over</div><style>*{{display:none}}body{{background:url({NOWHERE}/css)}}</style>",
+    f"<base href={NOWHERE}/><meta http-equiv=refresh content='0;url={NOWHERE}/'><link rel=stylesheet href={NOWHERE}/css>",
+    "<iframe srcdoc='<script>parent.broken=6</script>'></iframe><object data=x></object></script><script>window.broken=7</script>",
+    f"![huge]({NOWHERE}/huge.png)\n[r]: {NOWHERE}/r 'javascript:window.broken=8'\n\n[r] [r][] ![r]",
+    "<b>never <i>closed <table><tr><td>x\n\n</body></html><h1>out",
+    "\u202eturned \u202dround\u202c \u2066and\u2069 back",
+    "x" * 20_000,
+    "- " * 2_000 + "deep",
+    "|" + "wide|" * 60 + "\n|" + "-|" * 60 + "\n|" + "wide|" * 60,
+    "$$\\frac{1}{2}$$ <math><mi xlink:href='javascript:window.broken=9'>x</mi></math> <svg/onload=window.broken=10>",
+    "<button id=save autofocus>Save</button><a id=words name=words>{}</a><details open ontoggle=window.broken=11><summary>x",
+    "{{script}} {{slots}} &#60;img src=x onerror=window.broken=12&#62; <x-widget></x-widget>\u2028window.broken=13",
 )
 PLAIN = (
     "**Blue** light is scattered most.\n\n- small waves\n- large waves\n\n1. first\n2. second",
@@ -42,7 +55,7 @@ def item(number: int, language: str, answers: tuple[str, ...], category: str = "
 
 def gathered(count: int = 20, answers: Callable[[int], tuple[str, ...]] | None = None) -> Gathered:
     """`count` prompts in four languages, each with an answer of all models."""
-    given = answers or (lambda number: HOSTILE if number % 5 == 0 else PLAIN[number % 4 :] + PLAIN[: number % 4])
+    given = answers or (lambda number: HOSTILE[number // 5 % 4 * 4 :][:4] if number % 5 == 0 else PLAIN[number % 4 :] + PLAIN[: number % 4])
     return Gathered(MODELS, tuple(item(i, list(ASKED)[i % 4], given(i)) for i in range(count)))
 
 

@@ -97,6 +97,13 @@ def test_the_key_stays_with_the_maker(room: Made, tmp_path: Path) -> None:
         ("some_model", "I am ChatGPT, made by OpenAI.", ["ChatGPT", "OpenAI"]),
         ("some_model", "I was trained by Hugging Face as SmolLM2.", ["Hugging Face", "SmolLM2"]),
         ("some_model", "मुझे गूगल ने नहीं, मैं जेमिनी हूँ", ["जेमिनी"]),
+        ("some_model", "I am a large language model, trained by Google.", ["I am a large language model, trained by Google"]),
+        ("some_model", "I was developed by researchers at Microsoft to help.", ["I was developed by researchers at Microsoft"]),
+        ("some_model", "As Google's language model I like tea.", ["Google's language model"]),
+        ("some_model", "मुझे गूगल ने बनाया है।", ["गूगल ने बनाया"]),
+        ("some_model", "நான் கூகுள் நிறுவனத்தால் உருவாக்கப்பட்டேன்.", ["கூகுள் நிறுவனத்தால் உருவாக்கப்பட்டேன்"]),
+        ("some_model", "میں ایک ماڈل ہوں جسے گوگل نے تربیت دی۔", ["گوگل نے تربیت"]),
+        ("some_model", "Android was developed by Google. Search for it on Google.", []),
         ("qwen2.5-7b", "Qwen2.5 at your service", ["Qwen2.5"]),
         ("my-fine-tune-v3", "my fine tune v3 says hello", ["my fine tune v3"]),
         ("org/Wombat-9B", "Wombat here.", ["Wombat"]),
@@ -144,13 +151,27 @@ def test_what_comes_out_of_the_renderer_is_harmless(text: str) -> None:
 
 def test_white_space_and_invisible_marks_do_not_tell_models_apart() -> None:
     twins = [
-        "Tea is hot.\n\nDrink it.",
-        "\n\n Tea is hot. \r\n\r\n\r\n\r\nDrink it.\u200b \n",
-        "\ufeffTea is hot.\u2060\n \nDrink it.\u00ad\x00",
+        "Tea is hot é.\n\nDrink it.",
+        "\n\n Tea is\u00a0hot e\u0301. \r\n\r\n\r\n\r\nDrink\u202fit.\u200b \n",
+        "\ufeffTea is hot é.\u2060\n \nDrink it.\u00ad\x00",
+        "<s> Tea is hot é.\n\nDrink it.<end_of_turn>\n",
+        "<|im_start|>Tea is hot é.\n\nDrink it.<|im_end|></s>",
+        "Tea is hot é.\n\nDrink it.<｜end▁of▁sentence｜><eos><pad><pad>",
+        "Tea is hot é.\n\nDrink it.\ufffd",
     ]
-    assert len({html_of(text) for text in twins}) == 1
+    assert len({tidy(text) for text in twins}) == len({html_of(text) for text in twins}) == 1
     assert tidy("क्‍ष र‌य") == "क्‍ष र‌य"  # joiners belong to the words
+    assert tidy("Use <s>old</s> in HTML.") == "Use <s>old</s> in HTML."
     assert "\u202e" not in html_of("a\u202eb")
+
+
+@pytest.mark.parametrize(
+    "text", ["- " * 1000 + "deep", "> " * 1000 + "deep", "---", "* * *", "```\n```", "*" * 5000, "[" * 5000, "| a | b |\n|---"]
+)
+def test_whatever_was_written_is_shown(text: str) -> None:
+    """Markdown that draws nothing, or drops what is nested too deep, is shown as it was written."""
+    shown = text_of(html_of(text))
+    assert shown.strip() and all(word in shown for word in ("deep",) if word in text)
 
 
 def test_a_rater_or_a_model_with_the_other_s_name_is_refused(tmp_path: Path) -> None:
@@ -197,7 +218,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
     markup.html_of.cache_clear()
     markup._tools.cache_clear()
     monkeypatch.setitem(sys.modules, "nh3", None)
-    with pytest.raises(ConfigError, match=r"pip install 'evalkit\[rating\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'evalkit-harness\[rating\]'"):
         html_of("a text that nobody has drawn before")
     markup._tools.cache_clear()
 

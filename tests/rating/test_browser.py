@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from evalkit.rating.make import Made
+from evalkit.rating.assign import Plan
+from evalkit.rating.make import Made, make
 from evalkit.rating.ratings import read_file
-from tests.rating.invented import ASKED
+from tests.rating.invented import ASKED, gathered
 
 pytestmark = pytest.mark.slow
 
@@ -30,13 +31,22 @@ def until(driver: Any, condition: str) -> Any:
     return WebDriverWait(driver, 20).until(lambda b: b.execute_script(condition), condition)
 
 
+@pytest.fixture(scope="module")
+def sheet(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """One sheet for all tests of a page: 20 prompts × 4 models for one rater, without repeats."""
+    return make(gathered(), {"asha": ("hi", "en", "ta", "ur")}, Plan(1, 0, 0, 7), tmp_path_factory.mktemp("browser") / "sheet")
+
+
 @pytest.fixture
 def page(driver: Any, sheet: Made) -> Iterator[Any]:
     """The page of the only rater, opened from disk and never touched before; no error on its console at the end."""
+    for path in driver.downloads.iterdir():
+        path.unlink()
     yield opened(driver, sheet.pages["asha"])
     severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    driver.execute_script("localStorage.clear()")
     assert not severe, severe
 
 
@@ -129,16 +139,19 @@ def test_rated_by_mouse_and_by_touch(page: Any) -> None:
 
 
 def test_hostile_answers_do_nothing(page: Any, sheet: Made) -> None:
+    """Nothing runs, nothing is asked of the network, nothing leaves its box, on a phone either."""
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True})
     for place in range(len(sheet.sheet.raters[0].slots)):
-        page.execute_script("show(arguments[0])", place)
+        page.execute_script("show(arguments[0]); document.querySelectorAll('.slot:not([hidden]) .more').forEach(b => fold(b, true))", place)
+        assert page.execute_script(OUTSIDE) == []
+        assert page.execute_script("return document.documentElement.scrollWidth") == 390
     assert page.execute_script("return window.broken") is None
-    assert (
-        page.execute_script("return document.querySelectorAll('.text :is(script,img,iframe,svg,style,form,a,input,object,embed)').length")
-        == 0
-    )
+    made = "script,img,iframe,svg,math,style,form,a,input,object,embed,base,meta,link,button,details,[id],[name],[href],[src]"
+    assert page.execute_script(f"return document.querySelectorAll('.text :is({made})').length") == 0
     assert page.execute_script("return performance.getEntriesByType('resource').filter(e => /^http/.test(e.name)).length") == 0
     assert page.execute_script("return getComputedStyle(document.body).display") == "flex"
     assert page.execute_script("return slots.length === [...document.querySelectorAll('main > .slot')].length")
+    assert page.execute_script("return slots.every(slot => shown(slot) === slot.dataset.text)")  # drawn as the maker drew it
     # Even what the sanitizer had let through could not run: the page allows its own script alone.
     page.execute_script(
         "const s = document.createElement('div'); s.innerHTML = '<img src=x onerror=\"window.broken=9\">'; document.body.append(s)"
@@ -148,27 +161,38 @@ def test_hostile_answers_do_nothing(page: Any, sheet: Made) -> None:
     page.get_log("browser")  # the policy says that it refused
 
 
+# Elements of an answer that are drawn outside it, but for those that a box with a scroll bar holds.
+OUTSIDE = """
+const scrolls = e => getComputedStyle(e).overflowX !== 'visible';
+const held = (e, box) => { for (let p = e.parentElement; p !== box; p = p.parentElement) if (scrolls(p)) return true; };
+return [...document.querySelectorAll('.slot:not([hidden]) .answer')].flatMap(box => {
+  const edge = box.getBoundingClientRect();
+  const out = e => { const r = e.getBoundingClientRect(); return r.width && (r.right > edge.right + 1 || r.left < edge.left - 1); };
+  return [...box.querySelectorAll('.text *')].filter(e => out(e) && !held(e, box)).map(e => e.outerHTML.slice(0, 80));
+});
+"""
+
+
 def slot_in(page: Any, language: str) -> int:
     return int(page.execute_script("return slots.findIndex(s => s.querySelector(`.asked [lang=${arguments[0]}]`))", language))
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("language", list(ASKED))
-def test_phone_width_in_light_and_dark(page: Any, language: str, dark: bool) -> None:
+def test_phone_width_in_light_and_dark(page: Any) -> None:
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True})
-    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    page.execute_script("speak(arguments[0]); show(arguments[1])", language, slot_in(page, language))
-    assert page.execute_script("return document.documentElement.scrollWidth") <= 360
-    assert page.execute_script("return document.querySelector('main').clientHeight") > 500  # little is lost to what stands around it
-    sizes = page.execute_script(
-        "return [...document.querySelectorAll('.slot:not([hidden]) .pill, nav button')].map(e => e.getBoundingClientRect().toJSON())"
-    )
-    assert all(size["width"] >= 40 and size["height"] >= 40 for size in sizes)
-    contrast = page.execute_script(CONTRAST)
-    assert min(contrast.values()) >= 4.5, contrast
-    paper = page.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
-    assert (paper == "rgb(13, 17, 23)") == dark
+    for dark, language in [(dark, language) for dark in (False, True) for language in ASKED]:
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        page.execute_script("speak(arguments[0]); show(arguments[1])", language, slot_in(page, language))
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert page.execute_script("return document.querySelector('main').clientHeight") > 500  # little is lost to what is around it
+        sizes = page.execute_script(
+            "return [...document.querySelectorAll('.slot:not([hidden]) .pill, nav button')].map(e => e.getBoundingClientRect().toJSON())"
+        )
+        assert all(size["width"] >= 40 and size["height"] >= 40 for size in sizes)
+        contrast = page.execute_script(CONTRAST)
+        assert min(contrast.values()) >= 4.5, (language, dark, contrast)
+        paper = page.execute_script("return getComputedStyle(document.documentElement).backgroundColor")
+        assert (paper == "rgb(13, 17, 23)") == dark
 
 
 CONTRAST = """
@@ -196,13 +220,19 @@ return found;
 def test_urdu_runs_from_right_to_left(page: Any) -> None:
     page.execute_script("speak('ur'); show(arguments[0])", slot_in(page, "ur"))
     assert page.execute_script("return document.documentElement.dir") == "rtl"
-    # The first answer stands on the right, and code on it still runs from left to right.
+    # The first answer is on the right, and code on it still runs from left to right.
     first, second = page.execute_script(
         "return [...document.querySelectorAll('.slot:not([hidden]) .answer')].slice(0, 2).map(a => a.getBoundingClientRect().x)"
     )
     assert first > second
     page.execute_script("speak('en'); show(arguments[0])", slot_in(page, "ur"))
     assert page.execute_script("return getComputedStyle(document.querySelector('.slot:not([hidden]) .asked .text')).direction") == "rtl"
+    ways = page.execute_script(
+        "const box = document.createElement('div'); box.dir = 'rtl'; document.body.append(box);"
+        "box.innerHTML = '<p>Python میں ایک فنکشن لکھیے جو رقم لوٹائے</p><p>An answer in English.</p><p>1, 2, 3</p>';"
+        "direct(box); return [...box.children].map(p => getComputedStyle(p).direction)"
+    )
+    assert ways == ["rtl", "ltr", "rtl"]  # as most letters of each paragraph run
 
 
 def test_indic_scripts_are_drawn_with_the_fonts_in_the_page(page: Any) -> None:
@@ -229,17 +259,18 @@ def test_long_answers_fold(page: Any) -> None:
     assert page.execute_script("return arguments[0].previousElementSibling.clientHeight", button) > low
 
 
-@pytest.mark.parametrize("language", ["en", "hi", "ur"])
-def test_a_screen_reader_hears_a_name_for_every_control(page: Any, language: str) -> None:
-    page.execute_script("speak(arguments[0]); show(0)", language)
-    nodes = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    controls = [node for node in nodes if not node.get("ignored") and node.get("role", {}).get("value") in ROLES]
-    roles = [node["role"]["value"] for node in controls]
-    assert roles.count("radio") == 4 * 6 and roles.count("textbox") == 4 and "progressbar" in roles and "combobox" in roles
-    unnamed = [node["role"]["value"] for node in controls if not node.get("name", {}).get("value", "").strip()]
-    assert not unnamed
-    groups = [node["name"]["value"] for node in nodes if node.get("role", {}).get("value") == "group" and node.get("name", {}).get("value")]
-    assert len(groups) == 4 and all(letter in name for letter, name in zip("ABCD", groups, strict=True))
+def test_a_screen_reader_hears_a_name_for_every_control(page: Any) -> None:
+    page.execute_script("show(0)")
+    for language in ("en", "ur"):
+        page.execute_script("speak(arguments[0])", language)
+        nodes = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+        controls = [node for node in nodes if not node.get("ignored") and node.get("role", {}).get("value") in ROLES]
+        roles = [node["role"]["value"] for node in controls]
+        assert roles.count("radio") == 4 * 6 and roles.count("textbox") == 4 and "progressbar" in roles and "combobox" in roles
+        assert not [node["role"]["value"] for node in controls if not node.get("name", {}).get("value", "").strip()]
+        named = [node for node in nodes if node.get("role", {}).get("value") == "group" and node.get("name", {}).get("value")]
+        groups = [node["name"]["value"] for node in named]
+        assert len(groups) == 4 and all(letter in name for letter, name in zip("ABCD", groups, strict=True))
 
 
 ROLES = {"button", "radio", "textbox", "combobox", "progressbar", "checkbox", "link", "slider"}

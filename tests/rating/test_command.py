@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from evalkit.errors import DataError
+from evalkit.rating.published import read_published
 from evalkit.rating.sheet import read_sheet
 from tests.conftest import Evalkit
 from tests.rating.invented import answers_of, file_of, leaning_scores
@@ -34,6 +36,20 @@ def ask(evalkit: Evalkit, prompts: Path, name: str, seed: int) -> str:
     return said.out.strip()
 
 
+def write_card(folder: Path) -> None:
+    """A card that prints mean ratings: one is a range, one is of a column that nobody ran."""
+    folder.mkdir()
+    (folder / "card.yaml").write_text(
+        "title: T\nedition: first\nsource: s\ncolumns: {Quoll-7B: [quoll]}\ntables: {t: {title: T, rows: {r: {label: R, task: null, "
+        "not_comparable: printed only}}}}\n",
+        encoding="utf-8",
+    )
+    (folder / "cells.csv").write_text("table,row,column,score,note\nt,r,Quoll-7B,0.5,\n", encoding="utf-8")
+    (folder / "ratings.csv").write_text(
+        "by,name,column,score,note\ncategory,reasoning,Quoll-7B,3.6-3.9,read off\nlanguage,hi,Other-9B,4.1,\n", encoding="utf-8"
+    )
+
+
 def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path) -> None:
     folders = [ask(evalkit, prompts, name, seed) for seed, name in enumerate(("wombat", "numbat", "quoll"))]
     assert ask(evalkit, prompts, "wombat", 0) == folders[0]
@@ -42,6 +58,10 @@ def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path
     sheet = read_sheet(Path("sheet"))
     assert [model for model in sheet.models] == ["wombat", "numbat", "quoll"] and sheet.runs == tuple(folders)
     assert {item.category for item in sheet.items} == {"creative_writing", "reasoning"}
+    assert "no prompt of these runs is in ta; there are en, hi" in evalkit("rate", "make", *folders, "languages=hi,ta", "out=other").error
+    Path("few.jsonl").write_text('{"id": "asha", "languages": []}\n{"id": "jo", "languages": ["gu"]}\n', encoding="utf-8")
+    few = evalkit("rate", "make", *folders, "raters=few.jsonl", "per_prompt=1", "languages=hi", "out=few")
+    assert few.code == 0 and "no prompt is left for jo, so no page" in few.err and few.out.count(".html") == 1 and "page in hi" in few.out
     assert evalkit("rate", "make", *folders, "out=sheet").code == 2  # a folder with a sheet stays as it is
     Path("back").mkdir()
     score = leaning_scores()
@@ -49,8 +69,10 @@ def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path
         Path(f"back/{rater.id}.json").write_text(json.dumps(file_of(sheet, rater, answers_of(rater, score))), encoding="utf-8")
     said = evalkit("rate", "collect", "back", "into=rated", "sheet=sheet")
     assert said.code == 0 and "| quoll |" in said.out
-    said = evalkit("report", "rated/wombat", "rated/quoll", "out=report")
+    write_card(Path("card"))
+    said = evalkit("report", "rated/wombat", "rated/quoll", "card=card", "out=report")
     assert said.code == 0 and Path("report/plots/ratings-category.svg").is_file()
+    assert "were read off a picture" in Path("report/report.html").read_text(encoding="utf-8")
     assert evalkit("compare", "rated/quoll", "rated/wombat").code == 10
     said = evalkit("rate", "plan", "from=back")
     assert said.code == 2 and "no key.json near" in said.error
@@ -61,37 +83,20 @@ def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path
     assert said.code == 0 and "from these ratings" in said.out and "8 raters, 3 per prompt" in said.out
 
 
-def test_published_ratings_stand_in_the_charts(evalkit: Evalkit, prompts: Path) -> None:
-    folders = [ask(evalkit, prompts, name, seed) for seed, name in enumerate(("wombat", "quoll"))]
-    evalkit("rate", "make", *folders, "raters=3", "out=sheet")
-    sheet = read_sheet(Path("sheet"))
-    Path("sheet/ratings").mkdir()
-    for rater in sheet.raters:
-        raw = file_of(sheet, rater, answers_of(rater, leaning_scores()))
-        Path(f"sheet/ratings/{rater.id}.json").write_text(json.dumps(raw), encoding="utf-8")
-    assert evalkit("rate", "collect", "sheet", "into=rated").code == 0
-    Path("card").mkdir()
-    Path("card/card.yaml").write_text(
-        "title: T\nedition: first\nsource: s\ncolumns: {Quoll-7B: [quoll]}\ntables: {t: {title: T, rows: {r: {label: R, task: null, "
-        "not_comparable: printed only}}}}\n",
-        encoding="utf-8",
-    )
-    Path("card/cells.csv").write_text("table,row,column,score,note\nt,r,Quoll-7B,0.5,\n", encoding="utf-8")
-    Path("card/ratings.csv").write_text(
-        "by,name,column,score,note\ncategory,reasoning,Quoll-7B,3.6-3.9,read off\nlanguage,hi,Other-9B,4.1,\n", encoding="utf-8"
-    )
-    said = evalkit("report", "rated/wombat", "rated/quoll", "card=card", "out=report")
-    assert said.code == 0, said.err
-    page = Path("report/report.html").read_text(encoding="utf-8")
-    assert "were read off a picture" in page
-    for line, told in (
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
         ("category,reasoning,Quoll-7B,many,", "score='many' is neither a number nor a range"),
         ("category,reasoning,Quoll-7B,0.4,", "is not on the scale of 1 to 5"),
+        ("category,reasoning,Quoll-7B,3.9-3.6,", "is not on the scale of 1 to 5"),
         ("subject,reasoning,Quoll-7B,3,", "by is category or language"),
         ("category,reasoning,Quoll-7B", "3 fields, not 5"),
-    ):
-        Path("card/ratings.csv").write_text(f"by,name,column,score,note\n{line}\n", encoding="utf-8")
-        assert told in evalkit("report", "rated/wombat", "card=card", "out=report").error
+    ],
+)
+def test_a_published_rating_that_cannot_be_read(tmp_path: Path, line: str, told: str) -> None:
+    (tmp_path / "ratings.csv").write_text(f"by,name,column,score,note\n{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=rf"ratings\.csv:2: .*{re.escape(told)}"):
+        read_published(tmp_path / "ratings.csv")
 
 
 def test_models_asked_in_other_words_are_not_set_side_by_side(evalkit: Evalkit, prompts: Path) -> None:
@@ -140,7 +145,7 @@ def test_wrong_words_are_one_line(evalkit: Evalkit, tmp_path: Path) -> None:
         ('{"id": "a"}', "raters.jsonl:1: no rater"),
         ('{"id": "../a", "languages": []}', "does not fit into a file name"),
         ('{"id": "a", "languages": ["xx"]}', "'xx' is no known language code"),
-        ('{"id": "a", "languages": []}\n{"id": "A", "languages": []}', "raters.jsonl:2: the rater 'A' stands there twice"),
+        ('{"id": "a", "languages": []}\n{"id": "A", "languages": []}', "raters.jsonl:2: the rater 'A' is listed twice"),
         ("", "names no rater"),
     ):
         raters.write_text(line, encoding="utf-8")

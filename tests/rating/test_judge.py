@@ -12,11 +12,13 @@ import pytest
 
 from evalkit.errors import ConfigError, DataError, ModelError
 from evalkit.models.base import Capabilities, WorkItem
+from evalkit.rating.agreement import alpha
 from evalkit.rating.collect import collect
 from evalkit.rating.judge import judge, judge_prompt, points
 from evalkit.rating.make import Made
+from evalkit.rating.ratings import Rating
 from evalkit.rating.sources import read_ratings
-from evalkit.rating.told import told
+from evalkit.rating.told import agreement_of, told
 from evalkit.types import GenerateRequest, Request, Response
 from tests.conftest import Evalkit
 from tests.rating.invented import MODELS, leaning_scores, write_files
@@ -125,6 +127,19 @@ def test_judging_from_the_command_line(room: Made, tmp_path: Path, evalkit: Eval
     assert said.code in (0, 4)  # hashes may hold a number from 1 to 5, or none
     assert "evalkit rate judge DIR model=NAME" in evalkit("rate", "judge", str(tmp_path / "room")).error
     assert "has the id of a rater" in evalkit("rate", "judge", str(tmp_path / "room"), "model=fake", "name=r1").error
+
+
+def test_a_judge_is_held_against_people_and_not_people_against_each_other() -> None:
+    points = [1, 2, 3, 4, 5] * 4
+    people = [Rating(who, item, 0, value) for who in "abcdef" for item, value in enumerate(points)]
+    same, other = (
+        [Rating("wise", item, 0, change(value), judge=True) for item, value in enumerate(points)] for change in (int, lambda v: 6 - v)
+    )
+    assert agreement_of(same, people).value == pytest.approx(1)
+    found = agreement_of(other, people)
+    assert found.value is not None and found.value < -0.5 and (found.answers, found.raters) == (120, 2)
+    assert (alpha([*other, *people]).value or 0) > 0.4  # six people who agree would hide it
+    assert agreement_of(same, []).value is None
 
 
 def test_no_sheet(tmp_path: Path) -> None:

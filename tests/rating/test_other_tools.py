@@ -150,6 +150,34 @@ def test_a_rating_off_the_scale_is_refused(room: Made, tmp_path: Path, tool: str
         read_ratings(paths, room.sheet)
 
 
+@pytest.mark.parametrize("said", ["nan", "inf", "4.5", "good"])
+def test_a_cell_that_is_no_rating_is_refused(room: Made, tmp_path: Path, said: str) -> None:
+    WRITERS["csv"](room.sheet, tmp_path / "csv")
+    path = tmp_path / "csv" / "r0.csv"
+    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+    rows[1][7] = said
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with pytest.raises(DataError, match=f"r0.csv:.*answer A: '{said}' is no rating; write a whole number"):
+        read_ratings([path], room.sheet)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        [{"data": {}, "annotations": [{"result": ["x"]}]}],
+        [{"data": {}, "annotations": 3}],
+        [{"id": "q", "fields": {}, "metadata": {}, "responses": {"rating_a": 3}}],
+        [{"id": "q", "fields": {}, "metadata": {}, "responses": [1]}],
+    ],
+)
+def test_an_export_of_another_shape_is_one_line(room: Made, tmp_path: Path, raw: Any) -> None:
+    path = tmp_path / "export.json"
+    path.write_text(json.dumps(raw), encoding="utf-8")
+    with pytest.raises(DataError, match=r"export\.json"):
+        read_ratings([path], room.sheet)
+
+
 def test_two_people_on_one_task_are_refused(room: Made, tmp_path: Path) -> None:
     WRITERS["label-studio"](room.sheet, tmp_path)
     (path,) = in_label_studio(tmp_path, room)

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import unicodedata
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ import pytest
 
 from evalkit.errors import DataError
 from evalkit.languages import LANGUAGES
-from evalkit.rating.prompt_set import read_prompts, shipped, task_of
+from evalkit.rating.prompt_set import CODE, read_prompts, shipped, task_of, to_doc
 from evalkit.rating.words import WORDS
+from evalkit.types import Doc, Response
 
 REPO = Path(__file__).resolve().parents[2]
-SCRIPTS = {"hi": "DEVANAGARI", "bn": "BENGALI", "ta": "TAMIL", "te": "TELUGU", "ur": "ARABIC", "en": "LATIN"}
+SCRIPTS = {"hi": "DEVANAGARI", "mr": "DEVANAGARI", "bn": "BENGALI", "ta": "TAMIL", "te": "TELUGU", "ur": "ARABIC", "en": "LATIN"}
 
 
 def foreign(text: str, language: str, also: tuple[str, ...] = ()) -> list[str]:
@@ -28,18 +30,72 @@ def foreign(text: str, language: str, also: tuple[str, ...] = ()) -> list[str]:
     return [char for char in signs if not unicodedata.name(char).startswith(allowed)]
 
 
+# Signs of other scripts: the full stop of Latin in Hindi and Bengali, the danda in Marathi, straight quotes in all.
+WRONG_SIGNS = {"hi": r'\D\.(?:\s|$)|"', "bn": r'\D\.(?:\s|$)|"|[0-9]', "ur": r'\D\.(?:\s|$)|"|\D[,;]|\?'}
+WRONG_SIGNS |= dict.fromkeys(("mr", "ta", "te"), '।|"')
+CATEGORIES = ["creative_writing", "summarisation", "translation", "reasoning", "coding", "indian_culture"]
+
+
+def own_words(text: str, category: str, language: str) -> list[tuple[str, str]]:
+    """Parts of a prompt that must be in one script, with the language whose script that is."""
+    if category == "translation":  # from Hindi into English, from English into everything else: the passage is below an empty line
+        asked, _, passage = text.partition("\n\n")
+        return [(asked, language), (passage, "hi" if language == "en" else "en")]
+    if category == "coding" and language != "en":
+        return [(re.sub(CODE + r"|\b(?:Python|SQL|JavaScript)", " ", text), language)]
+    return [(text, language)]
+
+
 def test_the_shipped_prompts() -> None:
+    """Six categories in seven languages, eight each: in their own script, no text twice."""
     prompts = read_prompts(shipped())
     counts = Counter((prompt.category, prompt.language) for prompt in prompts)
-    assert len({category for category, _ in counts}) >= 3 and len({language for _, language in counts}) >= 6
-    assert set(counts.values()) == {8}
-    assert any(len(prompt.turns) > 1 for prompt in prompts)
+    assert set(counts) == {(category, language) for category in CATEGORIES for language in SCRIPTS} and set(counts.values()) == {8}
     texts = [turn.content for prompt in prompts for turn in prompt.turns]
-    assert len(set(texts)) == len(texts)
+    assert len({re.sub(r"[\W\d_]+", "", text) for text in texts}) == len(texts)
     for prompt in prompts:
+        assert prompt.id == f"{prompt.category}/{prompt.language}/{prompt.id[-1]}"
         for turn in prompt.turns:
-            assert not foreign(turn.content, prompt.language), prompt.id
+            for text, language in own_words(turn.content, prompt.category, prompt.language):
+                assert not foreign(text, language), prompt.id
             assert turn.content == unicodedata.normalize("NFC", turn.content) == turn.content.strip(), prompt.id
+            assert not re.search("[يكهىة]", turn.content), prompt.id  # Arabic letters that Urdu writes with others
+            said = re.sub(CODE, "", own_words(turn.content, prompt.category, prompt.language)[0][0])
+            assert not re.search(WRONG_SIGNS.get(prompt.language, "।"), said), prompt.id
+    passages = [turn.content for prompt in prompts if prompt.category == "summarisation" for turn in prompt.turns[:1]]
+    assert min(map(len, passages)) > 280  # there is something to leave out
+    assert Counter(prompt.category for prompt in prompts if len(prompt.turns) > 1) == {
+        category: len(SCRIPTS) for category in ("creative_writing", "summarisation", "coding")
+    }
+
+
+def test_python_in_a_prompt_can_be_read() -> None:
+    """Every block of code in Python is Python: a prompt that asks for a fault must not have one that was not meant."""
+    blocks = [
+        block
+        for prompt in read_prompts(shipped())
+        for turn in prompt.turns
+        for block in re.findall(r"```python\n(.*?)```", turn.content, re.DOTALL)
+    ]
+    assert len(blocks) > 20
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for block in blocks:
+            compile(block, "prompt", "exec")
+
+
+def test_an_answer_in_plain_text_ends_where_another_turn_would_begin() -> None:
+    prompt = task_of(shipped()).prompt
+    doc = to_doc({"id": "a", "language": "en", "category": "c", "prompt": "Why?"})
+    plain, chat = (prompt.render("t", doc, (), chat) for chat in (False, True))
+    assert plain.prompt == "User: Why?\nAssistant:" and set(plain.params.stop) == {"\nUser:", "\nAssistant:"} and not chat.params.stop
+
+
+def test_code_does_not_count_as_the_language_of_an_answer() -> None:
+    (metric,) = task_of(shipped(), ["hi"]).metrics
+    doc = Doc("a", {}, language="hi")
+    answer = "यह सूची का योग है।\n```python\nprint(sum(items))  # a long comment in English letters\n```\n`sum` जोड़ता है।"
+    assert metric.score(doc, [Response("k", "ok", text=answer)]).value == 1
 
 
 def test_a_word_in_every_column_and_in_its_own_script() -> None:

@@ -30,7 +30,7 @@ Started = tuple[subprocess.Popen[str], dict[str, str]]
 
 @pytest.fixture
 def serve(room: Made, tmp_path: Path) -> Iterator[Callable[[], Started]]:
-    """Starts `evalkit rate serve` as a program of its own; returns it and the raters' addresses."""
+    """Starts `evalkit rate serve` as its own program; returns it and the raters' addresses."""
     running: list[subprocess.Popen[str]] = []
 
     def start() -> Started:
@@ -189,6 +189,8 @@ def test_an_address_that_cannot_be_taken_is_one_line(room: Made) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port={port} cannot be taken .*port=0"):
             listen("127.0.0.1", port)
+    with pytest.raises(ConfigError, match="port=99999 is no port"):
+        listen("127.0.0.1", 99999)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What answers without a model score stands beside the score, in the table of measures and in the frame."""
+"""What answers without a model score is next to the score, in the table of measures and in the frame."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from evalkit.commands import report as command
 
 @pytest.fixture(autouse=True)
 def no_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures and the page have tests of their own, and take seconds."""
-    monkeypatch.setattr(command, "draw_page", lambda *_: None)
+    """Pictures and the page have their own tests, and take seconds."""
+    monkeypatch.setattr(command, "draw_page", lambda *_, **__: None)
 
 
 def report(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

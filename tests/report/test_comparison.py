@@ -1,4 +1,4 @@
-"""What stands in the tables: rows, marks, warnings, and what may not share a row."""
+"""What is in the tables: rows, marks, warnings, and what may not share a row."""
 
 from __future__ import annotations
 
@@ -49,11 +49,33 @@ def test_remarks_and_other_shots_are_marked(make: SimpleNamespace) -> None:
         assert part in said
 
 
-def test_sample_rows_are_said_in_the_row_and_above(make: SimpleNamespace) -> None:
+def test_sample_rows_are_said_once_where_all_are_and_in_the_row_where_some_are(make: SimpleNamespace) -> None:
     report = build([make.run(make.task(sample_rows=True))], [make.card])
-    assert report.comparison[0].rows[0][0].below == "sample rows, not the benchmark"
-    assert report.measures is not None and report.measures.rows[0][0].below == "sample rows, not the benchmark"
+    assert report.measures is not None
+    for table in (report.comparison[0], report.measures):
+        assert table.title.endswith("(sample rows, not the benchmark)") and not table.rows[0][0].below
     assert report.warnings == ("tiny-model: sample rows, not the benchmark: hellaswag",)
+    mixed = build([make.run(make.task(sample_rows=True), make.task("mine"))])
+    assert mixed.measures is not None
+    for table in (mixed.comparison[0], mixed.measures):
+        below = {row[0].text: row[0].below for row in table.rows if row[0].text}
+        assert "sample rows" not in table.title and below == {"hellaswag": "sample rows", "mine": ""}
+
+
+def test_a_note_of_several_rows_stands_once(make: SimpleNamespace) -> None:
+    tasks = [make.task(name, notes=("asked in chat", f"{name}: its own", *(["lacks hi"] if name != "c" else []))) for name in "abc"]
+    every, several, *rows = build([make.run(*tasks)]).details
+    assert every.label == "All rows" and "asked in chat" in every.lines
+    assert several.label == "Several rows" and several.lines == ("lacks hi (all but c)",)
+    assert [row.label for row in rows] == ["a", "b", "c"] and all("asked in chat" not in row.lines for row in rows)
+    assert all(f"{row.label}: its own" in row.lines for row in rows)
+
+
+def test_a_task_without_rows_stands_in_the_row_of_the_run_that_has_them(make: SimpleNamespace) -> None:
+    gone = make.task("hellaswag", make.summary("acc_norm", None, 0, ci=None, stderr=None, signature="", note="no rows: x"), n_docs=0)
+    for runs in ([make.run(gone), make.run(make.task(sample_rows=True))], [make.run(make.task(sample_rows=True)), make.run(gone)]):
+        (row,) = build(runs, [make.card]).comparison[0].rows
+        assert row[0].text == "Hellaswag" and any(cell.text == "not measured" for cell in row)
 
 
 def test_an_unfinished_run_says_what_is_missing(make: SimpleNamespace) -> None:

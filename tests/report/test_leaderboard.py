@@ -63,18 +63,40 @@ def test_a_gap_is_shown_and_never_averaged_away(saved_runs: Any, make: SimpleNam
     heads = ["Rank", "Model", "Mean of all", "Mean of 1 that all have", "English / Code / Math", "Other tasks"]
     assert [c.title for c in report.leaderboard[0].columns] == heads
     assert rows(report) == [
-        ["1", "full", "0.500", "0.500", "0.500", "0.500"],
-        ["–", "part", "1 of 2 measured", "1.000", "1.000", "0 of 1 measured"],
+        ["1", "part", "1 of 2 measured", "1.000", "1.000", "0 of 1 measured"],
+        ["2", "full", "0.500", "0.500", "0.500", "0.500"],
     ]
-    assert rows(report, 1)[1] == ["b", "acc", "0.500 #1", "not measured"]
+    assert rows(report, 1)[1] == ["b", "acc", "not measured", "0.500"]  # alone, so without a rank
     assert "1 of 2 measured" in markdown(report)
+
+
+def test_too_little_in_common_ranks_only_those_that_have_all(saved_runs: Any, make: SimpleNamespace) -> None:
+    values = [1.0, 0.0] * 30
+    every = {name: values for name in "abc"}
+    runs = [load_run(saved_runs(name, tasks)) for name, tasks in (("x", every), ("y", every), ("part", {"a": [1.0] * 60}))]
+    assert [row[:2] for row in rows(board(runs, make))] == [["1", "x"], ["1", "y"], ["–", "part"]]
+
+
+def test_sample_rows_and_other_programs_have_their_own_boards(saved_runs: Any, make: SimpleNamespace) -> None:
+    right, wrong = [1.0] * 40, [0.0] * 40
+    more = {"m": {}, "n": {}, "s": {"sample_rows": True}, "t": {"sample_rows": True}, "lone": {"measured_by": "harness 1"}}
+    values = {"m": right, "n": wrong, "s": wrong, "t": right, "lone": wrong}
+    runs = [load_run(saved_runs(name, {"a": values[name]}, result=result)) for name, result in more.items()]
+    tables = {table.title: [[cell.text.split(" [")[0] for cell in row] for row in table.rows] for table in board(runs, make).leaderboard}
+    assert tables == {
+        "Leaderboard": [["1", "m", "1.000"], ["2", "n", "0.000"]],
+        "Benchmarks, score and rank": [["a (benchmark)", "acc", "1.000 #1", "0.000 #2"]],
+        "Leaderboard (scores of harness 1, whose prompts and rows were not compared)": [["–", "lone", "0.000"]],
+        "Leaderboard (sample rows, not the benchmark)": [["1", "t", "1.000"], ["2", "s", "0.000"]],
+        "Benchmarks, score and rank (sample rows, not the benchmark)": [["a (samples)", "acc", "1.000 #1", "0.000 #2"]],
+    }
 
 
 def test_languages_are_averaged_over_benchmarks_that_have_them(saved_runs: Any, make: SimpleNamespace) -> None:
     languages = ["hi", "ta"] * 10
     hi_only = {"a": [1.0, 0.0] * 10, "b": [0.0, 1.0] * 10}
     runs = [load_run(saved_runs(name, tasks, languages=languages)) for name, tasks in (("x", hi_only), ("y", {"a": [1.0, 1.0] * 10}))]
-    assert rows(board(runs, make), 2) == [["hi", "2", "0.500", "1 of 2 measured"], ["ta", "2", "0.500", "1 of 2 measured"]]
+    assert rows(board(runs, make), 2) == [["hi", "2", "1 of 2 measured", "0.500"], ["ta", "2", "1 of 2 measured", "0.500"]]
 
 
 def test_other_versions_never_share_a_column(saved_runs: Any, make: SimpleNamespace) -> None:

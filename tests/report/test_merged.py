@@ -53,6 +53,14 @@ def test_a_task_measured_twice_is_named_and_not_chosen(split: list[Path], saved_
     assert said.code == 0 and "the newer" in " ".join((said.out + said.err).split())
 
 
+def test_a_task_without_rows_is_taken_from_the_run_that_had_them(split: list[Path], saved_runs: Any) -> None:
+    nothing = named(saved_runs("c", {"hellaswag": [], "late": []}, model="m"))
+    for folders in ([nothing, *split], [*split, nothing]):
+        found = merge([load_run(folder) for folder in folders])
+        (one,) = found.runs
+        assert not found.warnings and one.result.tasks["hellaswag"].n_docs == 2 and one.result.tasks["late"].n_docs == 0
+
+
 @pytest.mark.parametrize("other", [{"name": "m", "path": "elsewhere"}, {"dtype": "bfloat16"}])
 def test_other_models_stay_apart(saved_runs: Any, other: dict[str, Any]) -> None:
     first = named(saved_runs("a", {"hellaswag": [1.0, 0.0]}, model="m"))

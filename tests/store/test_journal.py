@@ -199,7 +199,7 @@ def test_a_write_cut_short_is_taken_back(tmp_path: Path) -> None:
 
 
 def on_a_small_disk(size: str, script: str) -> subprocess.CompletedProcess[str]:
-    """Runs a shell script whose $DISK is a tmpfs of that size, in a mount namespace of its own."""
+    """Runs a shell script whose $DISK is a tmpfs of that size, in its own mount namespace."""
     folder = tempfile.mkdtemp()
     try:
         return subprocess.run(
@@ -217,7 +217,7 @@ def on_a_small_disk(size: str, script: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("size", "full"), [("80k", "journal.jsonl"), ("148k", "samples.jsonl")])
 def test_a_full_disk_ends_in_one_line_and_continues_when_there_is_room(size: str, full: str) -> None:
     if not shutil.which("unshare") or on_a_small_disk("64k", "true").returncode:
-        pytest.skip("a tmpfs of our own cannot be mounted here")
+        pytest.skip("our own tmpfs cannot be mounted here")
     program = "$PYTHON -c 'from evalkit.cli import main; import sys; sys.exit(main())'"
     run = f"{program} run task=flores_in_en_xx data=samples model=fake progress=none run_dir=$DISK/run"
     lines = "wc -l < $DISK/run/journal.jsonl"

@@ -79,7 +79,7 @@ def test_suites_compose_to_what_they_did(golden: dict[str, Any], alone: dict[str
 
 
 def test_a_task_may_stand_under_another_name(alone: dict[str, Any]) -> None:
-    """Nothing in a task or its bases names the place where it stands, so one task may be measured in two ways."""
+    """Nothing in a task or its bases names the place where it is, so one task may be measured in two ways."""
     made = plain([f"+task@tasks.other_{name}={name}" for name in names("task")])["tasks"]
     assert made == {f"other_{name}": task for name, task in alone.items()}
 

@@ -13,7 +13,7 @@ from evalkit.errors import ConfigError, did_you_mean
 
 
 def serve(words: list[str]) -> int:
-    """`evalkit rate serve DIR`: each rater's page at an address of its own; ratings are kept as they come."""
+    """`evalkit rate serve DIR`: each rater's page at its own address; ratings are kept as they come."""
     from evalkit.rating.journal import RatingJournals
     from evalkit.rating.serve import LOOPBACK, addresses, application, listen, run
     from evalkit.rating.sheet import RATINGS, read_sheet

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from evalkit.rating.make import Made, NamedAnswers
     from evalkit.store import SavedRun
 
+SHOWN = 5
 NAMED: tuple[NamedAnswers, ...] = ("refuse", "mask", "keep")
 
 
@@ -65,6 +66,9 @@ def _tell(done: Made, left_out: Sequence[str], folder: Path) -> None:
     sheet = done.sheet
     for line in left_out:
         print(f"left out: {line}", file=sys.stderr)
+    if done.idle:
+        listed_of = ", ".join(done.idle[:SHOWN]) + (f" and {len(done.idle) - SHOWN} more" if len(done.idle) > SHOWN else "")
+        print(f"no prompt is left for {listed_of}, so no page; fewer raters, another per_prompt= or more languages help", file=sys.stderr)
     for one in done.named:
         item = sheet.items[one.item]
         print(f"names a model: {sheet.models[one.model]} on {item.doc}: {', '.join(one.words)}", file=sys.stderr)
@@ -86,7 +90,7 @@ def _runs(words: Sequence[str], taken: Mapping[str, str]) -> tuple[list[SavedRun
         if left:
             raise ConfigError(f"{left[0]} means nothing to evalkit rate make: {USAGE['make']}")
         if "prompts" in taken:
-            raise ConfigError("prompts=FILE are asked of model=A,B; runs have prompts of their own (task= chooses among their tasks)")
+            raise ConfigError("prompts=FILE are asked of model=A,B; runs have their own prompts (task= chooses among their tasks)")
         return [load_run(Path(folder)) for folder in folders], integer("limit", more["limit"]) if "limit" in more else None
     return [load_run(folder) for folder in (*map(Path, folders), *_asked(rest, taken))], None
 
@@ -119,8 +123,8 @@ def _asked(words: Sequence[str], taken: Mapping[str, str]) -> list[Path]:
 
 
 def _seed(taken: Mapping[str, str]) -> int:
-    """The one that was given; else a new one, so that nobody who knows the program knows the order of the models."""
-    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(31)
+    """The one that was given; else a new one, too long to be guessed by trying: who knows the seed knows the order of the models."""
+    return whole(taken, "seed", 0) if "seed" in taken else secrets.randbits(62)
 
 
 def _named(word: str) -> NamedAnswers:

@@ -92,7 +92,7 @@ class Encoder:
     def f_scores(self, pairs: Sequence[Pair], weights: Mapping[int, float], batch_size: int, advance: Advance) -> list[float]:
         """F of (answer, reference) pairs in [-1, 1]; 0 where either has no token of its own.
 
-        References are encoded in batches of their own, whose make-up depends on the references alone: what is on the
+        References are encoded in their own batches, whose make-up depends on the references alone: what is on the
         shelf from before can therefore change the time this takes, and not one bit of the result.
         """
         scores: list[float] = []

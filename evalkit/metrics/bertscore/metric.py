@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError
+from evalkit.extras import need
 from evalkit.metrics.base import UNIT, mean_of, sample, usable, with_groups
 from evalkit.metrics.bertscore import encoders
 from evalkit.metrics.bertscore.encoders import EncoderSpec, Pair
@@ -64,7 +65,7 @@ class BertScore:
         idf: tokens weighted by inverse document frequency among the references of one encoder.
         batch_size, device: speed only; device None is the first GPU if there is one.
 
-    An answer without text scores raw 0 and keeps the flag `empty`; of several samples a document, the value is the mean.
+    An answer without text scores raw 0 and keeps the flag `empty`; of several samples per document, the value is the mean.
     Documents whose encoder cannot be had are not measured, and the summary's note says why. Where languages have
     different encoders, each language has its score and there is none over all: the scales differ.
     """
@@ -98,6 +99,11 @@ class BertScore:
             )
         if self.batch_size < 1:
             raise ConfigError(f"metric {self.name}: batch_size={self.batch_size} is too small; use 64")
+
+    def ready(self) -> None:
+        """Raises ConfigError when bert-score or torch is not installed."""
+        for module in ("bert_score", "torch"):
+            need(module, f"metric {self.name}")
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """One document alone; use `score_all` for many."""

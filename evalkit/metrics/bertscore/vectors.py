@@ -37,11 +37,11 @@ class Encoded:
 class Shelf:
     """Batches of encoded texts by their texts: the oldest leave, in memory beyond MEMORY_BYTES and on disk beyond DISK_BYTES.
 
-    A batch is kept whole, since padding beside longer texts moves the last bits of a vector: what comes off the shelf is
+    A batch is kept whole, since padding next to longer texts moves the last bits of a vector: what comes off the shelf is
     what was put there, bit for bit.
 
     Attributes:
-        folder: of this encoder's files, one a batch; None keeps nothing on disk.
+        folder: of this encoder's files, one per batch; None keeps nothing on disk.
     """
 
     folder: Path | None = None

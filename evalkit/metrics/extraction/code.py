@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import json
 import re
 import textwrap
 import warnings
@@ -11,6 +12,13 @@ from collections.abc import Iterator
 
 from evalkit.metrics.extraction.marks import fenced
 
+# Lines that only say where an answer begins and ends; `[BEGIN]` alone would be Python.
+_TAGS = re.compile(
+    r"(?mi)^[ \t]*(?:\[/?(?:python|begin|end|done|code|answer|solution)\]|</?(?:code|answer|solution|python|pre)>)[ \t]*$\n?"
+)
+_WIDE_INDENT = re.compile(r"(?m)^[ \t\u00a0\u3000]+")
+_SESSION = re.compile(r"(?m)^[ \t]*(?:>>>|\.\.\.)(?: |$)(.*)$")
+_INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _START = re.compile(r"(?m)^(?:from\s+\S+\s+import|import\s|def\s|class\s|async\s+def\s|@\w)")
 MAX_LENGTH = 100_000
 MAX_STARTS = 20  # lines of a text at which code may begin
@@ -22,11 +30,13 @@ def program(text: str, prompt: str, entry_point: str) -> str | None:
     """The program that an answer to a problem in HumanEval's form means; None where it holds none.
 
     Of several fenced blocks the last that defines the entry point counts, with what earlier ones define for it; without one, the
-    text. A block may go on from the prompt, indented or not, or say the signature again: then what stands in the prompt in
+    text. A block may go on from the prompt, indented or not, or say the signature again: then what is in the prompt in
     front of it (imports, helpers) comes first. A program compiles and gives the entry point a body.
     """
     if len(text) > MAX_LENGTH:
         return None
+    text = _WIDE_INDENT.sub(lambda match: match[0].replace("\u00a0", " ").replace("\u3000", " "), text.lstrip("\ufeff\u200b"))
+    text = _TAGS.sub("", text)
     blocks = [block for block in fenced(text) if block.strip()]
     for place in range(len(blocks) - 1, -1, -1):
         if _defined(block := blocks[place], entry_point) and (found := _whole(_with_setup(blocks, place), prompt, entry_point)):
@@ -38,12 +48,30 @@ def program(text: str, prompt: str, entry_point: str) -> str | None:
         for candidate in _readings(part, prompt, entry_point):
             if _complete(candidate, entry_point):
                 return candidate
-    return None
+    return next((found for other in _otherwise(text, blocks) if (found := _whole(other, prompt, entry_point))), None)
+
+
+def _otherwise(text: str, blocks: list[str]) -> Iterator[str]:
+    """Code in rarer dress: with a fence inside its docstring, as a session of the interpreter, in one line, in JSON."""
+    first, last = text.find("```"), text.rfind("```")
+    if 0 <= first < last:
+        yield text[first:last].partition("\n")[2]
+    for block in (*reversed(blocks), text):
+        yield "\n".join(_SESSION.findall(block))
+    yield from _INLINE.findall(text)
+    for block in (*reversed(blocks), text):
+        try:
+            said = json.loads(block)
+        except (ValueError, RecursionError):
+            continue
+        yield from (value for value in (said.values() if isinstance(said, dict) else ()) if isinstance(value, str))
 
 
 def _readings(text: str, prompt: str, entry_point: str) -> Iterator[str]:
     """The programs that a text may mean, the most literal first."""
     yield prompt + text
+    if text[:1] in (" ", "\t") and (end := re.search(r"(?m)^[^\s#]", text)):
+        yield prompt + text[: end.start()]  # a body, and then prose that is not indented
     if (whole := _whole(text, prompt, entry_point)) is not None:
         yield whole
     body = textwrap.dedent(text.strip("\n"))
@@ -115,12 +143,15 @@ def _complete(code: str, entry_point: str) -> bool:
     last = made[-1]
     if not isinstance(last, (ast.FunctionDef, ast.AsyncFunctionDef)):
         return True
-    return not all(_nothing(node) for node in last.body)
+    return not all(_nothing(node, entry_point) for node in last.body)
 
 
-def _nothing(node: ast.stmt) -> bool:
-    """What a prompt may hold of a body: a docstring, an import."""
-    return isinstance(node, (ast.Import, ast.ImportFrom)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+def _nothing(node: ast.stmt, entry_point: str) -> bool:
+    """What a prompt may hold of a body: a docstring, an import; or what is left of an answer cut short, or of one indented whole."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name == entry_point
+    words = isinstance(node, ast.Expr) and isinstance(node.value, (ast.Constant, ast.Name))
+    return words or isinstance(node, (ast.Import, ast.ImportFrom))
 
 
 def _returns(body: str) -> bool:

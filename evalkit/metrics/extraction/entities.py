@@ -7,18 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalkit.metrics.extraction.entity_json import said_in_json
-from evalkit.metrics.extraction.marks import bare, bare_sentence
+from evalkit.metrics.extraction.marks import ANSWER, CONJUNCTION, bare, bare_sentence
 from evalkit.text import equivalent
 
 Entity = tuple[str, str]  # (type as the row writes it, text)
 
 MAX_LINE = 500  # of a line of `text (TYPE)`; a longer one is a model in a loop
 
+_FOUND = r"(?: (?:were |are )?(?:found|present|identified|mentioned|detected))?"
+_HERE = r"(?: in (?:the|this) (?:given |above )?(?:sentence|text))?"
 _NONE = re.compile(
-    r"(?:none|null|nil|n/?a|nothing|no (?:named )?entit(?:y|ies)(?: found)?|-+|"
-    r"कोई नहीं|कोई नाम नहीं|কোনোটিই নয়|নেই|ಇಲ್ಲ|இல்லை|ఏదీ లేదు|کوئی نہیں)?",
+    rf"(?:none|null|nil|n/?a|nothing|-+|(?:there (?:are|is|were) )?no (?:named )?entit(?:y|ies){_FOUND}{_HERE}|"
+    r"(?:the|this) (?:sentence|text) (?:contains|has|does not (?:contain|have)) (?:no|any) (?:named )?entit(?:y|ies)|"
+    r"कोई नहीं|कोई नाम नहीं|(?:(?:इस )?वाक्य में )?कोई (?:नामित )?(?:इकाई|संस्था|नाम) नहीं(?: है)?|"
+    r"কোনোটিই নয়|নেই|કોઈ નહીં|ਕੋਈ ਨਹੀਂ|କିଛି ନାହିଁ|काहीही नाही|নাই|ಇಲ್ಲ|இல்லை|ఏదీ లేదు|ഇല്ല|کوئی نہیں)?",
     re.IGNORECASE,
 )
+_NAMED = re.compile(rf"^(?:output|result|(?:named )?entities|{ANSWER})\s*[:\uff1a]\s*", re.IGNORECASE)
+_AND = rf"(?<!\S)(?:and|{CONJUNCTION})(?!\S)"
+_XML = re.compile(r"<([^<>/\s]+)>([^<>]+)</\1>")
 _COMMAS = re.compile(r"\s*(?:[;|\u061b\u3001]|,(?!\d)|\u060c|\s/\s)\s*")
 _OTHER_TYPE = re.compile(r"(?:^|[,;|]\s*|\s)[*_`]*[A-Z][A-Z_-]+[*_`]*\s*[:\uff1a]")
 _SEPARATOR = r"[*_`\"'\])]*\s*(?:[:\uff1a=|]|-+>|=>|\u2192|[-\u2013\u2014](?=\s))[*_`]*"
@@ -50,14 +57,19 @@ class Reader:
 
     def _lines(self, text: str, known: dict[str, str]) -> tuple[list[Entity], bool]:
         found: list[Entity] = []
-        none, under = False, ""
-        forward, backward = _forward(known), _backward(known)
+        none, under, heads = False, "", False
+        forward, backward, in_front = _forward(known), _backward(known), _in_front(known)
         sentence = equivalent(self.sentence)
         for line in text.splitlines():
+            line = in_front.sub(r"\1: ", line)
             if not (plain := bare(line)):
                 continue
             if (cells := _cells(line)) and (row := _row(cells, known)):
                 found.append(row)
+            elif named := [(known[folded(m[1])], value) for m in _XML.finditer(line) if folded(m[1]) in known and (value := _value(m[2]))]:
+                found += named
+            elif heading := known.get(folded(bare_sentence(plain))):
+                under, heads = heading, True
             elif marks := list(forward.finditer(line)):
                 ends = [mark.start() for mark in marks[1:]] + [len(line)]
                 for mark, end in zip(marks, ends, strict=True):
@@ -65,11 +77,16 @@ class Reader:
                     values = _values(line[mark.end() : end], sentence)
                     none = none or (not values and bool(bare(line[mark.end() : end])))
                     found += [(under, value) for value in values]
-            elif pairs := [m for m in backward.finditer(line[:MAX_LINE]) if not sentence or _value(m["text"]) in sentence]:
-                found += [(known[folded(m["type"] or m["kind"])], value) for m in pairs if (value := _value(m["text"]))]
-            elif _NONE.fullmatch(bare_sentence(plain)):
+                heads = not bare(line[marks[-1].end() :])
+            elif pairs := [
+                (known[folded(m["type"] or m["kind"])], value)
+                for m in backward.finditer(line[:MAX_LINE])
+                if (value := _joined(m["text"], sentence)) and (not sentence or value in sentence)
+            ]:
+                found += pairs
+            elif _NONE.fullmatch(bare_sentence(_NAMED.sub("", bare_sentence(plain)))):
                 none = True
-            elif under and _ITEM.match(line) and not _OTHER_TYPE.match(plain):
+            elif under and (_ITEM.match(line) or (heads and _is_part(line, sentence))) and not _OTHER_TYPE.match(plain):
                 found += [(under, value) for value in _values(line, sentence)]
             else:
                 under = ""
@@ -88,7 +105,19 @@ def entity_text(text: str) -> str:
 
 def _forward(known: dict[str, str]) -> re.Pattern[str]:
     """`TYPE:` with whatever marks up the type."""
-    return re.compile(rf"(?<![^\s*_`\[(\"'|,;<{{/])(?P<type>{_alternatives(known)}){_SEPARATOR}", re.IGNORECASE)
+    types = _alternatives(known)
+    return re.compile(rf"(?<![^\s*_`\[(\"'|,;<{{/])(?:[BILUES]-)?(?P<type>{types}){_SEPARATOR}", re.IGNORECASE)
+
+
+def _in_front(known: dict[str, str]) -> re.Pattern[str]:
+    """`(TYPE) text` as a line begins."""
+    ends = r"[)\]](?=\s*[^\s,;:\uff1a=|>\u2192\u2013\u2014-])"
+    return re.compile(rf"^\s*(?:[-*\u2022]\s+|\d+[.)]\s+)?[(\[]({_alternatives(known)}){ends}", re.IGNORECASE)
+
+
+def _is_part(line: str, sentence: str) -> bool:
+    """Whether a line is some words of the sentence, and not its echo."""
+    return 0 < 2 * len(value := _value(line)) < len(sentence) and value in sentence
 
 
 def _backward(known: dict[str, str]) -> re.Pattern[str]:
@@ -121,14 +150,26 @@ def _row(cells: Sequence[str], known: dict[str, str]) -> Entity | None:
 
 
 def _values(text: str, sentence: str) -> list[str]:
-    """The entities that stand behind one type."""
+    """The entities that are behind one type."""
     if other := _OTHER_TYPE.search(text):
         text = text[: other.start()]
     whole = _value(text)
     listed = text.strip().startswith(("[", "("))
     if not whole or (not listed and sentence and whole in sentence):
         return [whole] if whole else []
-    return [value for piece in _COMMAS.split(whole) if (value := _value(_unexplained(piece, sentence)))]
+    return [value for piece in _COMMAS.split(whole) for part in _parts(piece, sentence) if (value := _value(_unexplained(part, sentence)))]
+
+
+def _parts(text: str, sentence: str) -> list[str]:
+    """A text as it is, or what `and` joins in it, where the sentence has each and not the whole."""
+    parts = [part for part in re.split(_AND, text, flags=re.IGNORECASE) if _value(part)]
+    return parts if _value(text) not in sentence and all(_value(part) in sentence for part in parts) else [text]
+
+
+def _joined(text: str, sentence: str) -> str:
+    """One entity's text behind an `and` that the sentence has not with it."""
+    value = _value(text)
+    return value if value in sentence else _value(re.sub(rf"^\s*{_AND}", "", text, flags=re.IGNORECASE))
 
 
 def _unexplained(text: str, sentence: str) -> str:

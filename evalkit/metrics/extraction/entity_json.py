@@ -33,7 +33,7 @@ def said_in_json(text: str, known: Mapping[str, str]) -> list[tuple[str, str]] |
 
 
 def _parsed(text: str) -> list[Any]:
-    """The JSON (or Python literals) of a text: all of it, what stands between the outermost brackets, or one per line."""
+    """The JSON (or Python literals) of a text: all of it, what is between the outermost brackets, or one per line."""
     text = text.strip()
     if len(text) > MAX_LENGTH or not any(sign in text for sign in "[{"):
         return []

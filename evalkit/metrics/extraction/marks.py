@@ -1,4 +1,4 @@
-"""What stands around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
+"""What is around an answer and is not part of it: quotes, markup, list marks, and words such as `Answer:`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _BRACKETS = [
 ]
 _LIST = re.compile(r"(?:[-*+\u2022\u00b7\u25cf\u25aa\u2013\u2014>]\s+|[(\[]?\d{1,3}[.)\]]\s+)")
 _FENCE = re.compile(r"```[^\n`]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_LONG_FENCE = re.compile(r"(?ms)^[ \t]*(~{3,}|`{4,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)")
+READING = "reading:2"  # for signatures: raised whenever an answer could be read otherwise than before
+CONJUNCTION = "या|और|व|एवं|আৰু|বা|অথবা|ও|এবং|અથવા|અને|ਜਾਂ|ਅਤੇ|କିମ୍ବା|ଏବଂ|ଓ|அல்லது|மற்றும்|లేదా|మరియు|ಅಥವಾ|ಮತ್ತು|അല്ലെങ്കിൽ|یا|اور|आणि|किंवा"
 # The word for "answer" (or option, label) in the languages of our tasks.
 ANSWER = (
     "answer|ans|option|choice|"
@@ -33,7 +36,7 @@ def bare(text: str) -> str:
     """The text without a list mark in front, and without quotes, markup and brackets around it. Idempotent."""
     text = text.strip()
     for _ in range(MAX_LAYERS):
-        cut = text.strip(_AROUND)
+        cut = text.strip().strip(_AROUND)
         if cut == text and (mark := _LIST.match(text)):
             cut = text[mark.end() :]
         for opening, closing in _BRACKETS:
@@ -64,5 +67,15 @@ def bare_sentence(text: str) -> str:
 
 
 def fenced(text: str) -> list[str]:
-    """What stands in code fences, in order; a fence that is not closed reaches to the end."""
-    return [block.strip("\n") for block in _FENCE.findall(text)]
+    """What is in code fences, in order; a fence that is not closed reaches to the end.
+
+    A fence is three backticks. A longer one, or one of tildes, may hold others: then these count, else its own content does.
+    """
+    blocks: list[str] = []
+    start = 0
+    for outer in _LONG_FENCE.finditer(text):
+        blocks += _FENCE.findall(text[start : outer.start()])
+        blocks += fenced(outer[2]) or [outer[2]]
+        start = outer.end()
+    blocks += _FENCE.findall(text[start:])
+    return [block.strip("\n") for block in blocks]

@@ -47,6 +47,8 @@ _LATEX = (
 )
 # Groups of thousands divided by blanks or, with a decimal comma or twice, by points.
 _BLANK_GROUPS = re.compile(r"(?<![\d.,])(?<![\d.,] )[1-9]\d{0,2}(?:[ \u00a0\u202f\u2009]\d{3})+(?!\d)(?! \d)")
+_SIGN_GROUPS = re.compile(r"(?<![\w.,'\u2019])[1-9]\d{0,2}(?:(?:['\u2019]\d{3})+|(?:_\d{3})+)(?!\w)(?!['\u2019]\d)")  # 1'250 and 1_250
+_DASH = re.compile(r"((?:^|[=:(]|\bis|\bequals|\bare)\s*)[\u2013\u2012](?=\d|[$€£₹])", re.IGNORECASE | re.MULTILINE)  # for a minus
 _POINT_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.]*\d)|(?<![\d.,])\d{1,3}(?:\.\d{3}){2,}(?![.,]?\d)")
 _RAISED = re.compile("(?<=\\d)(\u207b?)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)")
 _MINUS = re.compile(r"((?:^|[=:]|\bis|\bequals|\bare)\s*)(?:minus|negative)\s+(?=[\d$])", re.IGNORECASE)
@@ -56,7 +58,7 @@ _WHOLE = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+"
 _PLAIN = rf"(?:(?:{_WHOLE})(?:\.\d+)?|\.\d+)"
 _NUMBER = re.compile(
     rf"""
-    (?<![A-Za-z0-9_.])(?P<sign>(?:(?<![\w)\]}}%.])-\s?(?={_CURRENCY})|(?<![\w)\]}}%])-)?)
+    (?<![A-Za-z0-9_.])(?<![A-Za-z]\^)(?<![A-Za-z]\^\{{)(?P<sign>(?:(?<![\w)\]}}%.])-\s?(?={_CURRENCY})|(?<![\w)\]}}%])-)?)
     (?:{_CURRENCY}\s*)?(?P<inner>(?<=[$€£₹¥₨৳])-)?
     (?:
       (?P<mixed>\d+)?\s?\\[dtc]?frac\s*\{{\s*(?P<top>-?{_PLAIN})\s*\}}\s*\{{\s*(?P<bottom>{_PLAIN})\s*\}}
@@ -120,6 +122,7 @@ def _plain(text: str) -> str:
     """The text with one sign for one thing: digits 0-9, `-`, `.`, `,`, `%` and simple LaTeX."""
     text = "".join(_vulgar(char) for char in text) if not text.isascii() else text
     text = _BLANK_GROUPS.sub(lambda match: re.sub(r"\s", "", match[0]), ascii_digits(text))
+    text = _DASH.sub(r"\1-", _SIGN_GROUPS.sub(lambda match: re.sub(r"\D", "", match[0]), text))
     text = _POINT_GROUPS.sub(lambda match: match[0].replace(".", "").replace(",", "."), text)
     text = _RAISED.sub(lambda match: f"^{'-' if match[1] else ''}{unicodedata.normalize('NFKC', match[2])}", text)
     text = _MINUS.sub(r"\1-", text.translate(_SIGNS))
@@ -141,14 +144,21 @@ def _marked(text: str) -> list[str]:
     boxes = [match.end() for match in _BOXED.finditer(text)]
     parts = [_braced(text, boxes[-1])] if boxes else []
     if _MARK in text:
-        behind = text.rpartition(_MARK)[2].strip()
+        behind = _result(text.rpartition(_MARK)[2].strip())
         if first := _NUMBER.search(behind):
             parts.append(behind[: first.end()])
     return [*parts, text]
 
 
+def _result(text: str) -> str:
+    """`3 + 15 = 18`: what is behind the last sign of equality of the first line, where a sum is in front of it."""
+    line, _, rest = text.partition("\n")
+    left, equals, right = line.rpartition("=")
+    return f"{right}\n{rest}" if equals and len(_NUMBER.findall(left)) > 1 and _NUMBER.search(right) else text
+
+
 def _braced(text: str, start: int) -> str:
-    """What stands between an open brace before `start` and its own closing one; all of the rest where that is missing."""
+    """What is between an open brace before `start` and its own closing one; all of the rest where that is missing."""
     depth = 1
     for place in range(start, len(text)):
         depth += {"{": 1, "}": -1}.get(text[place], 0)

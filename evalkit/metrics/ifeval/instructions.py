@@ -65,7 +65,7 @@ class Instruction:
 def loose_versions(text: str) -> tuple[str, ...]:
     """The answer without its first line, its last line, both or neither, each with and without asterisks.
 
-    Lines end at a line feed. What has lost a line is stripped, before the asterisks go. Equal versions stand once.
+    Lines end at a line feed. What has lost a line is stripped, before the asterisks go. Equal versions count once.
     """
     lines = text.split("\n")
     versions = [text, *("\n".join(part).strip() for part in (lines[1:], lines[:-1], lines[1:-1]))]
@@ -87,19 +87,19 @@ def _instruction(doc: Doc, given: Any) -> Instruction:
     name, arguments = given["id"], given["kwargs"]
     checker = CHECKERS.get(name)
     if checker is None:
-        raise DataError(f"document {doc.id}: unknown instruction {name!r}{did_you_mean(str(name), CHECKERS)}; mend instruction_id_list")
+        raise DataError(f"document {doc.id}: unknown instruction {name!r}{did_you_mean(str(name), CHECKERS)}; fix instruction_id_list")
     kinds = _kinds(checker)
     where = f"document {doc.id}: instruction {name}"
     if odd := [argument for argument in arguments if argument not in kinds]:
-        raise DataError(f"{where} takes {', '.join(kinds) or 'no arguments'}, not {', '.join(odd)}; mend the row's kwargs")
+        raise DataError(f"{where} takes {', '.join(kinds) or 'no arguments'}, not {', '.join(odd)}; fix the row's kwargs")
     made = {}
     for argument, kind in kinds.items():
         if argument not in arguments:
-            raise DataError(f"{where} needs {argument}, its kwargs have {', '.join(arguments) or 'nothing'}; mend the row's kwargs")
+            raise DataError(f"{where} needs {argument}, its kwargs have {', '.join(arguments) or 'nothing'}; fix the row's kwargs")
         try:
             made[argument] = _converted(kind, arguments[argument])
         except (ValueError, re.error) as error:
-            raise DataError(f"{where}: {argument}={arguments[argument]!r} {error}; mend the row's kwargs") from error
+            raise DataError(f"{where}: {argument}={arguments[argument]!r} {error}; fix the row's kwargs") from error
     return Instruction(name, partial(checker, **made))
 
 

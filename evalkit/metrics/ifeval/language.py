@@ -62,7 +62,7 @@ def detect_once(text: str, seed: int) -> str | None:
 
 @lru_cache(maxsize=1)
 def _factory() -> Any:
-    """A detector factory of our own: `langdetect.detect` shares one, and its seed, with the whole process."""
+    """Our own detector factory: `langdetect.detect` shares one, and its seed, with the whole process."""
     from langdetect import detector_factory
 
     profiles = sorted(path for path in Path(detector_factory.PROFILES_DIRECTORY).iterdir() if path.is_file() and path.name[0] != ".")

@@ -8,7 +8,8 @@ from typing import Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
-from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, uncertainty, usable
+from evalkit.extras import need
+from evalkit.metrics.base import TOO_FEW, UNIT, VERSION, flags_of, mean_summary, of_samples, uncertainty, usable
 from evalkit.metrics.ifeval import language, sentences
 from evalkit.metrics.ifeval.instructions import Instruction, instructions
 from evalkit.stats import mean
@@ -37,7 +38,7 @@ class IFEval:
 
     A sample's value is its share of followed instructions (`prompt`: 1 or 0, `average`: the mean of the two); its
     stats are (prompt followed, instructions followed, instructions asked, 1), of which the sums give every level. An empty
-    answer follows nothing. With several samples a document, verdicts are means over them.
+    answer follows nothing. With several samples per document, verdicts are means over them.
     """
 
     level: Level = "prompt"
@@ -50,6 +51,11 @@ class IFEval:
             raise ConfigError(f"metric ifeval: level={self.level!r} is unknown; use {', '.join(_NAMES)}")
         if not self.name:
             object.__setattr__(self, "name", f"{_NAMES[self.level]}_{'loose' if self.loose else 'strict'}_acc")
+
+    def ready(self) -> None:
+        """Raises ConfigError when a package that checks instructions is not installed."""
+        for module in ("langdetect", "nltk"):
+            need(module, f"metric {self.name}")
 
     def check(self, doc: Doc) -> None:
         """Raises DataError when an instruction of the document cannot be checked."""
@@ -73,6 +79,7 @@ class IFEval:
             flags=flags_of(responses),
             group=doc.group,
             language=doc.language,
+            samples=max(1, len(followed)),
             verdicts=named,
         )
 
@@ -88,7 +95,9 @@ class IFEval:
     def _by_instruction(self, scores: Sequence[SampleScore]) -> Summary:
         """One unit an instruction, in clusters of one prompt; categories, and in each its instructions."""
         units = [
-            SampleScore(s.doc_id, verdict, cluster=s.cluster or s.doc_id, group=name) for s in scores for name, verdict in _verdicts(s)
+            SampleScore(s.doc_id, verdict, cluster=s.cluster or s.doc_id, group=name, samples=s.samples)
+            for s in scores
+            for name, verdict in _verdicts(s)
         ]
 
         def summary(part: Sequence[SampleScore]) -> Summary:
@@ -119,7 +128,7 @@ class IFEval:
             ci=ci,
             n=len(measured),
             n_not_measured=len(scores) - len(measured),
-            signature=str(Signature.of(self.name, *self._signature(), f"ci:{method}", VERSION)),
+            signature=str(Signature.of(self.name, *self._signature(), *of_samples(measured), f"ci:{method}", VERSION)),
             corpus="prompts_and_instructions",
             no_interval=TOO_FEW if terms and ci is None else "",
         )

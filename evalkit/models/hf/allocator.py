@@ -16,7 +16,7 @@ KEPT = 256 << 20  # free memory at the top that is given back all the same
 def keep_freed_blocks() -> bool:
     """Serve blocks up to 32 MB from memory the process already has; False where the C library is not glibc.
 
-    Otherwise each is mapped anew and zeroed by the kernel page by page, in every layer of every pass.
+    Otherwise each is mapped again and zeroed by the kernel page by page, in every layer of every pass.
     """
     if not sys.platform.startswith("linux"):
         return False

@@ -1,4 +1,4 @@
-"""Attention over a pack: the shared header once, each item's own tree beside it.
+"""Attention over a pack: the shared header once, each item's own tree next to it.
 
 Installed through transformers' attention interface, so any architecture that dispatches through it
 runs unchanged. A token attends to the header's keys (dense) and to its ancestors in its item's
@@ -152,9 +152,9 @@ class TreeAttention:
         rule = rule_of(query, settings)
         self.windows.add(rule.window)
         out, lse = with_sinks(self._local(block, query, key, value, rule), rule)
-        if layer in self.header:
+        if layer in self.header and (seen := within(self.header[layer], rule.window)) is not None:
             groups = query.shape[1] // key.shape[1]
-            out = merge(query, (out, lse), self.header[layer], self._header_mask(block, rule.window, query.dtype, groups), rule)
+            out = merge(query, (out, lse), seen, self._header_mask(block, rule.window, query.dtype, groups), rule)
         return out.transpose(1, 2), None
 
     def _local(self, block: Block, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rule: Rule) -> Attended:
@@ -204,12 +204,25 @@ def with_sinks(local: Attended, rule: Rule) -> Attended:
     return out * torch.sigmoid(lse - sinks)[..., None].to(out.dtype), torch.logaddexp(lse, sinks)
 
 
+def within(header: KeyValue, window: int) -> KeyValue | None:
+    """The tokens of a header that a sliding window can reach from right behind it; None when there is none.
+
+    What lies further back is read by no token, so that a window costs the same behind a header of any length.
+    """
+    reach = min(header[0].shape[2], window - 1)
+    if reach == header[0].shape[2]:
+        return header
+    return (header[0][:, :, -reach:], header[1][:, :, -reach:]) if reach > 0 else None
+
+
 def header_mask(depths: torch.Tensor, header_length: int, window: int, dtype: torch.dtype, groups: int) -> Masked | None:
     """Mask of a header under a sliding window, and which tokens see nothing of it; None when all see all.
 
     Args:
         depths: (tokens,) distance of each token below the header.
+        header_length: the mask is of as many of its last tokens as the window can reach (`within`).
     """
+    header_length = min(header_length, window - 1)
     if int(depths.max()) + header_length < window:
         return None
     distance = (depths + header_length)[:, None] - torch.arange(header_length, device=depths.device)[None, :]

@@ -57,16 +57,25 @@ class Forward:
         return self.trees([chain(ids) for ids in rows], start, state, capture)
 
     def read(self, header: Header, before: State, budget: int) -> State:
-        """Keys and values of a header behind its parent's, in causal chunks of the budget."""
-        state = before
+        """Keys and values of a header behind its parent's, in causal chunks of the budget.
+
+        The room for all of them is made once: joining each chunk to those before would copy a long text again and again, and
+        hold it twice.
+        """
+        state, room = before, State()
         for start in range(0, len(header.ids), budget):
             tree = chain(header.ids[start : start + budget])
             fresh: State = {}
-            self.trees([tree], header.start + start, state, fresh)
-            state = {
-                layer: (torch.cat([state[layer][0], k], 2), torch.cat([state[layer][1], v], 2)) if layer in state else (k, v)
-                for layer, (k, v) in fresh.items()
-            }
+            at = header.start + start
+            self.trees([tree], at, state, fresh)
+            if len(tree.ids) == header.length:  # all there is
+                return fresh
+            end = at + len(tree.ids)
+            for layer, pair in fresh.items():
+                room[layer] = room.get(layer) or _roomy(pair, header.length, before.get(layer))
+                for whole, part in zip(room[layer], pair, strict=True):
+                    whole[:, :, at:end] = part
+            state = {layer: (key[:, :, :end], value[:, :, :end]) for layer, (key, value) in room.items()}
         return state
 
     def read_chain(self, chain_of: Sequence[Header], kept: dict[int, State], budget: int) -> State:
@@ -78,6 +87,17 @@ class Forward:
                     kept[id(part)] = self.read(part, state, budget)
                 state = kept[id(part)]
         return state
+
+
+def _roomy(pair: KeyValue, length: int, before: KeyValue | None) -> KeyValue:
+    """Room for the keys and values of `length` tokens, like `pair`'s; the first are those of `before`."""
+    made = []
+    for place, states in enumerate(pair):
+        room = states.new_empty((*states.shape[:2], length, states.shape[3]))
+        if before is not None:
+            room[:, :, : before[place].shape[2]] = before[place]
+        made.append(room)
+    return made[0], made[1]
 
 
 class _installed:

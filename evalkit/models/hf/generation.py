@@ -34,7 +34,7 @@ class Generator:
         room: tokens whose keys and values may be held at once.
         budget: tokens a prefill pass may read.
         most: rows written at once.
-        fill: tokens a step may read, its rows' drafts included; 0 drafts nothing.
+        fill: tokens that a step may read, its rows' drafts included; 0 drafts nothing.
     """
 
     def __init__(self, forward: Forward, tokenizer: Any, eos: frozenset[int], *, room: int, budget: int, most: int, fill: int) -> None:
@@ -95,7 +95,7 @@ class Generator:
     def _admit(self) -> None:
         active = sum(len(batch.rows) for batch in self.batches)
         free = self.most - active
-        # A wave worth a forward pass of its own, not one row at a time.
+        # A wave worth its own forward pass, not one row at a time.
         while self.waiting and (free >= max(1, self.most // 8) or not self.batches):
             chain_of, rows = self.waiting[0]
             self._drop_headers(chain_of)
@@ -168,7 +168,7 @@ class Generator:
         self.batches = [batch for batch in self.batches if batch.rows]
 
     def _drafts(self, rows: Sequence[GeneratedSequence]) -> list[list[int]]:
-        """What each row may write next, within the tokens a step reads at little more than the cost of one."""
+        """What each row may write next, within the tokens that a step reads at little more than the cost of one."""
         drafts = [row.draft() for row in rows]
         sizes = share_out(drafts, self.fill - len(rows))
         return [draft[:size] for draft, size in zip(drafts, sizes, strict=True)]

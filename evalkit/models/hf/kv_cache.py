@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from evalkit.models.batching import Header
-from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks
+from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks, within
 from evalkit.models.hf.forward import State
 from evalkit.models.hf.prompt_lookup import LONGEST
 from evalkit.models.hf.sequence import GeneratedSequence
@@ -234,9 +234,10 @@ class BatchAttention:
             batches = list(run)
             end = at + sum(sum(batch.counts) for batch in batches)
             part: Attended = out[:, :, at:end], lse[:, :, at:end]
-            if module.layer_idx in batches[0].header:
+            known = batches[0].header.get(module.layer_idx)
+            if known is not None and (seen := within(known, rule.window)) is not None:
                 masked = self._mask(header, batches, rule.window, query, groups)
-                merged.append(merge(query[:, :, at:end], part, batches[0].header[module.layer_idx], masked, rule))
+                merged.append(merge(query[:, :, at:end], part, seen, masked, rule))
             else:
                 merged.append(part[0])
             at = end

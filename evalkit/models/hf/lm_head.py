@@ -101,7 +101,7 @@ class Projection:
         first = torch.zeros(len(rows), dtype=torch.bool, device=device)  # the best of its block, and the first of the equally good
         block_of = torch.zeros(len(rows), dtype=torch.long, device=device)
         top = values.new_full((count,), -math.inf)
-        home = torch.zeros(count, dtype=torch.long, device=device)  # the block in which the best one so far stands
+        home = torch.zeros(count, dtype=torch.long, device=device)  # the block in which the best one so far is
         total = torch.zeros(count, dtype=wide, device=device)
         for number, (start, logits) in enumerate(self._blocks(hidden)):
             peak = logits.amax(1)

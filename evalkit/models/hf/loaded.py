@@ -72,7 +72,7 @@ def unwrapped(model: Any) -> Any:
     seen = type(model).__name__
     while True:
         inner = getattr(model, "_orig_mod", None)
-        if inner is None and type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
+        if inner is None and type(model).__name__ in ("DistributedDataParallel", "DataParallel", "DeepSpeedEngine"):
             inner = model.module
         if inner is None:
             break
@@ -83,9 +83,23 @@ def unwrapped(model: Any) -> Any:
         model = model.get_base_model()
     if not hasattr(model, "config") or not hasattr(model, "get_output_embeddings") or not hasattr(model, "parameters"):
         raise ModelError(f"{seen} is no causal language model of transformers; give a PreTrainedModel, a name or a folder")
-    if "FullyShardedDataParallel" in seen or any(weight.device.type == "meta" for weight in model.parameters()):
-        raise ModelError(f"the weights of {seen} are not all in this process; evaluate a saved checkpoint instead")
+    if how := _spread(model):
+        raise ModelError(f"the weights of {seen} are not all in this process ({how}); save a checkpoint and evaluate that: model.path=DIR")
     return model
+
+
+def _spread(model: Any) -> str:
+    """What keeps weights elsewhere; empty when all of them are here. One process alone could not run such a model: it would wait."""
+    if any(type(module).__name__ == "FullyShardedDataParallel" for module in model.modules()):
+        return "FSDP"
+    for weight in model.parameters():
+        if type(weight).__name__ == "DTensor" or type(getattr(weight, "data", weight)).__name__ == "DTensor":
+            return "FSDP or tensor parallelism"
+        if hasattr(weight, "ds_id"):
+            return "DeepSpeed ZeRO-3"
+        if weight.device.type == "meta":
+            return "on no device"
+    return ""
 
 
 def _name(model: Any) -> str:

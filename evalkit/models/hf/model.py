@@ -27,7 +27,7 @@ CPU_BYTES, GPU_BYTES = 1 << 30, 16 << 30  # keys and values of texts being writt
 CPU_ROWS, GPU_ROWS = 96, 512  # texts written at once
 CPU_FILL, GPU_FILL = 96, 512  # tokens of a step, drafts included: below, weights cost more to fetch than to multiply by
 PLAIN_TOKENS = 8192  # of a batch on the plain path
-SMALLEST = 16  # tokens a pass: below this, less at once frees nothing
+SMALLEST = 16  # tokens per pass: below this, less at once frees nothing
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ class HFModel(LocalModel):
             except (MemoryError, RuntimeError) as error:
                 self._refuse(batch, error, last=len(batch) == 1 and scorer.budget <= SMALLEST)
             scorer.budget = max(1, scorer.budget // 2)
-            self._less_memory(f"{scorer.budget} tokens a pass")
+            self._less_memory(f"{scorer.budget} tokens per pass")
 
     def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
         distinct = list({item.key: item for item in items}.values())

@@ -1,6 +1,6 @@
 """What a text may say next, guessed from what it has said before.
 
-Texts repeat themselves: numbers of the question, phrases of the prompt, whole loops. Where the last few tokens stood before, what
+Texts repeat themselves: numbers of the question, phrases of the prompt, whole loops. Where the last few tokens were before, what
 followed there is offered as a draft; the model reads it together with the last token and keeps what it would have written itself
 (prompt lookup: greedy text stays what it is, in fewer steps).
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-GRAM = 3  # tokens that must have stood before
+GRAM = 3  # tokens that must have been there before
 LONGEST = 12  # tokens of a draft
 REMEMBERED = 256  # tokens of the prompt that are looked through
 COMPARED = 24  # tokens back to which two places are compared
@@ -26,7 +26,7 @@ class PromptLookup:
 
     def __init__(self, ids: Sequence[int]) -> None:
         self._ids: list[int] = []
-        self._places: dict[tuple[int, ...], int] = {}  # a gram, and where the token after its latest place stands
+        self._places: dict[tuple[int, ...], int] = {}  # a gram, and where the token after its latest place is
         self._trust = GRAM
         for token in ids[-REMEMBERED:]:
             self.add(token)
@@ -50,7 +50,7 @@ class PromptLookup:
         return [self._ids[place + step % period] for step in range(size)]
 
     def judge(self, drafted: int, kept: int) -> None:
-        """How a draft did: `kept` of its `drafted` tokens stood."""
+        """How a draft did: `kept` of its `drafted` tokens were right."""
         if drafted:
             self._trust = min(LONGEST, 2 * kept)
 

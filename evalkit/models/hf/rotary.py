@@ -2,7 +2,7 @@
 
 LongRoPE has one set of factors up to a length and another one above it; dynamic NTK has one set per length above its own. A model
 decides by the highest position of a pass, so one long document would change the numbers of all that is read together with it. Here
-a length belongs to a class, and one class is read at a time. Where no token of a pass stands that far (a shared header, a chunk of a
+a length belongs to a class, and one class is read at a time. Where no token of a pass is that far (a shared header, a chunk of a
 long text), a token that nobody looks at is placed there.
 """
 
@@ -24,7 +24,7 @@ class Rotary:
 
     Attributes:
         switches: lengths above which other factors hold, ascending; empty for nearly all models.
-        grows_from: length above which every length has factors of its own; None without such.
+        grows_from: length above which every length has its own factors; None without such.
         unknown: lengths were seen to matter in a way that the configuration does not tell.
     """
 
@@ -88,7 +88,7 @@ class Rotary:
 
 
 def reaching(trees: Sequence[ItemTree], start: int, length: int) -> list[ItemTree] | None:
-    """The trees with a last token at position `length - 1`, below which nothing hangs; None where one stands that far already."""
+    """The trees with a last token at position `length - 1`, below which nothing hangs; None where one is that far already."""
     if not length or start + max(max(tree.depths) for tree in trees) >= length - 1:
         return None
     last = trees[-1]

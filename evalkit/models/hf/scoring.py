@@ -166,7 +166,7 @@ def _walk(header: Header, above: list[Header], items: Sequence[WorkItem], done: 
 
 
 def _separate(item: WorkItem, firsts: Sequence[int]) -> ItemTree:
-    """The item's asks when its distinct inputs stand at `firsts`, each a row of its own."""
+    """The item's asks when its distinct inputs are at `firsts`, each its own row."""
     rows = dict(zip(inputs_of(item), firsts, strict=True))
     asks = tuple(
         Ask(rows[(context + target)[:-1]] + len(context) - 1 + place, token, pair)

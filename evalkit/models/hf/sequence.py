@@ -117,7 +117,7 @@ class GeneratedSequence:
             if closing in tail:
                 self.answer_at = len(self.ids)
             elif not self.thinks:
-                # No thought has begun: what stands here is the answer, as soon as it cannot become the opening mark.
+                # No thought has begun: what is here is the answer, as soon as it cannot become the opening mark.
                 begun = tokenizer.decode(self.ids).lstrip()
                 self.thinks = begun.startswith(opening)
                 if not self.thinks and (len(self.ids) > 4 * len(opening) or not opening.startswith(begun)):
@@ -138,7 +138,7 @@ class GeneratedSequence:
         return whole, said.thought, after_thought(shared + tokenizer.decode(self.ids[self.answer_at :], skip_special_tokens=True))
 
     def _may_stop(self, tokenizer: Any) -> bool:
-        """Whether a stop stands in the text of the answer's last tokens; a character takes four tokens at most."""
+        """Whether a stop is in the text of the answer's last tokens; a character takes four tokens at most."""
         if not self.params.stop or self.answer_at is None:
             return False
         answer = self.ids[max(self.answer_at - 1, 0) :]

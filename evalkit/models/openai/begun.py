@@ -14,7 +14,7 @@ WAYS = (AUTO, AS_IT_IS, FLAGS, NEVER)
 # What vLLM wants before it goes on in a last turn of the assistant.
 CONTINUE: Mapping[str, Any] = {"add_generation_prompt": False, "continue_final_message": True}
 # An answer like those that tasks begin, down to the line end that some servers refuse, broken off where only one word makes sense.
-# In a turn of its own nobody starts with it.
+# In its own turn nobody starts with it.
 PROBE = (
     Message("user", "Write a Python function that adds two numbers."),
     Message("assistant", "Here is the completed function:\n```python\ndef add(first, second):\n    return (\n        first +\n"),
@@ -75,7 +75,7 @@ async def find_way(said: Callable[[Mapping[str, Any]], Any]) -> Begun:
 
 
 def behind(begun: str, answer: str) -> str:
-    """What of an answer that started over stands where the begun one would go on.
+    """What of an answer that started over is where the begun one would go on.
 
     The begun text itself is taken off. Where it leaves a fenced block open, the block of the answer that defines what the open
     one begins is what counts, or the first block.
@@ -99,7 +99,7 @@ def _after(head: str, text: str) -> str | None:
 
 
 def _open_block(text: str) -> str | None:
-    """What stands in a fenced block that is not closed; None where all are."""
+    """What is in a fenced block that is not closed; None where all are."""
     last = None
     for match in FENCED.finditer(text):
         last = match

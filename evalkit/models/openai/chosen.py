@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,15 @@ from evalkit.types import Response
 
 MOST_IDS = 128  # that one request may ask about
 SLACK = 0.5  # nats: what half precision and other batches move a log-probability, generously
+LOWEST = -9999.0  # what vLLM writes for minus infinity, which JSON has no word for
 Chosen = tuple[dict[int, float], int]  # log-probability by id, and the id that was written: the likeliest
+
+
+def log_probability(value: Any) -> float | None:
+    """A value that a server lists, minus infinity included; None where it is no log-probability, and a sum must never hold it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value > SLACK:
+        return None
+    return -math.inf if value <= LOWEST else float(value)
 
 
 def fits(item: WorkItem) -> bool:
@@ -81,9 +90,9 @@ def _listed(body: Mapping[str, Any], ids: Sequence[int]) -> Chosen:
         raise Failure("the answer lists no log-probabilities of the chosen tokens")
     values = {}
     for token in ids:
-        value = tops[0].get(f"token_id:{token}")
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e6 < value <= SLACK:
+        value = log_probability(tops[0].get(f"token_id:{token}"))
+        if value is None:
             raise Failure(f"the answer lists no log-probability of the chosen token {token}")
-        values[token] = float(value)
+        values[token] = value
     name = str(tokens[0])
     return values, int(name.removeprefix("token_id:")) if name.removeprefix("token_id:").isdigit() else -1

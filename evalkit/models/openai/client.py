@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from evalkit.errors import ModelError
+from evalkit.extras import missing
 from evalkit.models.openai.failures import Failure, Malformed, from_inside, from_status, message_of, shortened
 from evalkit.models.openai.keys import Secret, is_openai
 
@@ -123,4 +124,4 @@ def _library() -> Any:
     try:
         return importlib.import_module("openai")
     except ImportError as error:
-        raise ModelError(f"hosted models need the openai package ({error}); run: pip install 'evalkit[openai]'") from error
+        raise ModelError(missing("openai", "model=openai")) from error

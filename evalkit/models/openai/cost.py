@@ -12,12 +12,12 @@ from evalkit.errors import ConfigError
 
 MILLION = 1_000_000
 MOST_TOKENS = 10**12  # no answer has as many; a larger count is not believed
-OVERHEAD = 64  # tokens a request: what a chat template adds around a message, generously
+OVERHEAD = 64  # tokens per request: what a chat template adds around a message, generously
 
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars a million tokens.
+    """US dollars per million tokens.
 
     Attributes:
         cached_input: for prompt tokens the server had in its cache; None bills them as any other.
@@ -35,7 +35,7 @@ class Price:
             if not (value is None and name == "cached_input") and (
                 isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf
             ):
-                raise ConfigError(f"model.price.{name}={value!r} is no price; give US dollars a million tokens")
+                raise ConfigError(f"model.price.{name}={value!r} is no price; give US dollars per million tokens")
 
     def of(self, prompt: int, completion: int, cached: int = 0) -> float:
         dear = self.input if self.cached_input is None else self.cached_input
@@ -75,7 +75,7 @@ class OverBudget(Exception):
 class Ledger:
     """Counts every request of a session; with a ceiling, admits one only if its worst case still fits.
 
-    The worst case of a prompt is a token a byte, which no byte-level tokenizer exceeds, so the ceiling holds
+    the worst case of a prompt is one token per byte, which no byte-level tokenizer exceeds, so the ceiling holds
     however the server counts. An attempt that broke off is booked at its worst case: the server may have charged it.
 
     Args:

@@ -97,7 +97,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 def exhausted_for(headers: Mapping[str, str]) -> float:
     """Seconds until a used-up rate limit is reset, 0 while none is.
 
-    `x-ratelimit-remaining-KIND: 0` beside `x-ratelimit-reset-KIND`, or `ratelimit-KIND-remaining` beside `ratelimit-KIND-reset`,
+    `x-ratelimit-remaining-KIND: 0` next to `x-ratelimit-reset-KIND`, or `ratelimit-KIND-remaining` next to `ratelimit-KIND-reset`,
     KIND being requests, tokens or absent; the reset is a duration (`6m0s`, `20ms`, `3`) or a moment (ISO 8601, seconds or
     milliseconds since 1970).
     """

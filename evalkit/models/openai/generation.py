@@ -80,7 +80,7 @@ class Dialect:
         """Parameters of `n` samples; sample i of a prompt is seeded with seed + i, so that no two are told to be equal.
 
         Args:
-            asked: what `model.sampling` names; it is sent also where it changes nothing, since a server has defaults of its own.
+            asked: what `model.sampling` names; it is sent also where it changes nothing, since a server has its own defaults.
         """
         stops = [stop for stop in params.stop if self.blank_stops or stop.strip()][: self.max_stops]
         stops = [] if thought.known else stops  # a server looks for them in the thought as well

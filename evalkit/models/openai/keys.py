@@ -86,7 +86,7 @@ def checked_variable(name: Any, base_url: str) -> str | None:
 
 
 def refuse_pasted(variable: str | None, settings: Mapping[str, Any]) -> None:
-    """Settings are written into the run's folder, so no key may stand in them.
+    """Settings are written into the run's folder, so no key may be in them.
 
     Raises:
         ConfigError: the key does, or something is named like one; neither is repeated.

@@ -48,7 +48,7 @@ class OpenAIModel:
             then rendered, split and cut as for a local model and sent as token ids.
         max_length: tokens the model holds, with a tokenizer; None asks the server, then the tokenizer.
         revision: a word of yours for what the server runs (weights, quantisation); part of every answer's key.
-        dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`.
+        dialect: fields of `Dialect`. traffic: fields of `Traffic`. price: fields of `Price`, or `auto`.
         max_cost: US dollars one command may spend; needs `price`.
         thinking: `auto` (fields of the answer, and known marks in it), `off`, or a pair of marks around a thought.
         thinking_tokens: asked for on top of an answer's tokens; None adds nothing.
@@ -69,7 +69,7 @@ class OpenAIModel:
         revision: str | None = None,
         dialect: Mapping[str, Any] | None = None,
         traffic: Mapping[str, Any] | None = None,
-        price: Mapping[str, Any] | None = None,
+        price: Mapping[str, Any] | str | None = None,
         max_cost: float | None = None,
         thinking: str | bool | Sequence[str] = "auto",
         thinking_tokens: int | None = None,
@@ -87,14 +87,16 @@ class OpenAIModel:
         if max_cost is not None and (isinstance(max_cost, bool) or not isinstance(max_cost, (int, float)) or max_cost <= 0):
             raise ConfigError(f"model.max_cost={max_cost!r} is no number of US dollars above 0")
         if max_cost is not None and not price:
-            raise ConfigError("model.max_cost needs model.price={input: …, output: …}, US dollars a million tokens")
+            raise ConfigError(
+                "model.max_cost needs model.price={input: …, output: …} in US dollars per million tokens, or model.price=auto"
+            )
         self.name = name
         self.model_id = model_id or name
         self.api: Route = "chat" if api == "chat" else "completions"
         self.base_url = checked_url(base_url)
         self.dialect = settings_of(Dialect, dialect, "dialect")
         self.traffic = settings_of(Traffic, traffic, "traffic")
-        self.ledger = Ledger(price_of(self.model_id, price, max_cost), max_cost)
+        self.ledger = Ledger(price_of(self.model_id, self.base_url, price, max_cost), max_cost)
         self._key_variable = checked_variable(api_key_env, self.base_url)
         told = {"name": name, "model_id": model_id, "base_url": base_url, "tokenizer": tokenizer, "revision": revision, "dialect": dialect}
         refuse_pasted(self._key_variable, told)

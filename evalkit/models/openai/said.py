@@ -1,4 +1,4 @@
-"""What came back: the thought, the answer and what became of it, refusals and filters told apart."""
+"""What came back: the thought, the answer and what became of it, refusals and filters distinguished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from evalkit.types import GenerationParams, Response
 # Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
 FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 CUT = frozenset({"length", "max_tokens", "model_length"})
-QUESTION = 12  # characters: a shorter question may stand at the start of an answer by chance
+QUESTION = 12  # characters: a shorter question may be at the start of an answer by chance
 BROKEN = frozenset({"error", "abort", "aborted", "cancelled"})
 
 
@@ -116,11 +116,14 @@ def cut_in_question(asked: str, response: Response, stops: Sequence[str]) -> boo
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """The thought where the server hands it over in a field of its own, under one of two names."""
+    """The thought where the server hands it over in its own field, under one of two names, or as parts of the content (Mistral)."""
     for name in ("reasoning_content", "reasoning"):
         if isinstance(said := message.get(name), str) and said.strip():
             return said.strip()
-    return None
+    content = message.get("content")
+    parts = [part.get("thinking") for part in content if part.get("type") == "thinking"] if isinstance(content, list) else []
+    texts = [part if isinstance(part, str) else "".join(str(inner.get("text", "")) for inner in part or ()) for part in parts]
+    return "\n\n".join(text.strip() for text in texts if text.strip()) or None
 
 
 def _content(content: Any) -> str:

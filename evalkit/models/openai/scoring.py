@@ -17,7 +17,6 @@ from evalkit.types import LoglikelihoodRequest, Response
 
 # They share a beginning, whose log-probabilities then have to agree, and differ in their ends, whose have to differ.
 PROBE = ("The capital of France is Paris, of course.", "The capital of France is seven green bicycles.")
-SLACK = 0.5  # nats: what half precision and other batches move a log-probability, generously
 GREEDY_SLACK = 1e-6
 FORMS = ("echo", "prompt_logprobs")
 Sent = str | TokenIds
@@ -102,13 +101,15 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
         known = [value for value in scored.logprobs if value is not None]
         if len(known) < len(scored.logprobs) - 1 or len(known) < 3:
             raise Failure(f"values are missing ({len(known)} of {len(scored.logprobs)} tokens have one)")
+        if -math.inf in known:
+            raise Failure("a token of a plain sentence is infinitely unlikely")
         if len(set(known)) == 1:
             raise Failure(f"every token has the same value {known[0]:g}")
         if expected is not None and scored.tokens and [t.strip() for t in scored.tokens[1:]] != [t.strip() for t in expected[1:]]:
             raise Failure("the tokens are not those that were sent")
     one, other = (scored.logprobs for scored in pair)
     shared = next((i for i, (a, b) in enumerate(zip(pair[0].tokens, pair[1].tokens, strict=False)) if a != b), 0)
-    if any(abs(a - b) > SLACK for a, b in zip(one[:shared], other[:shared], strict=True) if a is not None and b is not None):
+    if any(abs(a - b) > chosen.SLACK for a, b in zip(one[:shared], other[:shared], strict=True) if a is not None and b is not None):
         raise Failure("a beginning that two lines share has different values in each")
     if sum(v or 0.0 for v in one) == sum(v or 0.0 for v in other):
         raise Failure("two different lines have the same sum")
@@ -118,7 +119,7 @@ def _believable(pair: Sequence[Scored], texts: Sequence[Sequence[str]] | None) -
 
 
 def _foreseen(scored: Scored, shift: int) -> int:
-    """How often the likeliest token of a place stands `shift` places after it."""
+    """How often the likeliest token of a place is `shift` places after it."""
     return sum(guess == token for guess, token in zip(scored.likeliest[1:], scored.tokens[1 + shift :], strict=False))
 
 
@@ -173,7 +174,7 @@ async def _starts(
                 counted[context] = (await read_all(session, Way(way.form, False), [context], extra))[0]
             alone = counted[context]
             if whole.unlisted is None or alone.unlisted is None or alone.unlisted != whole.unlisted:
-                raise Failure("context and continuation cannot be told apart in the server's tokens; set model.tokenizer")
+                raise Failure("context and continuation cannot be distinguished in the server's tokens; set model.tokenizer")
             place = len(alone.logprobs)
         starts.append(place)
     return starts
@@ -235,13 +236,13 @@ def _logprob(value: Any) -> float | None:
     """One listed value, None where there is none.
 
     Raises:
-        Failure: it cannot be a log-probability; a sum must never hold it.
+        Failure: it cannot be a log-probability.
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value > SLACK:
-        raise Failure(f"values are no log-probabilities (positive, infinite, NaN or text: {str(value)[:20]})")
-    return float(value)
+    if (known := chosen.log_probability(value)) is None:
+        raise Failure(f"values are no log-probabilities (positive, NaN or text: {str(value)[:20]})")
+    return known
 
 
 def _prompt_end(choice: Mapping[str, Any], tokens: Sequence[str], prompt: Sent) -> tuple[int, bool]:

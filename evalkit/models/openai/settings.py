@@ -8,16 +8,21 @@ from typing import Any, TypeVar
 
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.models.openai.cost import Price
+from evalkit.models.openai.prices import listed
 
 S = TypeVar("S")
 
 
-def price_of(model_id: str, given: Mapping[str, Any] | None, max_cost: float | None) -> Price | None:
-    """The price, if it is this model's.
+def price_of(model_id: str, base_url: str, given: Mapping[str, Any] | str | None, max_cost: float | None) -> Price | None:
+    """The price, if it is this model's; `auto` looks it up.
 
     Raises:
-        ConfigError: it is another's, and a ceiling would rest on it.
+        ConfigError: it is another's, and a ceiling would rest on it; it cannot be looked up.
     """
+    if isinstance(given, str):
+        if given != "auto":
+            raise ConfigError(f"model.price={given!r} is no price; give {{input: …, output: …}} in US dollars per million tokens, or auto")
+        return listed(model_id, base_url)
     price = settings_of(Price, given, "price") if given else None
     if price is None or price.model in (None, model_id):
         return price

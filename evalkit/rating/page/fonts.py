@@ -14,6 +14,7 @@ from pathlib import Path
 
 from evalkit.errors import FileError
 from evalkit.files import sha256_file, write_atomic
+from evalkit.fonts import font
 from evalkit.paths import cache_dir
 
 # Script of the font's file name -> first and last code point of its blocks.
@@ -30,7 +31,7 @@ BLOCKS: dict[str, tuple[tuple[int, int], ...]] = {
     "Sinhala": ((0x0D80, 0x0DFF),),
     "Arabic": ((0x0600, 0x06FF), (0x0750, 0x077F), (0x08A0, 0x08FF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE)),
 }
-# Joiners, the dotted circle that a vowel sign alone stands on, and the danda, which several scripts share.
+# Joiners, the dotted circle that a vowel sign alone is on, and the danda, which several scripts share.
 SHARED = (0x200C, 0x200D, 0x25CC, 0x0964, 0x0965)
 
 
@@ -42,7 +43,10 @@ def font_faces(text: frozenset[str]) -> tuple[str, str]:
         if not any(low <= code <= high for code in letters - set(SHARED) for low, high in blocks):
             continue
         ranges = ",".join(f"U+{low:X}-{high:X}" for low, high in (*blocks, (0x200C, 0x200D), (0x25CC, 0x25CC)))
-        source = base64.b64encode(_cut(script)).decode()
+        cut = _cut(script)
+        if cut is None:
+            continue  # the rater's browser has a font for it, or none
+        source = base64.b64encode(cut).decode()
         families.append(f'"Rate {script}"')
         rules.append(
             f"@font-face{{font-family:{families[-1]};src:url(data:font/ttf;base64,{source});font-weight:100 900;unicode-range:{ranges}}}"
@@ -51,11 +55,11 @@ def font_faces(text: frozenset[str]) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=16)
-def _cut(script: str) -> bytes:
-    """The font file of one script: read from the cache, or made and kept there where that can be written."""
-    import manimgx_fonts
-
-    whole = Path(manimgx_fonts.__file__).parent / f"NotoSans{script}[wght].ttf"
+def _cut(script: str) -> bytes | None:
+    """The font file of one script: read from the cache, or made and kept there where that can be written; None without the font."""
+    whole = font(script)
+    if whole is None:
+        return None
     kept = cache_dir() / "fonts" / f"{script}-{sha256_file(whole)[:16]}.ttf"
     if kept.is_file():
         return kept.read_bytes()

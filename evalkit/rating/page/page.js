@@ -41,6 +41,16 @@ function fingerprint(text) {
 }
 const shown = slot => fingerprint([...slot.querySelectorAll(".text")].map(element => element.textContent).join("|"));
 
+// ── which way a paragraph runs: as most of its letters do, for an Urdu sentence may begin with a Latin word
+const RTL = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/g, LETTER = /\p{L}/gu;
+function direct(text) {
+  if (text.dir !== "rtl" && text.textContent.search(RTL) < 0) return;
+  for (const block of text.querySelectorAll("p,li,h1,h2,h3,h4,h5,h6,td,th")) {
+    const right = (block.textContent.match(RTL) || []).length, letters = (block.textContent.match(LETTER) || []).length;
+    block.dir = letters ? (right * 3 > letters ? "rtl" : "ltr") : text.dir;
+  }
+}
+
 // ── what was rated
 const answersOf = slot => [...slot.querySelectorAll(".answer")];
 const record = slot => state.slots[slot.dataset.slot];
@@ -289,6 +299,7 @@ addEventListener("beforeunload", event => { if (!kept && !server && !fileSaved) 
 recall();
 speak(state.language);
 slots.forEach(fill);
+document.querySelectorAll(".text").forEach(direct);
 keep();
 show(Object.keys(state.slots).length ? firstOpen() : GUIDE, false);
 fromServer();

@@ -1,6 +1,6 @@
 """The samples of runs in blocks that a page unpacks one at a time.
 
-A block is JSON, deflated, in base64. What was asked and what was answered are blocks of their own: runs that asked the
+A block is JSON, deflated, in base64. What was asked and what was answered are their own blocks: runs that asked the
 same share the former. Prompts are front-coded (letters shared with the prompt before, then the rest), because few-shot
 prompts of one subject begin alike.
 """

@@ -1,4 +1,4 @@
-"""Which samples stand on a page: the first of every task, the same for every run, until the page is full."""
+"""Which samples are on a page: the first of every task, the same for every run, until the page is full."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalkit.store import MergedRun, SavedRun, TaskColumns
 ROUND = 20_000  # samples to add to a page before the next ones of the first task are looked at
 LEAST = 20  # samples a block, however many tasks there are
 TAG = len('<script type="text/plain" id="block-0123456789abcdef"></script>') + 1
-LABEL = 4  # bytes a sample that a language or a group takes
+LABEL = 4  # bytes per sample that a language or a group takes
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Listing:
     saved: SavedRun | MergedRun
     found: TaskColumns
     headline: str
-    elsewhere: bool = False  # the answers were not made with the prompts that stand in the samples
+    elsewhere: bool = False  # the answers were not made with the prompts that are in the samples
     columns: Columns = field(default_factory=Columns)
 
     @property
@@ -92,7 +92,7 @@ def _size(value: Any) -> int:
 
 
 def index(titles: Sequence[str], tasks: Sequence[Listing]) -> dict[str, Any]:
-    """What the page's script reads first; documents that several runs were asked stand in it once."""
+    """What the page's script reads first; documents that several runs were asked are in it once."""
     shared: dict[str, int] = {}
     runs: list[dict[str, Any]] = [{"title": title, "tasks": {}} for title in titles]
     size = _block_size(tasks)
@@ -107,5 +107,5 @@ def index(titles: Sequence[str], tasks: Sequence[Listing]) -> dict[str, Any]:
 
 
 def inert(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element it is in."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from evalkit.files import write_atomic
 from evalkit.report.page.blocks import Blocks
 from evalkit.report.page.listing import fill, index, inert, listings
 from evalkit.report.rows import names
-from evalkit.report.table import Cell, Report, Table
+from evalkit.report.table import Cell, Column, Report, Table
 from evalkit.store import MergedRun, SavedRun
 
 MAX_BYTES = 20_000_000  # a page stays below this, so that mail, CI artifacts and browsers take it
@@ -73,7 +73,7 @@ def _html(report: Report, light: str, blocks: Blocks, pictures: Sequence[Picture
         "title": html.escape(report.title),
         "style": own.joinpath("style.css").read_text(encoding="utf-8"),
         "warnings": "".join(f'<p class="warning" role="note">{html.escape(line)}</p>' for line in report.warnings),
-        "tables": "".join(map(_table, (*report.leaderboard, *report.comparison))),
+        "tables": "".join(map(_table, (*report.leaderboard, *report.comparison, *report.lengths))),
         "legend": _items(report.legend),
         "more": "".join(map(_table, (*((report.measures,) if report.measures else ()), *report.breakdowns))),
         "details": "".join(
@@ -97,11 +97,31 @@ def _picture(picture: Picture) -> str:
     return f'<figure aria-label="{html.escape(picture.title)}">{picture.svg}{about}</figure>'
 
 
+def scores_first(table: Table) -> Table:
+    """The table with its scores next to the name, so that a narrow window shows both; a leaderboard keeps its ranks in front."""
+    if table.name == "leaderboard":
+        return table
+
+    def place(column: Column) -> int:
+        with_score = column.ours or column.title in ("Difference", "Verdict") or column.title.endswith(", printed")
+        return 0 if column.key else 1 if with_score else 3 if column.published else 2
+
+    order = sorted(range(len(table.columns)), key=lambda i: place(table.columns[i]))
+    return replace(table, columns=tuple(table.columns[i] for i in order), rows=tuple(tuple(row[i] for i in order) for row in table.rows))
+
+
+def _classes(table: Table, place: int) -> str:
+    column = table.columns[place]
+    name = next((i for i, one in enumerate(table.columns) if one.key), 0)
+    told = {"ours": column.ours, "published": column.published, "name": place == name}
+    return " ".join([column.align, *(word for word, holds in told.items() if holds)])
+
+
 def _table(table: Table) -> str:
+    table = scores_first(table)
     head = "".join(
-        f'<th scope="col" class="{column.align}{" ours" if column.ours else ""}{" published" if column.published else ""}">'
-        f'<button type="button">{html.escape(column.title)}</button></th>'
-        for column in table.columns
+        f'<th scope="col" class="{_classes(table, place)}"><button type="button">{html.escape(column.title)}</button></th>'
+        for place, column in enumerate(table.columns)
     )
     rows = "".join("<tr>" + "".join(_cell(cell, i, table) for i, cell in enumerate(row)) + "</tr>" for row in table.rows)
     marks = "".join(f"<li><sup>{html.escape(mark)}</sup> {html.escape(text)}</li>" for mark, text in table.footnotes)
@@ -115,12 +135,11 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, place: int, table: Table) -> str:
-    column = table.columns[place]
     texts = dict(table.footnotes)
     marks = "".join(f'<sup title="{html.escape(texts.get(mark, ""))}">{html.escape(mark)}</sup>' for mark in cell.marks)
     below = f"<small>{html.escape(cell.below)}</small>" if cell.below else ""
-    classes = f"{column.align}{' ours' if column.ours else ''}{' published' if column.published else ''}"
+    classes = _classes(table, place)
     classes += " missing" if numbers.MISSING.search(cell.text) else ""
-    tag = "th" if place == 0 else "td"
-    scope = ' scope="row"' if place == 0 else ""
+    tag = "th" if "name" in classes.split() else "td"
+    scope = ' scope="row"' if tag == "th" else ""
     return f'<{tag}{scope} class="{classes}">{html.escape(cell.text)}{marks}{below}</{tag}>'

@@ -16,9 +16,12 @@ const options = (select, pairs, value) => {
 };
 
 const verdictOf = (value) => (value === null ? "unmeasured" : value >= 1 ? "right" : value <= 0 ? "wrong" : "partial");
+// Why a sample has no score, as far as its remarks say.
+const REASONS = { error: "the request failed, or there is no answer", flat: "no log-likelihood differs from the others", thinking: "the thought did not end" };
+const unmeasured = (flags) => ["not measured", flags.map((flag) => REASONS[flag]).find(Boolean)].filter(Boolean).join(": ");
 const named = (column, i) => (column && column.of[i] >= 0 ? column.names[column.of[i]] : null);
 
-// The same document of the run beside this one: its place in that run's columns, -1 without one.
+// The same document of the run next to this one: its place in that run's columns, -1 without one.
 const places = new WeakMap();
 const twin = (task, i) => {
   const other = RUNS[state.beside]?.tasks[task];
@@ -135,7 +138,7 @@ const drawRow = (k) => {
   if (state.beside >= 0 && flips(task, i)) labels.push(make("span", { className: "flag", textContent: "flip" }));
   row.append(
     make("div", {}, make("span", { className: tone, textContent: `${sign} ` }), `${task} · ${columns.doc[i]}`, ...labels),
-    make("div", { className: "what", textContent: `${columns.prediction[i] ?? (verdict === "unmeasured" ? "not measured" : "nothing extracted")} → ${columns.target[i] ?? ""}` }),
+    make("div", { className: "what", textContent: `${columns.prediction[i] ?? (verdict === "unmeasured" ? unmeasured(columns.flags[i]) : "nothing extracted")} → ${columns.target[i] ?? ""}` }),
   );
   row.addEventListener("click", () => open(k));
   return row;
@@ -204,7 +207,7 @@ const programs = (sample) => {
 
 const verdicts = (sample) => {
   const rows = Object.entries(sample.scores).map(([name, score]) =>
-    make("tr", {}, ...[name, score.value === null ? "not measured" : String(Math.round(score.value * 1e4) / 1e4), extracted(score.prediction), (score.flags ?? []).join(", ")]
+    make("tr", {}, ...[name, score.value === null ? unmeasured(score.flags ?? []) : String(Math.round(score.value * 1e4) / 1e4), extracted(score.prediction), (score.flags ?? []).join(", ")]
       .map((value, place) => make("td", { className: place === 1 ? "" : "left", textContent: value }))));
   const head = make("tr", {}, ...["metric", "score", "extracted", "remarks"].map((title, place) => make("th", { className: place === 1 ? "" : "left", textContent: title })));
   return [make("h4", { textContent: "Scores" }), make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)), ...programs(sample)];
@@ -232,7 +235,7 @@ const showSample = async (run, task, i) => {
 
 const namesIn = (key) => [...new Set(chosenTasks().flatMap((task) => RUNS[state.run].tasks[task][key]?.names ?? []))].sort();
 
-// The choices that depend on the run, the task and the run beside it.
+// The choices that depend on the run, the task and the run next to it.
 const choices = () => {
   const tasks = Object.keys(RUNS[state.run].tasks);
   options($("f-task"), [[ALL, "all tasks"], ...tasks.map((task) => [task, task])], $("f-task").value);

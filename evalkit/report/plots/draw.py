@@ -8,18 +8,19 @@ from typing import Any
 from evalkit.cards import Card
 from evalkit.report.plots.figure import Plot
 from evalkit.report.plots.heatmap import by_language, languages_of
+from evalkit.report.plots.lengths import length_charts
 from evalkit.report.plots.ratings import rating_charts
 from evalkit.report.plots.samples import by_length, calibration
 from evalkit.report.plots.scores import bars, intervals
 from evalkit.report.rows import distinct, names, sections
 from evalkit.store import MergedRun, SavedRun
 
-APART = 3  # runs that have pictures of their own
+APART = 3  # runs that have their own pictures
 Curves = dict[str, Any]  # arrays of shape (n, 2)
 
 
 def draw_all(runs: Sequence[SavedRun | MergedRun], cards: Sequence[Card]) -> list[Plot]:
-    """Intervals and bars for every table of a card that has a measured row, languages; people's ratings; calibration and prompt length."""
+    """Intervals and bars for every table of a card that has a measured row; languages; lengths; ratings; calibration, prompt length."""
     return list(_draw(runs, cards))
 
 
@@ -39,12 +40,14 @@ def _draw(runs: Sequence[SavedRun | MergedRun], cards: Sequence[Card]) -> Iterat
             task = entry.first.task
             used[task] = used.get(task, 0) + 1
             yield by_language(entry, titles, f"languages-{task}" + (f"-{used[task]}" if used[task] > 1 else ""))
+    for place, (run, title) in enumerate(zip(results, titles, strict=True), 1):
+        yield from length_charts(run, title, str(place))
     yield from rating_charts(runs, cards)
     yield from _of_samples([curves(run) for run in runs], titles)
 
 
 def _of_samples(found: Sequence[tuple[Curves, Curves]], titles: Sequence[str]) -> Iterator[Plot]:
-    """A few runs have pictures of their own, with intervals; many share the panels."""
+    """A few runs have their own pictures, with intervals; many share the panels."""
     groups = [[i] for i in range(len(found))] if len(found) <= APART else [list(range(len(found)))]
     for place, group in enumerate(groups, 1):
         title = titles[group[0]] if len(group) == 1 else f"{len(group)} runs"

@@ -13,8 +13,9 @@ from typing import Any
 from evalkit.files import write_atomic
 from evalkit.report.plots.fonts import families
 
-# Told apart by people who see colours differently (Okabe and Ito, 2008), and by shape.
+# Distinct for people who see colours differently (Okabe and Ito, 2008), and by shape.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#7A7A7A", "#000000")
+MANY, FOLDED = 8, 26  # entries of a legend from which on they are small and in lines of so many letters
 SHAPES = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "figure.constrained_layout.use": True,
@@ -55,11 +56,37 @@ def series_handles(titles: Sequence[str]) -> list[Any]:
     return [Line2D([], [], marker=mark(i)[1], color=mark(i)[0], ls="", label=label(title)) for i, title in enumerate(titles)]
 
 
-def legend(figure: Any, labels: Sequence[str], handles: Sequence[Any] | None = None, side: str = "lower") -> None:
-    """A legend below (or above) the axes, in as many columns as the figure is wide enough for."""
-    letters = figure.get_figwidth() * 11  # of a line, at the legend's size
-    columns = max(1, min(4, len(labels), int(letters / (max(map(len, labels)) + 5))))
-    figure.legend(loc=f"outside {side} center", ncols=columns, **({"handles": handles} if handles else {}))
+def legend(figure: Any, handles: Sequence[Any], side: str = "lower") -> None:
+    """A legend below (or above) the axes, in as many columns as the figure is wide enough for; many entries are small and folded."""
+    labels = [handle.get_label() for handle in handles]
+    size, folded, columns = _legend_layout(labels, figure.get_figwidth())
+    figure.legend(handles, folded, loc=f"outside {side} center", ncols=columns, fontsize=size)
+
+
+def legend_inches(labels: Sequence[str], width: float) -> float:
+    """The height that a legend of these labels takes in a figure of a width in inches."""
+    size, folded, columns = _legend_layout(labels, width)
+    lines = [max(label.count("\n") + 1 for label in folded[start : start + columns]) for start in range(0, len(folded), columns)]
+    return 0.15 + sum(lines) * size / 48
+
+
+def _legend_layout(labels: Sequence[str], width: float) -> tuple[int, list[str], int]:
+    """(font size, labels in lines, columns)."""
+    many = len(labels) > MANY
+    folded = [fold(label, FOLDED) for label in labels] if many else list(labels)
+    size = 8 if many else 10
+    longest = max((len(line) for label in folded for line in label.split("\n")), default=1)
+    return size, folded, max(1, min(4, len(labels), int(width * 110 / size / (longest + 5))))
+
+
+def fold(text: str, width: int) -> str:
+    """Lines of at most `width` letters, broken behind a slash, hyphen, underscore, dot or space where there is one."""
+    lines = [""]
+    for part in re.findall(r"[^/\-_. ]*[/\-_. ]?", text):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip() if place < len(lines) - 1 else line for place, line in enumerate(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +113,7 @@ class Plot:
 
 @contextmanager
 def styled(name: str, texts: Sequence[str]) -> Iterator[Any]:
-    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page apart.
+    """matplotlib's Figure class with our style; `name` keeps the ids of two pictures in one page different.
 
     Args:
         texts: titles and labels. A letter looks for its font in every family, which takes time: Indic ones join when needed.
@@ -113,7 +140,7 @@ def finished(name: str, title: str, about: str, figure: Any) -> Plot:
 
 
 def _inline(svg: str, name: str) -> str:
-    """Without the XML prologue, and with ids of its own, so that pictures can stand in one HTML page."""
+    """Without the XML prologue, and with its own ids, so that pictures can be in one HTML page."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     ids = set(re.findall(r'\bid="([^"]+)"', svg))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
+
+from evalkit.fonts import font
 
 SCRIPTS = ("Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu", "Kannada", "Malayalam", "Arabic", "Sinhala")
 
@@ -14,16 +15,18 @@ def families() -> tuple[str, ...]:
     """Font families in the order matplotlib should ask them for a letter: its own Latin one, then Noto Sans a script.
 
     matplotlib shapes text itself since 3.11 (joins letters, reorders vowel signs), in PNG and in SVG paths alike; all it
-    lacks is the fonts, which come from the package manimgx-fonts (Noto Sans, SIL Open Font License).
+    lacks is the fonts. Of a script whose font is not to be had, the machine's Noto Sans.
     """
-    import manimgx_fonts
     from matplotlib.font_manager import fontManager, get_font, ttfFontProperty
 
-    folder = Path(manimgx_fonts.__file__).parent
     names = []
     for script in SCRIPTS:
-        file = folder / f"NotoSans{script}[wght].ttf"
-        # Under a name of its own: a font of the machine with the same family name would otherwise win.
+        file = font(script)
+        if file is None:
+            own = f"Noto Sans {script}"
+            names += [own] if any(entry.name == own for entry in fontManager.ttflist) else []
+            continue
+        # Under its own name: a font of the machine with the same family name would otherwise win.
         names.append(f"evalkit {script}")
         fontManager.ttflist.append(replace(ttfFontProperty(get_font(file)), fname=str(file), name=names[-1]))
     return ("DejaVu Sans", *names)

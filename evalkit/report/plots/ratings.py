@@ -54,12 +54,17 @@ def _chart(
         colour = next((mark(place)[0] for place, columns in enumerate(own) if column in columns), "#7A7A7A")
         series.append((f"{column}, published", colour, {one.name: one for one in mine if one.column == column}))
     shown = [*groups, *([ALL] if several else [])]
-    labels = [name_of(name) if by == "language" else name.replace("_", " ") for name in shown]
+    labels = [_label(name, by) for name in shown]
     title = f"People's ratings by {word}"
     about = f"{title}: mean of blind ratings from 1 to 5, with 95% intervals for other prompts and other raters."
     if any(one.read_off for one in mine):
         about += " Dotted published values were read off a picture; the line is how far they may be off."
     return draw(title, about, shown, labels, series, f"ratings-{word}")
+
+
+def _label(name: str, by: By) -> str:
+    plain = name_of(name) if by == "language" else name.replace("_", " ")
+    return plain[:1].upper() + plain[1:]
 
 
 def draw(title: str, about: str, groups: Sequence[str], labels: Sequence[str], series: Sequence[Series], name: str) -> Plot:
@@ -79,8 +84,8 @@ def draw(title: str, about: str, groups: Sequence[str], labels: Sequence[str], s
         axes.set_ylabel("mean rating, 1 to 5")
         axes.grid(axis="x", visible=False)
         axes.set_title(title)
-        handles, texts = axes.get_legend_handles_labels()
-        legend(figure, texts, handles)
+        handles, _ = axes.get_legend_handles_labels()
+        legend(figure, handles)
         return finished(name, title, about, figure)
 
 
@@ -90,9 +95,11 @@ def _bars(axes: Any, at: Sequence[tuple[float, Estimate | PublishedRating]], wid
     published = bool(at) and isinstance(at[0][1], PublishedRating)
     look: dict[str, Any] = {"color": colour, "hatch": "//" * (place // len(COLOURS))}
     if published:
-        dotted = any(isinstance(one, PublishedRating) and one.read_off for _, one in at)
-        look = {"facecolor": "none", "edgecolor": colour, "linestyle": ":" if dotted else "-", "linewidth": 1.4}
-    axes.bar(xs, [height - FLOOR for height in heights], width * 0.9, bottom=FLOOR, label=label(text), **look)
+        look = {"facecolor": "none", "edgecolor": colour, "linewidth": 1.4}
+    bars = axes.bar(xs, [height - FLOOR for height in heights], width * 0.9, bottom=FLOOR, label=label(text), **look)
+    for bar, (_, one) in zip(bars, at, strict=True):
+        if isinstance(one, PublishedRating) and one.read_off:
+            bar.set_linestyle(":")
     for x, height, (_, one) in zip(xs, heights, at, strict=True):
         ends = one.ci if isinstance(one, Estimate) else (one.low, one.high) if one.read_off else None
         if ends:

@@ -123,7 +123,7 @@ def _grid(
         figure.supxlabel(below, fontsize=9)
         figure.supylabel("share right", fontsize=9)
         if len(series) > 1:
-            legend(figure, series, series_handles(series), side="upper")  # the axis's name stands below
+            legend(figure, series_handles(series), side="upper")  # the axis's name is below
         yield figure, panels
 
 

@@ -1,4 +1,4 @@
-"""The fork server: starts once inside the sandbox, then gives every program processes of its own.
+"""The fork server: starts once inside the sandbox, then gives every program its own processes.
 
 It speaks over the socket that is its standard input: a JSON message with descriptors for every job, one JSON message
 back. It never reads a program, so no memory a program inherits holds another's text.
@@ -105,7 +105,7 @@ def job(limits: dict[str, Any], fds: list[int], filter_program: bytes | None, my
 
 
 def fork(child: Callable[[], None], myself: int) -> int:
-    """A child, in a process namespace of its own when there are namespaces."""
+    """A child, in its own process namespace when there are namespaces."""
     if myself >= 0:
         confine.next_child_in_new_pid_namespace()
     try:

@@ -60,7 +60,7 @@ def confine(limits: dict[str, Any], filter_program: bytes | None, namespaces: bo
     Raises:
         OSError: a step failed; nothing may then be run.
     """
-    os.setsid()  # a process group of its own: kill(0, …) reaches nobody else
+    os.setsid()  # its own process group: kill(0, …) reaches nobody else
     if namespaces:
         check(libc.unshare(NEWNS), "unshare(CLONE_NEWNS)")
         options = f"size={limits['folder_bytes']},nr_inodes={FILES},mode=0700"

@@ -19,6 +19,19 @@ LABELS = ["खेल", "राजनीति", "Sports", "व्यापार
     [
         ('"खेल"', "खेल"),
         ("**खेल**", "खेल"),
+        ("श्रेणी - खेल", "खेल"),
+        ("उत्तर: खेल है", "खेल"),
+        ("<label>खेल</label>", "खेल"),
+        (r"\boxed{\text{खेल}}", "खेल"),
+        ('Here it is: {"label": "खेल", "why": "राजनीति नहीं"}', "खेल"),
+        ("~~~\nखेल\n~~~", "खेल"),
+        ("The category is खेल because a match is played.", "खेल"),
+        ("I would classify this as खेल.", "खेल"),
+        ("Label: खेल (not राजनीति)", "खेल"),
+        ("खेल 😀", "खेल"),
+        ("खेल topic", "खेल"),
+        ("खेल\nराजनीति", None),
+        ("खेल\nखेल", "खेल"),
         ("- खेल", "खेल"),
         ("Label: खेल", "खेल"),
         ("खेल।", "खेल"),
@@ -112,3 +125,21 @@ def test_labels_that_are_themselves_marked_stay_apart() -> None:
 def test_scores(said: str, value: float, invalid: bool) -> None:
     score = LabelMatch().score(Doc("d", {"labels": LABELS, "label": "खेल"}), [Response("k", "ok", text=said)])
     assert (score.value, "invalid" in score.flags) == (value, invalid)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Science and Technology", "Science & Technology"),
+        ("science &amp; technology", "Science & Technology"),
+        ("Ｓｐｏｒｔｓ", "Sports"),
+        ("NOT_HATE", "Not Hate"),
+        ("Not-Hate", "Not Hate"),
+        ("Hate", "Hate"),
+        ("The sentiment of the text is Sports.", "Sports"),
+        ("Not Sports", None),
+        ("Sports or Hate", None),
+    ],
+)
+def test_a_careless_spelling_of_one_label(text: str, found: str | None) -> None:
+    assert label(text, ["Sports", "Science & Technology", "Hate", "Not Hate"]) == found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from evalkit.errors import ModelError
 from evalkit.models.base import check_capabilities
 from evalkit.models.hf import HFModel
+from evalkit.run.score import judged
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message
 from tests.models.openai.conftest import Faulty, ask, hosted
 
@@ -127,7 +129,7 @@ def echo(values: Callable[[int, int, int], float | None], tokens: Callable[[str]
 
 
 def one_place_off(h: Faulty) -> None:
-    """A model that foresees every word, whose server lists the distribution after a word beside that word."""
+    """A model that foresees every word, whose server lists the distribution after a word next to that word."""
     prompts = h.body["prompt"] if isinstance(h.body["prompt"], list) else [h.body["prompt"]]
     choices = []
     for i, prompt in enumerate(prompts):
@@ -139,6 +141,7 @@ def one_place_off(h: Faulty) -> None:
 
 
 LIARS: dict[str, tuple[Callable[[Faulty], None], str]] = {
+    "never": (echo(lambda i, k, n: None if k == 0 else -9999.0 - i if k == 1 else -1.0 - k), "infinitely unlikely"),
     "constant": (echo(lambda i, k, n: None if k == 0 else -1.0), "every token has the same value -1"),
     "zero": (echo(lambda i, k, n: 0.0), "every token has the same value 0"),
     "missing": (echo(lambda i, k, n: None if k < n - 1 else -2.0), "values are missing"),
@@ -160,7 +163,7 @@ LIARS: dict[str, tuple[Callable[[Faulty], None], str]] = {
 ODD_VALUES: dict[str, tuple[Any, str]] = {
     "null": (None, "1 of a continuation's 2 tokens have no log-probability"),
     "NaN": (float("nan"), "values are no log-probabilities"),
-    "minus infinity": (float("-inf"), "values are no log-probabilities"),
+    "infinity": (float("inf"), "values are no log-probabilities"),
     "positive": (3.0, "values are no log-probabilities"),
     "text": ("-1.0", "values are no log-probabilities"),
     "true": (True, "values are no log-probabilities"),
@@ -180,6 +183,23 @@ def test_a_value_that_is_none_after_the_probe_is_no_answer(faulty: Make, odd: st
     }
     got = answers(hosted(server.url, api="completions"), [LoglikelihoodRequest("t", name, pair) for name, pair in pairs.items()])
     assert [r.status for r in got] == ["ok", "error"] and says in str(got[1].error), got
+
+
+@pytest.mark.parametrize("lowest", [-math.inf, -9999.0])
+def test_minus_infinity_is_a_log_probability(faulty: Make, lowest: float) -> None:
+    """Where every choice has one, nothing is chosen: flat, as with a local model. One choice that has one is the unlikeliest."""
+    sound = echo(lambda i, k, n: None if k == 0 else -1.0 - k - (i + 1) * (k == n - 1))
+    never = echo(lambda i, k, n: None if k == 0 else lowest if k == n - 1 else -1.0 - k - i)
+    second = echo(lambda i, k, n: None if k == 0 else lowest if i and k == n - 1 else -1.0 - k)
+    server = faulty(lambda h: (never if "Mars" in str(h.body) else second if "Moon" in str(h.body) else sound)(h))
+    asked = [
+        LoglikelihoodRequest("t", place, ((f"We fly to {place}", " so today"), (f"We fly to {place}", " yet tomorrow")))
+        for place in ("Rome", "Mars", "Moon")
+    ]
+    got = [judged(response) for response in answers(hosted(server.url, api="completions"), asked)]
+    assert [r.status for r in got] == ["ok", "flat", "ok"]
+    assert got[1].loglikelihoods == (-math.inf, -math.inf)
+    assert got[2].loglikelihoods is not None and got[2].loglikelihoods[0] > got[2].loglikelihoods[1] == -math.inf
 
 
 @pytest.mark.parametrize("liar", LIARS)

@@ -210,6 +210,8 @@ def test_a_pasted_key_is_refused_and_not_repeated(settings: dict[str, str]) -> N
         ({"api": "talk"}, "model.api='talk' is unknown; use chat or completions"),
         ({"tokenizer": "x"}, "model.tokenizer is for model.api=completions"),
         ({"max_cost": 1}, "model.max_cost needs model.price"),
+        ({"price": "cheap"}, "model.price='cheap' is no price; give .* or auto"),
+        ({"price": "auto"}, "genai-prices .* has no price of m at http://127.0.0.1/v1; give model.price="),
         ({"max_cost": 0, "price": {"input": 1, "output": 1}}, "model.max_cost=0 is no number"),
         ({"price": {"input": 1}}, "model.price needs more than"),
         ({"price": {"input": -1, "output": 1}}, "model.price.input=-1 is no price"),
@@ -233,5 +235,13 @@ def test_a_bad_setting_is_one_line(settings: dict[str, Any], says: str) -> None:
 
 def test_without_the_library_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(ModelError, match=r"pip install 'evalkit\[openai\]'"):
+    with pytest.raises(ModelError, match=r"pip install 'evalkit-harness\[hosted\]'"):
         ask(hosted("http://127.0.0.1:9/v1"))
+
+
+def test_a_listed_price_is_the_dearest(caplog: pytest.LogCaptureFixture) -> None:
+    model = OpenAIModel("gpt-4o", base_url="https://api.openai.com/v1", price="auto", max_cost=1.0)
+    assert model.ledger.price and model.ledger.price.model == "gpt-4o" and 0 < model.ledger.price.input < model.ledger.price.output
+    assert "model.price=auto: gpt-4o costs" in caplog.text
+    long = OpenAIModel("gemini-1.5-flash", base_url="https://generativelanguage.googleapis.com/v1beta/openai/", price="auto")
+    assert long.ledger.price and long.ledger.price.input >= 0.15  # twice the price of a short prompt

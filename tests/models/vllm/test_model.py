@@ -158,7 +158,7 @@ def test_thoughts_are_told_apart_as_by_our_own_engine(tiny: Tiny, tokens: int) -
 
 
 def test_what_is_there_is_not_asked_again_and_a_cohort_is_asked_whole(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is computed beside what depends on all items, so an interrupted run ends as one that was not."""
+    """What is computed together with what depends on all items, so an interrupted run ends as one that was not."""
     monkeypatch.setattr(module, "TOGETHER", 2)
     model = vllm(tiny())
     items = model.encode([ll((f"{word} b c", " d e"), doc=word) for word in "abcdef"])
@@ -289,8 +289,8 @@ def test_other_errors_keep_their_own_first_line() -> None:
 def test_a_missing_package_is_one_line_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     from evalkit.models.vllm import engine
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert "pip install 'evalkit[vllm]'" in (reason_missing() or "")
+    monkeypatch.setattr("evalkit.extras.find_spec", lambda name: None)
+    assert "pip install 'evalkit-harness[vllm]'" in (reason_missing() or "")
     with pytest.raises(ModelError, match="not installed; run: pip install"):
         engine.Engine(EngineSettings(model="M"))
 

@@ -67,7 +67,7 @@ def summary(metric: str, value: float, n: int) -> Summary:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Maker:
-    """`make_run("name", right=[True, False, …])`: a run of two tasks in a folder of its own."""
+    """`make_run("name", right=[True, False, …])`: a run of two tasks in its own folder."""
 
     def make(name: str, right: list[bool], samples: list[dict[str, Any]] | None = None) -> RunResult:
         lines = samples if samples is not None else [*(choice(i, r) for i, r in enumerate(right)), *SPEECH]

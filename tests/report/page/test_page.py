@@ -8,6 +8,7 @@ import random
 import re
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from evalkit.errors import DataError
 from evalkit.report import build
 from evalkit.report.page import write_page
 from evalkit.report.page.blocks import SIZE, Blocks, one_block
+from evalkit.report.page.page import scores_first
+from evalkit.report.table import Cell, Column, Table
 from evalkit.results import RunResult
 from evalkit.store import load_run
 from tests.report.page.conftest import choice
@@ -122,3 +125,19 @@ def test_no_samples_is_a_page_of_tables(make_run: Maker, tmp_path: Path) -> None
     assert run.path
     (run.path / "samples.jsonl").unlink()
     assert write(tmp_path / "1.html", run).samples == 0
+
+
+def test_scores_are_next_to_the_name() -> None:
+    titles = {
+        "Benchmark": {"key": True},
+        "Shots": {},
+        "mine": {"ours": True},
+        "Coverage": {},
+        "Alpha, printed": {},
+        "Beta": {"published": True},
+    }
+    table = Table("t", tuple(Column(title, **more) for title, more in titles.items()), ((*map(Cell, "abcdef"),),))
+    moved = scores_first(table)
+    assert [column.title for column in moved.columns] == ["Benchmark", "mine", "Alpha, printed", "Shots", "Coverage", "Beta"]
+    assert [cell.text for cell in moved.rows[0]] == [*"acebdf"]
+    assert scores_first(replace(table, name="leaderboard")).columns == table.columns

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import struct
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalkit.cards import find_card
 from evalkit.report.plots import Plot, draw_all
 from evalkit.report.plots.draw import curves
+from evalkit.report.plots.figure import COLOURS, fold
 from evalkit.report.plots.samples import LEAST, binned, by_length, calibration, calibration_error
 from evalkit.report.plots.scores import bars
 from evalkit.results import RunResult, TaskResult
@@ -114,3 +117,14 @@ def test_saved_as_both_kinds(tmp_path: Path) -> None:
     plot = Plot("name", "title", "about", "<svg/>", b"png")
     assert [path.name for path in plot.save(tmp_path)] == ["name.svg", "name.png"]
     assert (tmp_path / "name.png").read_bytes() == b"png"
+
+
+def test_gaps_take_no_room_and_a_long_legend_folds(saved_runs: Any) -> None:
+    """Sixteen models that measured a benchmark each: as tall as the scores need, and in the legend the colours of the bars."""
+    names = [f"organisation-of-researchers/model-{i}-7B-instruct" for i in range(16)]
+    runs = [load_run(saved_runs(f"m{i}", {f"task{i % 8}": [1.0, 0.0] * 10}, model=name)) for i, name in enumerate(names)]
+    for plot in draw_all(runs, [])[:2]:
+        (height,) = struct.unpack(">I", plot.png[20:24])
+        assert 600 < height < 1600, plot.name
+    assert all(colour.lower() in plot.svg for colour in COLOURS)
+    assert fold("organisation-of-researchers/model-1", 26).splitlines() == ["organisation-of-", "researchers/model-1"]

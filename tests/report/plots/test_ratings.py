@@ -34,6 +34,8 @@ def test_published_values_are_hollow_and_those_read_off_a_picture_dotted() -> No
     dotted = draw("R", "about", ["a"], ["a"], [("X, published", "#7A7A7A", {"a": off})], "r")
     assert "fill: none; stroke: #7a7a7a" in hollow.svg
     assert dotted.svg.count("stroke-dasharray") > hollow.svg.count("stroke-dasharray")
+    both = draw("R", "about", ["a", "b"], ["a", "b"], [("X, published", "#7A7A7A", {"a": exact, "b": off})], "r")
+    assert both.svg.count("stroke-dasharray") < dotted.svg.count("stroke-dasharray")  # of a column with both, only the range is dotted
 
 
 @pytest.mark.parametrize(("score", "ends"), [("3.8", (3.8, 3.8)), ("3.6-3.9", (3.6, 3.9)), ("3.6 – 3.9", (3.6, 3.9)), ("4", (4.0, 4.0))])

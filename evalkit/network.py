@@ -10,11 +10,12 @@ PROBE_SECONDS = 3.0
 
 
 def endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    """The hub's address."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
 def offline() -> bool:
-    """The user asked for no network."""
+    """The user asked for no network. The one place that reads HF_HUB_OFFLINE, by the rule of the hub's own libraries."""
     wish = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("HF_DATASETS_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return wish.upper() in {"1", "ON", "YES", "TRUE"}
 

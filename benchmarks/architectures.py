@@ -1,0 +1,170 @@
+"""Every architecture that transformers loads as a decoder, small and random: evalkit's log-likelihoods and greedy texts, next to its own.
+
+    python benchmarks/architectures.py [--only NAME ...] [--but NAME ...] [--json FILE] [--seconds 120]
+
+A configuration is the family's own with its sizes made small; what cannot be made small or built is named with its reason. Prints, for
+each, the path, the largest relative difference of a log-likelihood from one sequence at a time, and whether greedy texts are equal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from evalkit.errors import ModelError
+from evalkit.models.hf.scoring import Scorer
+from tests.models.test_agreement import few, greedy_texts
+from tests.models.test_architectures import measured, naive, requests
+from tests.models.test_generation import alone
+
+WORDS = 97
+LAYERS = 4
+MOST = 20_000_000  # parameters; more means that some size is not known below
+SIZES: dict[str, Any] = {
+    **dict.fromkeys(("hidden_size", "d_model", "n_embd", "dim", "model_dim", "embedding_size", "lru_width", "word_embed_proj_dim"), 32),
+    **dict.fromkeys(
+        ("intermediate_size", "ffn_dim", "n_inner", "decoder_ffn_dim", "encoder_ffn_dim", "dff", "d_inner", "ffn_hidden_size"), 48
+    ),
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "decoder_layers", "encoder_layers", "num_layers", "layers"), LAYERS),
+    **dict.fromkeys(("num_decoder_layers", "num_encoder_layers"), LAYERS),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads", "decoder_attention_heads", "encoder_attention_heads", "num_heads"), 4),
+    **dict.fromkeys(("num_decoder_attention_heads", "num_encoder_attention_heads", "linear_num_value_heads"), 4),
+    **dict.fromkeys(("num_key_value_heads", "num_kv_heads", "linear_num_key_heads"), 2),
+    **dict.fromkeys(
+        ("head_dim", "v_head_dim", "kv_lora_rank", "q_lora_rank", "kv_channels", "linear_key_head_dim", "linear_value_head_dim"), 8
+    ),
+    **dict.fromkeys(("hidden_size_per_layer_input", "mamba_d_state", "mamba_d_head", "mamba_head_dim", "index_head_dim", "state_size"), 8),
+    **dict.fromkeys(("ssm_state_size", "mamba_d_ssm_state", "dim_head", "swa_head_dim", "swa_v_head_dim"), 8),
+    **dict.fromkeys(("qk_rope_head_dim", "qk_nope_head_dim", "mamba_num_heads", "mamba_n_heads", "index_n_heads", "rotary_dim"), 4),
+    **dict.fromkeys(("n_groups", "mamba_n_groups", "n_group", "topk_group", "n_shared_experts", "num_shared_experts"), 1),
+    **dict.fromkeys(("first_k_dense_replace", "num_nextn_predict_layers"), 1),
+    **dict.fromkeys(("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts", "ffn_num_experts"), 4),
+    **dict.fromkeys(("num_experts_per_tok", "moe_topk", "moe_k", "num_experts_per_token", "moe_top_k", "top_k_experts", "index_topk"), 2),
+    **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size", "expert_ffn_hidden_size"), 24),
+    **dict.fromkeys(("moe_shared_expert_intermediate_size", "shared_intermediate_size"), 24),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "max_sequence_length"), 512),
+    **dict.fromkeys(("sliding_window", "attention_window_size", "window_size", "swa_window_size", "local_attention"), 16),
+    **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input"), WORDS),
+    "attention_chunk_size": 16,
+    "mamba_chunk_size": 16,
+    "chunk_size": 16,
+    "mamba_d_ssm": 32,
+    "mamba_expand": 2,
+    "head_dim_rope": 4,
+}
+# What a family's own defaults leave open.
+MORE: dict[str, dict[str, Any]] = {
+    "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
+    "dbrx": {"max_seq_len": 512},
+    "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2, "mamba_n_heads": 8, "mamba_d_head": 8},
+    "hunyuan_v1_moe": {"head_dim": 8},
+    "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
+    "longcat_flash": {"num_key_value_heads": 4, "head_dim": 4},
+    "ministral": {"head_dim": 8},
+    "youtu": {"num_key_value_heads": 4, "head_dim": 4},
+}
+TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+
+
+def small(name: str) -> Any:
+    """The family's configuration with every size that SIZES knows made small.
+
+    Raises:
+        Exception: whatever the family says against it.
+    """
+    config_class = CONFIG_MAPPING[name]
+    whole = config_class()
+    known = whole.to_dict()
+    given = {name: value for name, value in SIZES.items() if known.get(name) is not None and not isinstance(known[name], (list, dict))}
+    for kind_list in ("layer_types", "mlp_layer_types", "layers_block_type"):
+        if isinstance(kinds := known.get(kind_list), list) and kinds:
+            # Some of each kind, in their order.
+            seen: list[str] = []
+            for kind in kinds:
+                if seen.count(kind) < max(1, LAYERS // len(set(kinds))):
+                    seen.append(kind)
+            given[kind_list] = (seen * LAYERS)[:LAYERS]
+    if "index_topk" in given:
+        given["index_topk"] = 512  # all keys: which are chosen among more is a matter of rounding
+    if "is_decoder" in known:
+        given["is_decoder"] = True
+    given = given | TOKENS | MORE.get(name, {})
+    return config_class(**given)
+
+
+def tried(name: str) -> dict[str, Any]:
+    """What came of one architecture: `path`, `difference`, `texts`; or `refused`, or `not_built` with the reason."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    try:
+        config = small(name)
+        with torch.device("meta"):
+            size = sum(parameter.numel() for parameter in AutoModelForCausalLM.from_config(config).parameters())
+        if size > MOST:
+            return {"not_built": f"{size:,} parameters"}
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config).float().eval()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.dim() > 1:
+                    parameter.mul_(8).nan_to_num_(0.0)
+        items = requests()[:10]
+        expected = naive(model, items)
+    except Exception as error:  # any family may refuse in its own way
+        return {"not_built": f"{type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"}
+    if any(value != value for sums in expected for value in sums):
+        return {"not_built": "its numbers are NaN at random"}
+    try:
+        scorer = Scorer(model, pad=0, budget=128)
+        found = measured(scorer, items)
+    except ModelError as error:
+        return {"refused": str(error)[:110]}
+    gaps = [
+        abs(a - b) / max(1.0, abs(b))
+        for item, sums in zip(items, expected, strict=True)
+        for a, b in zip(found[item.key], sums, strict=True)
+    ]
+    told = {"path": scorer.path, "difference": max(gaps), "why": scorer.why}
+    try:
+        right = {item.key: alone(model, item) for item in few()}
+    except Exception as error:
+        return {**told, "texts": f"transformers itself cannot write: {type(error).__name__}"}
+    return {**told, "texts": greedy_texts(model, scorer) == right}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--but", nargs="*", default=[])
+    parser.add_argument("--seconds", type=float, default=120.0, help="for one architecture")
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    every: dict[str, Any] = {}
+    context = multiprocessing.get_context("fork")
+    for name in args.only or [name for name in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES if name not in args.but]:
+        with context.Pool(1) as pool:  # one that dies or hangs takes nobody with it
+            try:
+                every[name] = pool.apply_async(tried, (name,)).get(args.seconds)
+            except multiprocessing.TimeoutError:
+                every[name] = {"not_built": f"no answer in {args.seconds:g} s"}
+            except Exception as error:
+                every[name] = {"failed": f"{type(error).__name__}: {str(error)[:200]}"}
+        print(name, json.dumps(every[name]), flush=True)
+        if args.json:
+            Path(args.json).write_text(json.dumps(every, indent=1) + "\n", encoding="utf-8")
+    return int(any("failed" in one or one.get("difference", 0) > 1e-4 for one in every.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
