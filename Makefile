@@ -52,7 +52,7 @@ test-vllm: $(VLLM_VENV)/.evalkit-setup
 $(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
 	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)
 	@echo 'Installing $(VLLM) into $(VLLM_VENV) (some minutes the first time)'
-	$(VLLM_VENV)/bin/pip install --quiet '$(VLLM)' --editable '.[local]' 'pytest>=8'
+	$(VLLM_VENV)/bin/pip install --quiet '$(VLLM)' --editable '.[accelerate,ray]' 'pytest>=8' hypothesis
 	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM_VENV)/bin/pip install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@

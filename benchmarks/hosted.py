@@ -115,7 +115,8 @@ def main() -> None:
         ideal = requests / given.concurrency * latency
         print(f"{requests} requests, {latency * 1000:.0f} ms server, {given.concurrency} at once: {wall:.2f} s (ideal {ideal:.2f} s)")
         print(f"  client: {processor / requests * 1000:.2f} ms of processor per request, {requests / wall:.0f} requests per second")
-        print(f"  openai library alone, {bare} requests: {bare_processor / bare * 1000:.2f} ms of processor per request, {bare_wall:.1f} s")
+        library = f"{bare_processor / bare * 1000:.2f} ms of processor per request, {bare_wall:.2f} s"
+        print(f"  the openai library alone, {bare} requests: {library}")
         print(f"  memory by tenths, MiB: {' '.join(f'{m:.0f}' for m in memory)}")
 
 

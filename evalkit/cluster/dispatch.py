@@ -99,6 +99,15 @@ class Dispatch:
         work.started, work.holders = now, work.holders + 1
         return work
 
+    def put_back(self, work: Work) -> None:
+        """It could not be sent: it waits again, unless another replica has it."""
+        work.holders -= 1
+        if not work.holders:
+            self._running.remove(work)
+            self._add(work)
+        else:
+            self.counts.asked_twice -= 1
+
     def _is_slow(self, work: Work, now: float) -> bool:
         return bool(self._rates) and now - work.started > SLOW * work.cost * median(self._rates)
 

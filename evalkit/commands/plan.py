@@ -24,12 +24,15 @@ def plan(words: list[str]) -> int:
     rate = _rate(taken["rate"]) if "rate" in taken else None
     setup = build(compose(words))
     model = setup.model()
-    works = forecast(model, list(setup.tasks.values()), setup.source, setup.settings.limit, setup.settings.chat)
+    asked = setup.settings
+    works, absent = forecast(model, list(setup.tasks.values()), setup.source, asked.limit, asked.chat, asked.missing)
     _table(works)
+    if absent:
+        print(f"left out, as their rows are out of reach: {', '.join(absent)}")
     for line in _memory(memory_of(model), max(work.longest for work in works)):
         print(line)
     cost = sum(work.cost for work in works)
-    speed = None if rate else last_speed(Path(setup.settings.results_dir or "."), model)
+    speed = None if rate else last_speed(Path(asked.results_dir or "."), model)
     if rate:
         print(f"time: {_time(cost / rate)} at {rate:g} tokens/s")
     elif speed:
@@ -87,7 +90,8 @@ def _memory(memory: Memory | None, longest: int) -> list[str]:
     if memory is None:
         return []
     kv = f"keys and values: {_size(memory.kv)} per token, {_size(memory.kv * longest)} for the longest document ({longest:,} tokens)"
-    return [f"memory: {_size(memory.bytes)} for {memory.weights:,} weights ({memory.dtype})", f"        {kv}"]
+    each = f", {_size(memory.bytes / memory.devices)} on each of {memory.devices} devices" if memory.devices > 1 else ""
+    return [f"memory: {_size(memory.bytes)} for {memory.weights:,} weights ({memory.dtype}){each}", f"        {kv}"]
 
 
 def _size(count: float) -> str:

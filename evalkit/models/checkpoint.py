@@ -123,7 +123,12 @@ def _from_gguf(file: Path, origin: str) -> Checkpoint:
 
 
 def _convert(file: Path, folder: Path) -> None:
-    """Dequantise to float32 safetensors; appears under its final name only when whole."""
+    """Dequantise to float32 safetensors; appears under its final name only when whole.
+
+    Raises:
+        ModelError: a package is missing, or the file is damaged or of a kind that transformers cannot read.
+    """
+    need("accelerate", f"{file.name} is a GGUF file, which", ModelError)
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.logging import disable_progress_bar

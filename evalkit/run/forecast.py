@@ -13,7 +13,7 @@ from evalkit.data import Source
 from evalkit.errors import EvalkitError
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.models.batching import Header, plan, tree_size
-from evalkit.run.prepare import prepare_for, refuse_cut
+from evalkit.run.prepare import prepare_all, refuse_cut
 from evalkit.store.journal import NAME as JOURNAL
 from evalkit.store.journal import read
 from evalkit.store.layout import MANIFEST
@@ -49,12 +49,14 @@ class Work:
 
 @dataclass(frozen=True)
 class Memory:
-    """Attributes: weights: how many. bytes: of all of them, as they are loaded. kv: bytes of keys and values per token."""
+    """Attributes: weights: how many. bytes: of all of them, as they are loaded. kv: bytes of keys and values per token. devices: that
+    share both out."""
 
     weights: int
     bytes: int
     dtype: str
     kv: int
+    devices: int = 1
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,25 @@ class Speed:
     run: str
 
 
-def forecast(model: Model, tasks: Sequence[Task], source: Source, limit: int | None, chat: bool | None) -> list[Work]:
-    """The work of every task, in the order asked for.
+def forecast(
+    model: Model, tasks: Sequence[Task], source: Source, limit: int | None, chat: bool | None, missing: str = "refuse"
+) -> tuple[list[Work], list[str]]:
+    """The work of every task, in the order asked for, and the tasks whose rows are out of reach.
+
+    Args:
+        missing: what to do with the latter, as for a run: `refuse`, or `skip`.
 
     Raises:
         EvalkitError: as a run would, before anything is measured.
     """
-    prepared = [prepare_for(model, task, source, limit, chat) for task in tasks]
+    prepared, absent = prepare_all(tasks, source, limit, chat, model, missing)
     requests = [request for p in prepared for request in p.requests]
     check_capabilities(model, requests)
     items = model.encode(requests)
     refuse_cut(tasks, items)
     counts = {p.task.name: len(p.evidence.docs) for p in prepared}
     by_task = {name: list(mine) for name, mine in groupby(items, key=lambda item: item.task)}
-    return [work_of(name, count, by_task.get(name, [])) for name, count in counts.items()]
+    return [work_of(name, count, by_task.get(name, [])) for name, count in counts.items()], list(absent)
 
 
 def work_of(task: str, documents: int, items: Sequence[WorkItem]) -> Work:
@@ -143,7 +150,7 @@ def memory_of(model: Any) -> Memory | None:
     quantised = QUANTISED.get(str(model.identity().get("quantization")))
     inner = weights - sum(ends.values())
     size = weights * per_weight if quantised is None else sum(ends.values()) * per_weight + inner * quantised
-    return Memory(weights, int(size), dtype, kv_bytes(config, per_weight))
+    return Memory(weights, int(size), dtype, kv_bytes(config, per_weight), getattr(model, "devices", 1))
 
 
 def kv_bytes(config: Any, per_value: float) -> int:

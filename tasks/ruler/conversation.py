@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from evalkit.prompts.conversation import ROLES
 from evalkit.text import ascii_digits
 
 from .haystacks import Haystack
@@ -57,7 +56,7 @@ class Conversation:
             said.insert(rng.randint(0, len(said)), self.wording.sentence("numbers", key, value))
         turns = [turn for text in said for turn in (("user", text), ("assistant", noted))]
         turns.append(("user", question.format(query=keys[0])))
-        whole = "\n".join(f"{ROLES[role]}: {text}" for role, text in turns) + f"\n{ROLES['assistant']}:"
+        whole = "\n".join(f"{role.capitalize()}: {text}" for role, text in turns) + "\nAssistant:"
         return Item(whole, (values[0],), "", places=(whole.find(values[0]),), turns=tuple(turns))
 
     def published(self, length: int, documents: int, count: Count) -> list[Item]:

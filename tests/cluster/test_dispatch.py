@@ -101,3 +101,14 @@ def test_without_replicas_all_that_is_left_is_an_error() -> None:
     state = Dispatch.of([chunk(0, 10), chunk(1, 5)], ())
     taken(state)
     assert len(state.give_up("no node")) == 8 and state.over
+
+
+def test_what_could_not_be_sent_waits_again() -> None:
+    state = Dispatch.of([chunk(0, 5), chunk(1, 9)], ())
+    work = taken(state)
+    state.put_back(work)
+    assert (work.holders, state.waiting) == (0, 2) and taken(state) is work
+    state.finished(taken(state), 1.0)
+    assert taken(state, 1000.0) is work and state.counts.asked_twice == 1
+    state.put_back(work)  # the first replica still has it
+    assert (work.holders, state.waiting, state.counts.asked_twice) == (1, 0, 0)

@@ -169,6 +169,34 @@ def test_the_end_does_not_wait_for_one_that_hangs(cluster: Any, expected: dict[s
     assert kept(folder) == expected and told(folder)["chunks_asked_twice"] == 1
 
 
+def test_a_full_object_store_is_waited_for_and_named(
+    cluster: Any,
+    expected: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What Ray raises where neither its memory nor the disk behind it has room for a chunk."""
+    left, real = [2, 10**9], pool.pack_items
+
+    def full(items: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise ray.exceptions.OutOfDiskError
+        return real(items)
+
+    monkeypatch.setattr(pool, "pack_items", full)
+    assert kept(measure(tmp_path / "run", "cluster.replicas=1")) == expected
+    assert caplog.text.count("object store is full") == 1
+    left.pop(0)
+    from evalkit import cli
+
+    words = ["run", *TASKS, "model=fake", f"run_dir={tmp_path / 'never'}", "cluster=ray", "cluster.replicas=1", "cluster.patience=0.3"]
+    assert cli.main(words) == ModelError.exit_code
+    assert "--object-store-memory" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_model_that_cannot_be_loaded_is_one_line(cluster: Any, tmp_path: Path) -> None:
     from evalkit.config.compose import compose
     from evalkit.config.setup import build

@@ -391,6 +391,16 @@ def test_a_file_that_is_no_gguf(tmp_path: Path) -> None:
         hf(tmp_path / "model.gguf").encode(SCORED)
 
 
+def test_a_gguf_without_the_package_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers needs accelerate for it, and says so less clearly."""
+    monkeypatch.setattr("evalkit.extras.find_spec", lambda name: None)
+    (tmp_path / "some.gguf").write_bytes(b"GGUF\x03\x00\x00\x00")
+    with pytest.raises(
+        ModelError, match=r"some\.gguf is a GGUF file, which needs the package accelerate, which is not installed; run: pip install"
+    ):
+        hf(tmp_path / "some.gguf").encode(SCORED)
+
+
 def test_a_gguf_cut_short(tmp_path: Path) -> None:
     (tmp_path / "short.gguf").write_bytes(b"GGUF\x03\x00\x00\x00 and nothing more")
     with pytest.raises(ModelError, match=r"short\.gguf cannot be converted: \S"):

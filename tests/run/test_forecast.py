@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 
 from evalkit.models.base import WorkItem
 from evalkit.models.hf import HFModel
+from evalkit.models.vllm import VLLMModel
+from evalkit.paths import tasks_dir
 from evalkit.run.forecast import Memory, last_speed, memory_of, tokens_of, work_of
 
 Tiny = Callable[..., Path]
@@ -57,6 +60,7 @@ def test_memory_is_that_of_the_loaded_model(tiny: Tiny) -> None:
     quarter = memory_of(HFModel("tiny", path=str(tiny()), dtype="float32", quantization="bnb8"))
     assert quarter is not None and memory.bytes // 4 < quarter.bytes < memory.bytes
     assert memory_of(object()) is None
+    assert memory_of(VLLMModel("tiny", path=str(tiny()), tensor_parallel=2, pipeline_parallel=2)).devices == 4  # type: ignore[union-attr]
 
 
 def test_a_plan_then_the_run_then_a_plan_with_its_speed(evalkit: Callable[..., Any], tiny: Tiny, tmp_path: Path) -> None:
@@ -87,6 +91,16 @@ def test_a_damaged_or_continued_run_says_nothing_of_speed(tmp_path: Path) -> Non
     (folder / "manifest.json").write_text("{")
     assert last_speed(tmp_path, Known()) is None  # type: ignore[arg-type]
     assert last_speed(tmp_path / "nowhere", Known()) is None  # type: ignore[arg-type]
+
+
+def test_tasks_without_rows_are_refused_or_named_as_by_a_run(evalkit: Callable[..., Any], tmp_path: Path) -> None:
+    rows = tmp_path / "hellaswag"
+    rows.mkdir()
+    shutil.copy(tasks_dir() / "samples/hellaswag/validation.jsonl", rows)
+    words = ["task=[hellaswag,winogrande]", "data=local", f"data.root={tmp_path}", "model=fake"]
+    assert "winogrande" in evalkit("plan", *words).error
+    said = evalkit("plan", *words, "missing=skip")
+    assert said.code == 0 and "left out, as their rows are out of reach: winogrande" in said.out
 
 
 @pytest.mark.parametrize("rate", ["0", "-3", "fast", "inf", "nan"])

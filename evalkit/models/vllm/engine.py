@@ -123,6 +123,7 @@ class Engine:
                 import vllm
                 from vllm import EngineArgs, SamplingParams
                 from vllm.platforms import current_platform
+                from vllm.usage.usage_lib import UsageContext
                 from vllm.v1.engine.llm_engine import LLMEngine
         except Exception as error:  # a library built for another torch dies in many ways
             raise ModelError(f"vLLM is installed but cannot be imported ({first_line(error)}); {import_advice(error)}") from error
@@ -134,7 +135,8 @@ class Engine:
         cpu = current_platform.is_cpu()
         try:
             with _quietly():
-                config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config()
+                # Steps and batches as large as vLLM's own offline class has them: without a word it takes the smallest there are.
+                config = EngineArgs(**settings.arguments(cpu=cpu)).create_engine_config(UsageContext.LLM_CLASS)
                 self.led_by = self._lead(config)
                 self.device = str(current_platform.device_type)
                 self._engine = LLMEngine.from_vllm_config(config, disable_log_stats=True)

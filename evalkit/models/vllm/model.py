@@ -22,7 +22,8 @@ from evalkit.models.vllm.texts import Written, writing_ask
 from evalkit.types import Response
 
 log = logging.getLogger("evalkit")
-TOGETHER = 1024  # items asked under one plan: many times what runs at once, and what an interrupted run asks again at most
+TOGETHER = 1024  # items asked under one plan, and what an interrupted run asks again at most
+WAVES = 8  # texts under one plan are so many times what runs at once: while the last of them end, nothing new begins
 FIRST_LENGTH = 8192  # tokens that an engine holds which is started before its requests are known
 PACK = 1024  # tokens of the planner's packs; the engine batches by itself, only the order matters
 
@@ -115,6 +116,11 @@ class VLLMModel(LocalModel):
     def _own_key(self) -> list[str]:
         return [self.back_end, *super()._own_key()]
 
+    @property
+    def devices(self) -> int:
+        """How many share the weights out."""
+        return int(self._speed["tensor_parallel"] or 1) * int(self._speed["pipeline_parallel"] or 1)
+
     @cached_property
     def ends(self) -> frozenset[int]:
         """Token ids that end a text: the tokenizer's, and those its generation settings name."""
@@ -175,7 +181,7 @@ class VLLMModel(LocalModel):
         if all(item.key in done for item in items):
             return
         engine = self._started(length)
-        for cohort in cohorts(items, PACK, TOGETHER):
+        for cohort in cohorts(items, PACK, max(TOGETHER, WAVES * engine.rows)):
             part = [items[index] for index in cohort]
             if any(item.key not in done for item in part):
                 asks = [writing_ask(index, item, self.ends) for index, item in enumerate(part)]

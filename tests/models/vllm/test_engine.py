@@ -85,13 +85,16 @@ def _vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         made.__dict__.update(held)
         monkeypatch.setitem(sys.modules, name, made)
 
-    def create(self: Any) -> Any:
+    def create(self: Any, usage: str) -> Any:
+        assert usage == "offline", "without it vLLM computes less at once than its own offline class"
         model = SimpleNamespace(logits_processors=None, enable_trace_replay=False)
         return SimpleNamespace(use_v2_model_runner=Core.v2, model_config=model, scheduler_config=SimpleNamespace(max_num_seqs=8))
 
     arguments = type("EngineArgs", (SimpleNamespace,), {"create_engine_config": create})
     made = type("LLMEngine", (), {"from_vllm_config": staticmethod(lambda config, **_: Core(config))})
     module("vllm", __version__="9.9", EngineArgs=arguments, SamplingParams=Params, __path__=[])
+    module("vllm.usage", __path__=[])
+    module("vllm.usage.usage_lib", UsageContext=SimpleNamespace(LLM_CLASS="offline"))
     module("vllm.platforms", current_platform=SimpleNamespace(is_cpu=lambda: True, device_type="cpu"))
     module("vllm.v1", __path__=[])
     module("vllm.v1.engine", __path__=[])

@@ -170,6 +170,18 @@ def test_what_is_there_is_not_asked_again_and_a_cohort_is_asked_whole(tiny: Tiny
     assert list(again.answer(items, {item.key for item in items})) == []
 
 
+def test_texts_under_one_plan_are_many_times_what_runs_at_once(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that writes many at once would idle while the last texts of every small group end."""
+    monkeypatch.setattr(module, "TOGETHER", 2)
+    monkeypatch.setattr(module, "WAVES", 1)
+    model = vllm(tiny())
+    items = model.encode([gen(f"a {word}", 2, word) for word in "bcdefg"])
+    first = [r.key for batch in model.answer(items, set()) for r in batch]
+    assert len(first) == 6
+    again = [r.key for batch in model.answer(items, set(first[1:])) for r in batch]
+    assert again == first[: Stand.rows]  # the group of the one that was missing
+
+
 def test_answers_come_as_they_finish(tiny: Tiny) -> None:
     model = vllm(tiny())
     items = model.encode([ll((f"{word} b c", " d e"), doc=word) for word in "abcdef"])

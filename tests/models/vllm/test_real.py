@@ -111,7 +111,7 @@ def test_too_little_memory_names_the_setting() -> None:
         ask(model, requests()[:1])
 
 
-def run(folder: Path) -> subprocess.Popen[str]:
+def run(folder: Path, *more: str) -> subprocess.Popen[str]:
     words = [
         "model=smollm2_135m",
         "backend=vllm",
@@ -121,7 +121,7 @@ def run(folder: Path) -> subprocess.Popen[str]:
         f"run_dir={folder}",
         "progress=none",
     ]
-    words += ["tasks.gsm8k.prompt.params.max_new_tokens=24"]
+    words += ["tasks.gsm8k.prompt.params.max_new_tokens=24", *more]
     program = "import sys; from evalkit.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", program, "run", *words]
     return subprocess.Popen(command, cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
@@ -149,3 +149,14 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(tmp_path: Path, how: si
     for name in ("samples.jsonl", "scores.json"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
     assert json.loads((tmp_path / "cut" / "manifest.json").read_text())["counts"]["reused"] > 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed here")
+def test_a_replica_on_ray_answers_as_one_process_does_chunk_by_chunk(tmp_path: Path) -> None:
+    for name, word in (("ray", "cluster=ray"), ("alone", "shard=1/1")):
+        process = run(tmp_path / name, word, "limit=4", *(["cluster.replicas=1"] if name == "ray" else []))
+        assert process.wait(timeout=600) == 0, process.stderr and process.stderr.read()
+    files = [(tmp_path / name / "journal.jsonl").read_bytes() for name in ("ray", "alone")]
+    assert files[0] == files[1] and files[0].count(b"\n") == 8
+    told = json.loads((tmp_path / "ray" / "manifest.json").read_text())["model"]
+    assert told["scoring_path"] == "follow" and told["cluster"]["replicas"][0]["device"] == "cpu"
