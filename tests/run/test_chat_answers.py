@@ -62,6 +62,8 @@ def right(task: Task, doc: Doc) -> str:
         return str(doc.fields["canonical_solution"])
     if task.name == "ifeval":
         return "* A lantern and a gull.\n* The river is a river by the river and the river ends"
+    if isinstance(doc.target, tuple) and task.name.startswith("flores_doc_"):
+        return "\n".join(f"{number}. {paragraph}" for number, paragraph in enumerate(doc.target, 1))
     if isinstance(doc.target, tuple) and task.name.startswith("ruler_"):
         return ", ".join(doc.target)  # all of them are asked for
     if isinstance(doc.target, tuple):
