@@ -181,7 +181,7 @@ def peer(model: Any) -> tuple[Answerer, Callable[[], Any]]:
 
 
 def started(side: str, args: argparse.Namespace, folder: str) -> tuple[subprocess.Popen[bytes], Connection, dict[str, Any]]:
-    """A side in a process of its own, ready to answer."""
+    """A side in a separate process, ready to answer."""
     line, its = Pipe()
     command = [sys.executable, __file__, "--data", args.data, "--works", *args.works, "--scale", str(args.scale)]
     command += ["--side", side, "--handle", str(its.fileno())]

@@ -4,7 +4,7 @@
 
 Needs vLLM in the interpreter's environment. The moments: while the engine starts, while answers come, and, for the last three, when
 all answers are there and scores are being written; where a run is over before its moment comes, that is no kill. After every kill
-no process of the run may be left, and no answer that was kept may be gone. Where vLLM is told to give its engine a process of its own
+no process of the run may be left, and no answer that was kept may be gone. Where vLLM is told to give its engine a separate process
 (`--engine-process`), that one is killed every second time, and the run has to end by itself, with one line.
 """
 
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="documents per task")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--folder", type=Path, help="where the two runs are kept; default: a temporary one")
-    parser.add_argument("--engine-process", action="store_true", help="vLLM's engine in a process of its own")
+    parser.add_argument("--engine-process", action="store_true", help="vLLM's engine in a separate process")
     args = parser.parse_args()
     root = args.folder or Path(tempfile.mkdtemp())
     trial = Trial(str(Path(args.data).resolve()), args.limit, args.engine_process)

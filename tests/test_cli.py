@@ -222,6 +222,7 @@ BAD = {
     "a card alone": (["run", "krutrim2", "model=fake"], 2, "krutrim2 is a card; write card=krutrim2"),
     "a misspelt task alone": (["run", "helaswag", "model=fake"], 2, "'helaswag' is no NAME=VALUE word; did you mean task=hellaswag?"),
     "a setting alone": (["run", "limit", *SMALL], 2, "limit needs a value; write limit=VALUE"),
+    "a choice of nothing": (["show", "task=hellaswag", "card=null"], 2, "card=null chooses no card; leave the word out, or name one"),
     "a word of no sense": (["run", "qwrtz", *SMALL], 2, "'qwrtz' cannot be read as NAME=VALUE"),
     "a flag for a task": (["run", "--task", "hellaswag", "model=fake"], 2, "--task is no flag: settings are NAME=VALUE words; write task="),
     "a flag with a sign": (["run", "--task=hellaswag", "model=fake"], 2, "write task=hellaswag"),

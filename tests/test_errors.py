@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evalkit.config.explain import choices
-from evalkit.errors import did_you_mean
+from evalkit.errors import ConfigError, did_you_mean
 from evalkit.paths import conf_dir
 
 MODELS = [file.stem for file in choices(conf_dir() / "model")]
@@ -42,3 +42,15 @@ def test_parts_of_a_setting_are_each_near() -> None:
 
 def test_equally_near_names_are_always_answered_alike() -> None:
     assert did_you_mean("taskc", ["taska", "taskb"]) == did_you_mean("taskc", ["taskb", "taska"]) == "; did you mean taska?"
+
+
+def test_an_error_that_leads_back_to_itself_has_an_end() -> None:
+    """`raise error from error` makes one; looking for ours among its causes went on for ever."""
+    from evalkit.config.compose import as_ours
+
+    own = ValueError("x")
+    own.__cause__ = own
+    assert as_ours(own) is None
+    first, ours = ValueError("a"), ConfigError("ours")
+    first.__context__, ours.__context__ = ours, first
+    assert as_ours(first) is ours

@@ -16,6 +16,7 @@ COMMANDS = {
     "rate": "rate:rate",
     "export": "export:export",
     "import": "export:import_",
+    "push": "push:push",
     "data": "data:data",
     "execute": "execute:execute",
     "doctor": "doctor:doctor",

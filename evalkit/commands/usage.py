@@ -198,15 +198,23 @@ USAGE: Mapping[str, Command] = {
         },
     ),
     "export": Command(
-        "evalkit export RUN to=model-index|eval-results|lm-eval|baseline [out=FILE]",
+        "evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|baseline [out=FILE]",
         "for a model card, the hub, other tools",
-        {"to=FORM": "model-index, eval-results, lm-eval or baseline", "out=FILE": "a file; without it the text is printed"},
+        {
+            "to=FORM": "model-index, eval-results, lm-eval, inspect, parquet or baseline",
+            "out=FILE": "a file (a folder for inspect); without it text is printed",
+        },
         (("evalkit export RUN to=baseline out=FILE", "one small file without texts, to commit; used wherever a run is"),),
     ),
     "import": Command(
         "evalkit import results_*.json... [out=DIR]",
         "lm-evaluation-harness results as runs",
         {"out=DIR": "where run directories are made; results/runs without it"},
+    ),
+    "push": Command(
+        "evalkit push RUN repo=OWNER/NAME [create_pr=true]",
+        "scores and report into a model's repository on the hub",
+        {"repo=OWNER/NAME": "the model's repository", "create_pr=true|false": "a pull request; false writes to the main branch"},
     ),
     "data": Command(
         "evalkit data pull task=NAME|suite=NAME data.root=DIR",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evalkit.results import TaskResult
-from evalkit.types import SAMPLE_ROWS, Signature
+from evalkit.types import Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +45,4 @@ class Protocol:
 
 
 def _rows(sample_rows: bool) -> str:
-    return SAMPLE_ROWS if sample_rows else "rows of the benchmark"
+    return "sample rows" if sample_rows else "rows of the benchmark"

@@ -168,7 +168,8 @@ def _chosen(tasks: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: a word of the command line sets something of such a task.
     """
-    absent = [name for name, task in tasks.items() if isinstance(task, Mapping) and "_target_" not in task]
+    named = {name for word in words if word.startswith("task=") for name in re.findall(r"\w+", word)}
+    absent = [name for name, task in tasks.items() if isinstance(task, Mapping) and "_target_" not in task and name not in named]
     for word in words:
         if (found := re.match(r"\+{0,2}tasks\.(\w+)\.", word)) and found[1] in absent:
             raise ConfigError(f"{word}: the task {found[1]} was not chosen; choose it with task=, or leave the word out")

@@ -146,6 +146,11 @@ def build(config: Mapping[str, Any], *, allow_no_task: bool = False) -> Setup:
     if not held["tasks"] and not allow_no_task:
         raise ConfigError("no task was chosen; give task=NAME, 'task=[A,B]', suite=NAME or card=NAME (see: evalkit ls tasks)")
     _select_languages(held["tasks"], settings.codes)
+    for name, task in held["tasks"].items():
+        if "_target_" not in task:
+            raise ConfigError(
+                f"tasks.{name} has no _target_, so it is no task; build it on a whole one, or write _target_: evalkit.task.Task"
+            )
     tasks = {name: instantiate(task, f"tasks.{name}") for name, task in held["tasks"].items()}
     model = held.get("model")
     return Setup(

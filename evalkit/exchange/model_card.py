@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from evalkit.results import TaskResult
@@ -12,10 +14,12 @@ from evalkit.store import SavedRun
 
 @dataclass(frozen=True)
 class Exported:
-    """The text, and one line for each task that is not in it."""
+    """The text, one line for each task that is not in it, one for each that is a part of its benchmark, and the number of entries."""
 
     text: str
     left_out: tuple[str, ...]
+    parts: tuple[str, ...] = ()
+    entries: int = 1
 
 
 def model_index(run: SavedRun) -> Exported:
@@ -33,7 +37,7 @@ def model_index(run: SavedRun) -> Exported:
             dataset_config=data.get("name"),
             dataset_split=data.get("split"),
             dataset_revision=data.get("revision"),
-            dataset_args={"num_few_shot": task.num_fewshot},
+            dataset_args={"num_few_shot": task.num_fewshot} | ({"part": _measured(task)} if is_part(task) else {}),
             metric_type=metric,
             metric_name=f"{metric} ({_measured(task)})",
             metric_value=summary.value,
@@ -43,27 +47,76 @@ def model_index(run: SavedRun) -> Exported:
         if summary.value is not None
     ]
     index = eval_results_to_model_index(run.result.model, results) if results else []
-    return Exported(yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True), tuple(left_out))
+    text = yaml.safe_dump({"model-index": index}, sort_keys=False, allow_unicode=True)
+    return Exported(text, tuple(left_out), _parts(run, left_out), len(results))
 
 
 def eval_results(run: SavedRun) -> Exported:
-    """The content of `.eval_results/NAME.yaml` in a model's repository: each benchmark's headline."""
+    """The content of `.eval_results/NAME.yaml` in a model's repository: each benchmark's headline, under the hub's own task id.
+
+    The hub takes results of data sets that name their tasks in `eval.yaml`; a benchmark whose data set has none, or where it cannot be
+    read, is left out.
+    """
     import yaml
     from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
     left_out: list[str] = []
-    entries = [
-        EvalResultEntry(
-            dataset_id=data["path"],
-            task_id=name,
-            value=task.score.value,
-            dataset_revision=data.get("revision"),
-            notes=f"{task.headline}, {task.num_fewshot}-shot, {_measured(task)}, {task.score.signature}",
+    entries, unreachable = [], ""
+    for name, task, data in _published(run, left_out):
+        task_id, why, unreachable = ("", unreachable, unreachable) if unreachable else hub_task(data)
+        if not task_id:
+            left_out.append(f"{name}: {why}")
+            continue
+        part = f"a part of the benchmark, {_measured(task)}" if is_part(task) else _measured(task)
+        entries.append(
+            EvalResultEntry(
+                dataset_id=data["path"],
+                task_id=task_id,
+                value=task.score.value,
+                dataset_revision=data.get("revision"),
+                notes=f"{part}, {task.headline}, {task.num_fewshot}-shot, {task.score.signature}",
+            )
         )
-        for name, task, data in _published(run, left_out)
-        if task.score.value is not None
-    ]
-    return Exported(yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True), tuple(left_out))
+    text = yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False, allow_unicode=True)
+    return Exported(text, tuple(left_out), _parts(run, left_out), len(entries))
+
+
+def hub_task(data: Mapping[str, Any]) -> tuple[str, str, str]:
+    """(the hub's id of the task, why there is none, the same where the hub cannot be reached) from the `eval.yaml` of a data set."""
+    import yaml
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    path = str(data["path"])
+    try:
+        file = hf_hub_download(path, "eval.yaml", repo_type="dataset", endpoint=os.environ.get("HF_ENDPOINT"))
+        told = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
+        tasks = [task for task in told.get("tasks") or () if task.get("id")]
+    except LocalEntryNotFoundError:
+        why = "eval.yaml of its data set, which names the hub's task, is not in the cache, and the hub cannot be reached from here"
+        return "", why, why
+    except EntryNotFoundError:
+        return "", f"the data set {path} has no eval.yaml on the hub, which therefore takes no results of it", ""
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        return "", f"eval.yaml of {path}, which names the hub's task, cannot be read here ({str(error).splitlines()[0][:100]})", ""
+    config, split = data.get("name"), data.get("split")
+    fitting = [task for task in tasks if task.get("split") in (None, split) and task.get("config") in (None, "default", config)]
+    found = fitting if len(tasks) > 1 else tasks
+    if len(found) == 1:
+        return str(found[0]["id"]), "", ""
+    told = ", ".join(str(task["id"]) for task in tasks)
+    return "", f"eval.yaml of {path} has no single task of configuration {config} and split {split}: {told}", ""
+
+
+def is_part(task: TaskResult) -> bool:
+    """Whether fewer documents were asked than the benchmark has (`limit=`, some languages, a shard)."""
+    return task.n_docs < task.n_total
+
+
+def _parts(run: SavedRun, left_out: Sequence[str]) -> tuple[str, ...]:
+    gone = {line.partition(":")[0] for line in left_out}
+    parts = [(name, task) for name, task in run.result.tasks.items() if name not in gone and is_part(task)]
+    return tuple(f"{name}: a part of the benchmark, {_measured(task)}; its entry says so" for name, task in parts)
 
 
 def _published(run: SavedRun, left_out: list[str]) -> Iterator[tuple[str, TaskResult, Mapping[str, Any]]]:

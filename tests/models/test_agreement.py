@@ -252,7 +252,12 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "activation_sparsity_pattern": [0.0] * 4,
         },
     ),
-    "Gemma4": ("Gemma4Text", "tree", {**GEMMA, "global_head_dim": 8, "num_kv_shared_layers": 0}),
+    # Its layers group their heads in two ways.
+    "Gemma4": (
+        "Gemma4Text",
+        "tree",
+        {**GEMMA, "global_head_dim": 8, "num_kv_shared_layers": 0, "num_global_key_value_heads": 1, "attention_k_eq_v": True},
+    ),
 }
 
 

@@ -40,7 +40,7 @@ _SIGNS = str.maketrans(
 _LATEX = (
     (re.compile(r"\\(?:left|right|displaystyle)(?![A-Za-z])"), ""),
     (re.compile(r"\\(?:text|mathrm|mathbf|textbf|mbox|operatorname)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\{\s*,\s*\}|\\[,!]"), ","),  # 1{,}250 and 1\,250 are one number
+    (re.compile(r"\{\s*,\s*\}|,?\\[,!]"), ","),  # 1{,}250 and 1\,250 are one number
     (re.compile(r"\\[$%]"), lambda match: match[0][1:]),
     (re.compile(r"\\(?:times|cdot)(?![A-Za-z])"), "×"),
     (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
@@ -53,7 +53,7 @@ _POINT_GROUPS = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\d,.]*\d)
 _RAISED = re.compile("(?<=\\d)(\u207b?)([\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)")
 _MINUS = re.compile(r"((?:^|[=:]|\bis|\bequals|\bare)\s*)(?:minus|negative)\s+(?=[\d$])", re.IGNORECASE)
 _DATE = re.compile(r"(?<!\d)\d+(?:/\d+){2,}")
-_CURRENCY = r"(?:[$€£₹¥₨৳]|\bRs\.?|\bINR|\bUSD)"
+_CURRENCY = r"(?:[$€£₹¥₨৳]|(?:रु|रू|रुपये|રૂ|ਰੁ|ରୁ|ரூ|రూ|ರೂ|രൂ)\.?|\bRs\.?|\bINR|\bUSD)"
 _WHOLE = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+"
 _PLAIN = rf"(?:(?:{_WHOLE})(?:\.\d+)?|\.\d+)"
 _NUMBER = re.compile(

@@ -51,7 +51,7 @@ class Block:
     scatter: torch.Tensor
     ancestors: torch.Tensor
     depths: torch.Tensor
-    masks: dict[int, torch.Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)
     elsewhere: dict[Any, Block] = field(default_factory=dict)
 
     def on(self, device: Any) -> Block:
@@ -65,11 +65,11 @@ class Block:
 
     def mask(self, window: int, dtype: torch.dtype, heads: int) -> torch.Tensor:
         """(items, 1, heads × longest, longest) additive mask, for `heads` query heads folded into rows."""
-        if window not in self.masks:
+        if (window, heads) not in self.masks:  # layers of one model may group their heads in different ways
             near = self.depths[:, :, None] - self.depths[:, None, :] < window
             allowed = (self.ancestors & near).repeat(1, heads, 1)[:, None]
-            self.masks[window] = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -math.inf)
-        return self.masks[window]
+            self.masks[window, heads] = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -math.inf)
+        return self.masks[window, heads]
 
 
 def lay_out(trees: Sequence[ItemTree], device: Any) -> Block:
