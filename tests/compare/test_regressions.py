@@ -117,7 +117,7 @@ REFUSED = [
     ({"result": {"version": 2}}, "task version 2, not 1"),
     ({"result": {"num_fewshot": 5}}, "5-shot, not 0-shot"),
     ({"result": {"rows_sha256": "f" * 64}}, "different rows (sha256 000000000000 and ffffffffffff)"),
-    ({"result": {"sample_rows": True}}, "sample rows, not the benchmark"),
+    ({"result": {"sample_rows": True}}, "sample rows, not rows of the benchmark"),
     ({"summary": {"signature": "acc|other"}}, "signature acc|other, not acc|invented"),
     ({"prompt": "!"}, "the prompts differ on 40 of 40 shared documents (first: test/0); allow=prompts"),
     ({"complete": False, "result": {"n_docs": 50}}, "candidate is unfinished (40 of 50 documents)"),

@@ -125,7 +125,7 @@ def test_runs_of_one_protocol_share_a_row(make: SimpleNamespace) -> None:
         ({"version": 2}, "task version 2, not 1", "Hellaswag (v2)"),
         ({"num_fewshot": 10}, "10-shot, not 0-shot", "Hellaswag (10-shot)"),
         ({"headline": "acc"}, "metric acc, not acc_norm", "Hellaswag (acc, signature 2)"),
-        ({"sample_rows": True}, "sample rows, not the benchmark, not rows of the benchmark", "Hellaswag (samples)"),
+        ({"sample_rows": True}, "sample rows, not rows of the benchmark", "Hellaswag (samples)"),
     ],
 )
 def test_other_protocols_get_their_own_row_and_say_why(make: SimpleNamespace, change: dict[str, Any], said: str, label: str) -> None:

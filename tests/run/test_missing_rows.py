@@ -22,12 +22,12 @@ def rows(evalkit: Callable[..., Any]) -> None:
 def test_all_are_named(evalkit: Callable[..., Any], rows: None, tmp_path: Path) -> None:
     said = evalkit(*RUN)
     assert said.code == 3 and "2 of 4 tasks have no rows here: hellaswag, arc_easy; the first: task hellaswag: no file" in said.error
-    assert said.error.endswith("missing=skip measures the other 2") and not (tmp_path / "run").exists()
+    assert said.error.endswith("missing=skip measures the other 2 tasks") and not (tmp_path / "run").exists()
 
 
 def test_one_says_why(evalkit: Callable[..., Any], rows: None) -> None:
     error = evalkit(*RUN, "task=[mmlu,hellaswag]").error
-    assert error.startswith("error: task hellaswag: no file") and error.endswith("missing=skip measures the other 1")
+    assert error.startswith("error: task hellaswag: no file") and error.endswith("missing=skip measures the other task")
     alone = evalkit(*RUN, "task=hellaswag", "missing=skip")
     assert alone.code == 3 and "missing=skip" not in alone.error
     none = evalkit(*RUN, "task=[hellaswag,arc_easy]", "missing=skip")

@@ -49,7 +49,7 @@ def _curves(found: Sequence[Curves], title: str, name: str, *, bar: bool) -> Plo
         axes.set_ylabel("score, 95% interval")
         axes.set_title(heading)
         if len(means) > 1:
-            legend(figure, [label for label, _ in means])
+            legend(figure, axes.get_legend_handles_labels()[0])
         about = f"{heading}, with 95% intervals" + ("; the broken line is Llama-2-7B at 4,096 tokens in RULER's paper." if bar else ".")
         return finished(name, heading, about, figure)
 
