@@ -144,11 +144,15 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
 def _register_cards(folder: Path | None) -> None:
     """Make `card=NAME` and the cards' suites known to Hydra, as if each had a file in conf/card or conf/suite."""
     from hydra.core.config_store import ConfigStore
+    from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
     for (group, name), node in card_nodes([folder] if folder else []).items():
         held = {key: value for key, value in node.items() if key != "description"}
-        store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+        known = (store.repo.get(group) or {}).get(f"{name}.yaml")
+        # Storing makes a copy of every value, which takes longer than to see that nothing has changed since the last time.
+        if known is None or OmegaConf.to_container(known.node) != held:
+            store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
 
 
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
