@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from evalkit.paths import conf_dir
 
 JOBS = "jobs.jsonl"  # of a sweep: one line per job, with its folder and its value
 Job = Callable[[dict[str, Any]], tuple[float, Path]]
+_registered: dict[tuple[str, str], str] = {}  # what Hydra's store holds of each card: to put it there costs a tenth of a second
 
 
 def run(words: Sequence[str], job: Job) -> int:
@@ -146,9 +148,19 @@ def _register_cards(folder: Path | None) -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
+    # Hydra copies its store at every composition, and what it takes out of it once more: with all the cards in it, the
+    # first copy was half of the time.
+    store.__deepcopy__ = partial(_itself, store)
     for (group, name), node in card_nodes([folder] if folder else []).items():
         held = {key: value for key, value in node.items() if key != "description"}
-        store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+        about = repr(held)
+        if f"{name}.yaml" not in store.repo.get(group, {}) or _registered.get((group, name)) != about:
+            store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+            _registered[group, name] = about
+
+
+def _itself(held: Any, memo: Mapping[int, Any]) -> Any:
+    return held
 
 
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:
