@@ -1,4 +1,4 @@
-# make setup | demo | demo-rating | test | test-slurm | test-vllm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
+# make setup | demo | demo-rating | test | test-slow | test-slurm | test-vllm | lint | clean.  PYTHON=python3.12 make setup picks another interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(CURDIR)/constraints.txt
 
-.PHONY: setup demo demo-rating test test-slurm test-vllm lint clean
+.PHONY: setup demo demo-rating test test-slow test-slurm test-vllm lint clean
 .DELETE_ON_ERROR:
 
 setup: $(STAMP)
@@ -38,7 +38,7 @@ demo-rating: setup
 	@$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO_RATING)/pages/rater-01.html" || true
 
 test: lint
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # vLLM pins torch and transformers below what constraints.txt has, so it has its own environment, made once. The three
 # packages that are taken out again are built for another torch and would keep vLLM from being imported.
@@ -56,6 +56,10 @@ $(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
 	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	$(VLLM_VENV)/bin/pip install --quiet --no-deps --requirement requirements/wheels.txt
 	@touch $@
+
+# The tests that take tens of seconds each on real models, and of which a quicker one in `make test` proves nearly the same.
+test-slow: setup
+	EVALKIT_TEST_SLOW=1 $(BIN)/python -m pytest -q tests/test_golden.py tests/models/test_real_weights.py
 
 # As root, on a machine with Debian's slurm-wlm and munge: starts a Slurm of one node.
 test-slurm: setup

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,12 +148,19 @@ def _register_cards(folder: Path | None) -> None:
     from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
+    # Hydra copies its store at every composition, and what it takes out of it once more: with all the cards in it, the
+    # first copy was half of the time.
+    store.__deepcopy__ = partial(_itself, store)
     for (group, name), node in card_nodes([folder] if folder else []).items():
         held = {key: value for key, value in node.items() if key != "description"}
         known = (store.repo.get(group) or {}).get(f"{name}.yaml")
         # Storing makes a copy of every value, which takes longer than to see that nothing has changed since the last time.
         if known is None or OmegaConf.to_container(known.node) != held:
             store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+
+
+def _itself(held: Any, memo: Mapping[int, Any]) -> Any:
+    return held
 
 
 def _narrowed(config: dict[str, Any], words: Sequence[str], folder: Path | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ def raw(group: str, name: str) -> dict[str, Any]:
     return dict(yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
+@cache
 def model(name: str) -> dict[str, Any]:
     """A model's configuration with what its file takes from another."""
     with initialize_config_dir(str(CONF), version_base=None):
@@ -40,6 +42,7 @@ def model(name: str) -> dict[str, Any]:
     return {str(key): value for key, value in composed.items()}
 
 
+@cache
 def task(name: str) -> Task:
     with initialize_config_dir(str(CONF), version_base=None):
         made = instantiate(compose(overrides=[f"+task={name}", "+sandbox=bubblewrap"]).tasks[name])
