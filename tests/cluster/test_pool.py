@@ -84,9 +84,8 @@ def test_the_same_bytes_on_any_number(cluster: Any, expected: dict[str, bytes], 
     folder = measure(tmp_path / "run", f"cluster.replicas={count}", "model.delay=0.02")
     assert kept(folder) == expected
     about = told(folder)
-    assert (
-        1 <= len(about["replicas"]) <= count and about["deaths"] == 0
-    )  # on a busy machine the last ones come too late and about["engine"].startswith("ray ")
+    assert 1 <= len(about["replicas"]) <= count  # on a busy machine the last ones come too late
+    assert about["deaths"] == 0 and about["engine"].startswith("ray ")
     assert {"node", "device", "seconds", "tokens_per_second"} <= about["replicas"][0].keys()
 
 
