@@ -20,6 +20,12 @@ from evalkit.cards.card import make_card
 from evalkit.results import RunResult, TaskResult
 from evalkit.types import Summary
 
+# Files of the longest tests, the longest first: begun last, they would leave the other processes waiting.
+LONGEST = (
+    *("cluster/test_pool.py", "tests/test_cli.py", "run/test_chat_answers.py", "tests/test_golden.py", "tasks/test_pairable.py"),
+    *("openai/test_transformers_serve.py", "models/test_real_weights.py", "openai/test_faults.py", "run/test_measure.py"),
+    *("first_hour/test_first_hour.py", "sandbox/test_hostile.py", "run/test_answers_file.py", "tasks/test_composed.py"),
+)
 settings.register_profile("evalkit", deadline=None)  # no test is about speed, and a busy machine is slow
 settings.load_profile("evalkit")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
@@ -52,6 +58,15 @@ class Said:
 
 
 Evalkit = Callable[..., Said]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of the longest tests first (with xdist's --no-loadscope-reorder), everything else in its order."""
+
+    def place(item: pytest.Item) -> int:
+        return next((i for i, name in enumerate(LONGEST) if item.path.as_posix().endswith(f"/{name}")), len(LONGEST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -85,7 +85,9 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
         shared, places = first.docs, [np.arange(len(first.docs))] * len(runs)
         measured = int((~np.isnan([column.values for column in columns])).any(axis=0).sum())
     else:
-        shared = tuple(doc for doc in first.docs if all(doc in run.place for run in runs[1:]))
+        shared = first.docs
+        for run in runs[1:]:
+            shared = tuple(filter(run.place.__contains__, shared))
         places = [np.array([run.place[doc] for doc in shared], dtype=np.int64) for run in runs]
         of_each = ({run.docs[i] for i in np.flatnonzero(~np.isnan(column.values))} for run, column in zip(runs, columns, strict=True))
         measured = len(set().union(*of_each))
@@ -119,7 +121,7 @@ def _strata(columns: TaskColumns, at: NDArray[np.int64], macro: bool) -> tuple[s
 
 def _clusters(labels: Sequence[str | None]) -> tuple[object, ...] | None:
     """None when documents are independent: no cluster of two, or a single one that holds everything."""
-    if all(label is None for label in labels):
+    if labels.count(None) == len(labels):
         return None
     own = tuple((i,) if label is None else label for i, label in enumerate(labels))
     return own if 1 < len(set(own)) < len(own) else None

@@ -79,14 +79,13 @@ def replicas() -> list[psutil.Process]:
     return [p for p in psutil.process_iter(["cmdline"]) if any("ray::Replica" in part for part in p.info["cmdline"] or ())]
 
 
-@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("count", [2, 4])
 def test_the_same_bytes_on_any_number(cluster: Any, expected: dict[str, bytes], tmp_path: Path, count: int) -> None:
     folder = measure(tmp_path / "run", f"cluster.replicas={count}", "model.delay=0.02")
     assert kept(folder) == expected
     about = told(folder)
-    assert (
-        1 <= len(about["replicas"]) <= count and about["deaths"] == 0
-    )  # on a busy machine the last ones come too late and about["engine"].startswith("ray ")
+    assert 1 <= len(about["replicas"]) <= count  # on a busy machine the last ones come too late
+    assert about["deaths"] == 0 and about["engine"].startswith("ray ")
     assert {"node", "device", "seconds", "tokens_per_second"} <= about["replicas"][0].keys()
 
 

@@ -83,13 +83,22 @@ def test_two_answers_to_one_request_are_refused_by_name(tmp_path: Path, capsys: 
     assert not (tmp_path / "joined" / "scores.json").exists()
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Runs that nothing below changes."""
+    folder = tmp_path_factory.mktemp("two")
+    return {"run": run(folder / "run"), "other": run(folder / "other", "limit=3")}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["model.seed=3"], "model.seed: 0, now 3"), (["limit=5"], "limit: null, now 5"), (["tasks.gsm8k.num_fewshot=2"], "num_fewshot")],
 )
-def test_runs_that_are_no_parts_of_one_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
-    one, two = run(tmp_path / "one"), run(tmp_path / "two", *words)
-    assert merged(one, two, f"into={tmp_path / 'joined'}") == 2
+def test_runs_that_are_no_parts_of_one_are_refused(
+    two: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    other = run(tmp_path / "two", *words)
+    assert merged(two["run"], other, f"into={tmp_path / 'joined'}") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "not parts of one run" in error and said in error
 
@@ -104,8 +113,8 @@ def test_runs_that_are_no_parts_of_one_are_refused(tmp_path: Path, capsys: pytes
         (["{run}", "into={other}"], "holds another run"),
     ],
 )
-def test_wrong_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
-    place = {"run": run(tmp_path / "run"), "out": tmp_path / "out", "other": run(tmp_path / "other", "limit=3")}
+def test_wrong_words(two: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    place = {**two, "out": tmp_path / "out"}
     assert merged(*(word.format(**place) for word in words)) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
 
@@ -114,6 +123,9 @@ def test_wrong_words(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: 
 def test_no_such_part(tmp_path: Path, capsys: pytest.CaptureFixture[str], shard: str) -> None:
     assert cli.main([*WORDS, f"run_dir={tmp_path}", f"shard={shard}"]) == 2
     assert "give shard=1/8" in capsys.readouterr().err
+
+
+def test_a_part_is_without_a_cluster(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*WORDS, f"run_dir={tmp_path}", "shard=1/2", "cluster=ray"]) == 2
     assert "without a cluster" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ REVIEW = {"LABEL": "Positive", "INDIC REVIEW": "अच्छा है।", "lan
 INDIC = ("indic_sentiment", "indic_copa", "indic_xparaphrase", "indic_xnli", "indic_qa", "crosssum_in", "in22_en_xx", "in22_xx_en")
 
 
+@cache
 def made(name: str) -> Any:
     with initialize_config_dir(str(CONF), version_base=None):
         return instantiate(compose(overrides=[f"+task={name}"]).tasks[name])

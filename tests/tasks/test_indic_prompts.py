@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ ASK_COPA = "बगीचे की मिट्टी सूख गई\nक्�
 TURNS = [{"role": "user", "content": "एक?"}, {"role": "assistant", "content": "हाँ।"}, {"role": "user", "content": "दो?"}]
 
 
+@cache
 def task(name: str) -> Task:
     with initialize_config_dir(str(CONF), version_base=None):
         made = instantiate(compose(overrides=[f"+task={name}"]).tasks[name])

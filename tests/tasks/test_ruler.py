@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,13 @@ def own_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         function.cache_clear()
 
 
+@cache
+def task_of(name: str) -> Any:
+    return compose([f"task={name}"])["tasks"][name]
+
+
 def options(name: str) -> dict[str, Any]:
-    return dict(compose([f"task={name}"])["tasks"][name]["data"]["options"])
+    return dict(task_of(name)["data"]["options"])
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:

@@ -313,7 +313,7 @@ def test_ctrl_c_keeps_every_answer_and_the_same_command_goes_on(faulty: Make, tm
     def slow(h: Faulty) -> None:
         if h.number >= 6 and not enough.is_set():
             enough.set()
-            time.sleep(5)
+            time.sleep(3)
         h.say(" 7")
 
     server = faulty(slow)
