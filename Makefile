@@ -59,7 +59,7 @@ $(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
 
 # The tests that take tens of seconds each on real models, and of which a quicker one in `make test` proves nearly the same.
 test-slow: setup
-	EVALKIT_TEST_SLOW=1 $(BIN)/python -m pytest -q tests/test_golden.py tests/models/test_real_weights.py
+	EVALKIT_TEST_SLOW=1 $(BIN)/python -m pytest -q tests/test_golden.py tests/models/test_real_weights.py tests/cluster/test_real.py tests/cluster/test_pool.py
 
 # As root, on a machine with Debian's slurm-wlm and munge: starts a Slurm of one node.
 test-slurm: setup

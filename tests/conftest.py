@@ -28,6 +28,7 @@ LONGEST = (
 )
 settings.register_profile("evalkit", deadline=None)  # no test is about speed, and a busy machine is slow
 settings.load_profile("evalkit")
+os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's library when it is imported: no test waits for a network that is not there
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # models this small only wait for a second thread
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # passed on by a shell to background jobs: Ctrl-C would be tried on the deaf
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -124,6 +124,10 @@ def test_random_kills_lose_nothing(cluster: Any, expected: dict[str, bytes], tmp
     assert told(folder)["deaths"] >= 1
 
 
+@pytest.mark.skipif(
+    not os.environ.get("EVALKIT_TEST_SLOW"),
+    reason="a node has to join in time, which a busy machine cannot promise: EVALKIT_TEST_SLOW=1 runs it",
+)
 def test_nodes_join_and_leave(cluster: Any, expected: dict[str, bytes], tmp_path: Path) -> None:
     folder = tmp_path / "run"
     running = threading.Thread(target=measure, args=(folder, "cluster.replicas=auto", "model.batch_size=1", "model.delay=0.4"))
