@@ -115,6 +115,7 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
     """
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
+    from hydra.core.config_store import ConfigStore
     from hydra.core.global_hydra import GlobalHydra
 
     words = list(words)
@@ -139,6 +140,7 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
         raise
     finally:
         GlobalHydra.instance().hydra = outer
+        vars(ConfigStore.instance()).pop("__deepcopy__", None)  # another user of Hydra in this process finds it as it was
     return _narrowed(config, asked, folder)
 
 

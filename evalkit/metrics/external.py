@@ -242,7 +242,7 @@ class EvaluateMetric:
             raise ConfigError(f"metric {self.name}: module {self.path} needs a package: {_line(error)}") from error
         except (OSError, ValueError) as error:
             if Path(self.path).suffix == ".py" or os.sep in self.path:
-                advice = "give path: a .py file, or a folder that holds a .py file of its own name"
+                advice = "give path: a .py file, or a folder that holds a .py file of the same name"
             else:
                 advice = "no such module, or no network: check the name, or give path: a local folder holding it"
             raise ConfigError(f"metric {self.name}: cannot load module {self.path!r} ({_line(error)}); {advice}") from error

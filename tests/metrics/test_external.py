@@ -111,7 +111,7 @@ def test_casting(tmp_path: Path) -> None:
 def test_modules_that_cannot_be_used(tmp_path: Path) -> None:
     pairs = [("a", "a")]
     for path, says in (
-        (str(tmp_path / "nowhere"), "a folder that holds a .py file of its own name"),
+        (str(tmp_path / "nowhere"), "a folder that holds a .py file of the same name"),
         ("no-such-metric-at-all", "or no network"),
     ):
         with pytest.raises(ConfigError, match=says) as caught:
