@@ -15,10 +15,11 @@ from typing import Any
 import torch
 
 from evalkit.models.batching import ItemTree
+from evalkit.models.hf import kernels
+from evalkit.models.hf.kernels import Attended
 
 KeyValue = tuple[torch.Tensor, torch.Tensor]
 Masked = tuple[torch.Tensor, torch.Tensor]  # additive mask, and the tokens that see nothing through it
-Attended = tuple[torch.Tensor, torch.Tensor]  # attention's result, and the log-sum-exp of its scores
 WIDE = 1 << 40  # a window that never cuts
 
 
@@ -68,7 +69,7 @@ class Block:
         if (window, heads) not in self.masks:  # layers of one model may group their heads in different ways
             near = self.depths[:, :, None] - self.depths[:, None, :] < window
             allowed = (self.ancestors & near).repeat(1, heads, 1)[:, None]
-            self.masks[window, heads] = torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, -math.inf)
+            self.masks[window, heads] = kernels.additive(allowed, dtype)
         return self.masks[window, heads]
 
 
@@ -229,8 +230,7 @@ def header_mask(depths: torch.Tensor, header_length: int, window: int, dtype: to
     allowed = distance < window
     blind = ~allowed.any(1)
     allowed = (allowed | blind[:, None]).repeat(groups, 1)  # a row without any key has no softmax; its result is dropped
-    mask = torch.zeros(allowed.shape, dtype=dtype, device=depths.device).masked_fill_(~allowed, -math.inf)
-    return mask[None, None], blind
+    return kernels.additive(allowed, dtype)[None, None], blind
 
 
 def merge(query: torch.Tensor, local: Attended, header: KeyValue, masked: Masked | None, rule: Rule) -> torch.Tensor:
@@ -246,24 +246,8 @@ def merge(query: torch.Tensor, local: Attended, header: KeyValue, masked: Masked
 
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, rule: Rule) -> Attended:
-    """Attention and the log-sum-exp of its scores; query and key have equal head counts.
-
-    On the CPU PyTorch's flash kernel returns both; elsewhere, and with soft-capped scores, they are
-    computed as written.
-    """
-    if query.device.type == "cpu" and rule.softcap is None and query.shape[-1] == value.shape[-1]:
-        flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-        result = flash(query, key, value, 0.0, False, attn_mask=mask, scale=rule.scale)
-        return result[0], result[1]
-    scores = query @ key.transpose(-1, -2)
-    scores = (scores if scores.dtype == torch.float64 else scores.float()) * rule.scale
-    if rule.softcap is not None:
-        scores = torch.tanh(scores / rule.softcap) * rule.softcap
-    if mask is not None:
-        scores = scores + mask
-    lse = scores.logsumexp(-1)
-    weights = torch.exp(scores - lse[..., None]).to(value.dtype)
-    return torch.matmul(weights, value), lse
+    """Attention and the log-sum-exp of its scores, as a layer's rule has it; query and key have equal head counts."""
+    return kernels.attend(query, key, value, mask, rule.scale, rule.softcap)
 
 
 def fold(query: torch.Tensor, groups: int) -> torch.Tensor:

@@ -7,7 +7,6 @@ prompts share stays outside, in the header's state, stored and read once.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -16,8 +15,9 @@ from typing import Any
 import torch
 
 from evalkit.models.batching import Header
-from evalkit.models.hf.attention import WIDE, Attended, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks, within
+from evalkit.models.hf.attention import WIDE, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks, within
 from evalkit.models.hf.forward import State
+from evalkit.models.hf.kernels import Attended, additive
 from evalkit.models.hf.prompt_lookup import LONGEST
 from evalkit.models.hf.sequence import GeneratedSequence
 
@@ -77,8 +77,7 @@ class Run:
         span = self.span(window)
         distance = self.columns[:, :, None] - torch.arange(span.start, span.stop, device=like.device)
         outside = (distance < 0) | (distance >= window)
-        mask = torch.zeros(outside.shape, dtype=like.dtype, device=like.device).masked_fill_(outside, -math.inf)
-        return mask.repeat(1, groups, 1)[:, None]
+        return additive(~outside.repeat(1, groups, 1), like.dtype)[:, None]
 
 
 def runs_of(counts: Sequence[int]) -> list[tuple[int, int]]:

@@ -230,7 +230,14 @@ class HFModel(LocalModel):
 
     def describe(self) -> Mapping[str, Any]:
         scorer = self._runtime.scorer if "_runtime" in self.__dict__ else None
-        read = {"scoring_path": scorer.path if scorer else None, **({"scoring_path_reason": scorer.why} if scorer and scorer.why else {})}
+        read: dict[str, Any] = {
+            "scoring_path": scorer.path if scorer else None,
+            **({"scoring_path_reason": scorer.why} if scorer and scorer.why else {}),
+        }
+        if scorer and scorer.path == "tree":
+            from evalkit.models.hf.kernels import used
+
+            read["attention_kernels"] = used(self._runtime.model.dtype)
         return {**self._told(), "device": self.device, **self._placed(), **read, **self._prompting()}
 
     def _placed(self) -> dict[str, Any]:
