@@ -147,7 +147,7 @@ def test_a_thought_moves_no_score(name: str, where: str) -> None:
 @pytest.mark.parametrize("name", ["triviaqa", "gsm8k", "humaneval", "bharatbench_ner", "in22_en_xx"])
 def test_nor_where_it_is_the_first_of_its_run(name: str) -> None:
     for where in ("marks", "field"):
-        result = measured(Habits(answer, thought=THOUGHT, where=where), name)[name]  # type: ignore[arg-type]
+        result = measured(Habits(answer, thought=THOUGHT, where=where), name)[name]
         assert scores(result) == scores(alone()[name]) and not result.counts
 
 
