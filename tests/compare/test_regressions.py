@@ -222,7 +222,9 @@ def test_silence_on_few_documents_says_that_it_is_silence(saved_runs: Any) -> No
     [
         ("threshold=5", "threshold=5 is 500 points; write 0.05 or 5% for 5 of them"),
         ("treshold=0.01", "unknown word 'treshold=0.01'; did you mean threshold?"),
-        ("threshold=x", "threshold=x is not a number; 0.01 or 1% is one point"),
+        ("threshold=x", "threshold=x is no size of a difference; 0.01 or 1% is one point"),
+        ("threshold=-1%", "a tolerance is 0 or more"),
+        ("alpha=5", "alpha=5 is no probability between 0 and 1"),
     ],
 )
 def test_a_slip_in_a_word_is_named(saved_runs: Any, word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,14 +207,15 @@ BAD = [
     ("tolerance: 5", "tolerance=5 is 500 points; write 0.05 or 5% for 5 of them"),
     ("treshold: 0.01", "unknown setting 'treshold'; did you mean tolerance?"),
     ("tolerence: 0.01", "unknown setting 'tolerence'; did you mean tolerance?"),
+    ("tolerance: 500", "tolerance=500 is 50,000 points; a scale has 100, and 0.01 or 1% is one"),
     ("tolerance: wide", "tolerance=wide is no size"),
     ("tolerance: -1%", "a tolerance is 0 or more"),
     ("tasks: {a: {tolerance: 150%}}", "tasks.a.tolerance=150% is 150 points; write 0.015 or 1.5%"),
-    ("tasks: {a: {tier: requird}}", "tasks.a: tier=requird: Invalid enum value"),
+    ("tasks: {a: {tier: requird}}", "tasks.a: tier=requird is none of required, supporting, advisory; did you mean required?"),
     ("tasks: {a: {teir: required}}", "tasks.a: unknown setting 'teir'; did you mean tier?"),
     ("tasks: [a]", "tasks is a list"),
     ("alpha: 5", "alpha=5: Expected `float` < 0.5"),
-    ("missing: skip", "missing=skip: Invalid enum value"),
+    ("missing: skip", "missing=skip is none of refuse, fail, ignore"),
     ("[1, 2]", "is no policy; it holds a list"),
     ("a: [", "is no YAML"),
 ]
@@ -250,6 +251,12 @@ def test_misuse_is_refused(saved_runs: Any, evalkit: Evalkit) -> None:
         ((base, same, "policy=nowhere.yaml"), "is no file"),
         ((base, same, "ci=gitlab"), "junit=FILE"),
         (("schema", "x"), "no further words"),
+        (("model=fake", base), "the base comes first; write evalkit gate BASE model=fake"),
+        ((base, same, "task=t"), "task=t changes nothing: both runs are there"),
+        ((base, same, "power=80"), "power=80 is no probability between 0 and 1"),
+        (("paln", f"base={base}"), "paln is no run; did you mean plan?"),
+        (("plan", f"base={base}", "treshold=1%"), "did you mean tolerance?"),
+        (("plan", f"base={base}", "flips=5"), "is 500 points"),
     ):
         found = evalkit("gate", *words)
         assert found.code == 2 and said in found.error, found.err
