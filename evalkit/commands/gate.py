@@ -41,7 +41,7 @@ def gate(words: list[str]) -> int:
     folders, taken = options(words, *words_of("gate"))
     measured = is_run(folders)
     if not measured:
-        _no_word_of_a_run(folders)
+        _misplaced(folders)
         no_word(folders, USAGE, nearest)
     if len(folders) != 2 and not measured:
         raise ConfigError(f"evalkit gate needs two runs, not {' '.join(folders) or 'none'}: {USAGE}")
@@ -61,7 +61,7 @@ def gate(words: list[str]) -> int:
     return decision.exit_code
 
 
-def _no_word_of_a_run(folders: list[str]) -> None:
+def _misplaced(folders: list[str]) -> None:
     """Words that belong somewhere else in a gate's command, or in another one.
 
     Raises:
@@ -73,9 +73,9 @@ def _no_word_of_a_run(folders: list[str]) -> None:
             raise ConfigError(f"{first}: the base comes first; write evalkit gate BASE {first}")
         if near := did_you_mean(first, ("plan", "schema")):
             raise ConfigError(f"{first} is no run{near}")
-    for word in folders:
-        if word.partition("=")[0] in OF_RUN and "=" in word and not Path(word).exists():
-            raise ConfigError(f"{word} changes nothing: both runs are there, and a policy says which of their tasks count (docs/gate.md)")
+    of_run = [word for word in folders if word.partition("=")[0] in OF_RUN and "=" in word and not Path(word).exists()]
+    if of_run and len(folders) - len(of_run) == 2:
+        raise ConfigError(f"{of_run[0]} changes nothing: both runs are there, and a policy says which of their tasks count (docs/gate.md)")
 
 
 def told(decision: Decision, report: Report, taken: dict[str, str]) -> None:
