@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import pytest
 
-from evalkit import progress
 from evalkit.progress import Lines, Pace, opening, span
 
 
@@ -60,7 +60,7 @@ def test_what_is_said_before() -> None:
 
 def test_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 20.0, 25.0, 40.0, 60.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     lines = Lines()
     lines.start([SCORED] * 4, 0)
     for _ in range(4):

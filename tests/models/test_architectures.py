@@ -84,7 +84,7 @@ def requests(seed: int = 0) -> list[WorkItem]:
     for number in range(24):
         stem = (*headers[number % 4], *some(3, 20)) if number % 4 < 3 else some(1, 30)
         if number % 3 == 0:
-            pairs = tuple((stem, (token,)) for token in (5, 6, 7, 8))
+            pairs: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = tuple((stem, (token,)) for token in (5, 6, 7, 8))
         elif number % 3 == 1:
             pairs = tuple((stem, some(1, 9)) for _ in range(4))
         else:

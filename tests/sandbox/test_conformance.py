@@ -45,7 +45,7 @@ def truth() -> list[bool]:
     asked = json.dumps([pair[1:] for pair in PAIRS])
     command = [sys.executable, "-I", "-S", "-X", "utf8", str(HERE / "plain_exec.py")]
     said = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "0"})
-    return json.loads(said.stdout)  # type: ignore[no-any-return]
+    return json.loads(said.stdout)
 
 
 @pytest.fixture(scope="module")

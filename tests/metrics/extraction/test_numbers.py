@@ -167,7 +167,8 @@ def grouped(text: str, sizes: tuple[int, ...], mark: str) -> str:
     """The whole part in groups from the right: the last of `sizes` first, then the first of them again and again."""
     sign, body = ("-", text[1:]) if text.startswith("-") else ("", text)
     whole, point, rest = body.partition(".")
-    parts, size = [], sizes[-1]
+    parts: list[str] = []
+    size = sizes[-1]
     while len(whole) > size:
         whole, last = whole[:-size], whole[-size:]
         parts.insert(0, last)
