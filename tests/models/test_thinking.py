@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evalkit.errors import ConfigError
@@ -28,6 +28,14 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
     assert split(answer, KNOWN) == Said(None, answer)
 
 
+@given(st.sampled_from(KNOWN), plain, plain)
+def test_marks_in_a_code_span_are_spoken_of(marks: tuple[str, str], thought: str, answer: str) -> None:
+    assume("`" not in thought + answer)
+    about = f"`{marks[1]}` ends it {thought}"
+    assert split(f"{marks[0]}{about}{marks[1]}{answer}", KNOWN) == Said(about.strip(), after_thought(answer))
+    assert split(f"no `{marks[0]}`{answer}", KNOWN) == Said(None, f"no `{marks[0]}`{answer}")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -46,6 +54,16 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
         ("<reasoning>x</reasoning><answer>B</answer>", Said("x", "<answer>B</answer>")),
         ("My <reasoning> is short.", Said(None, "My <reasoning> is short.")),
         ("<thought>\nx\n</thought>\nB", Said("x", "B")),
+        ("18 (without `<think>` tags)", Said(None, "18 (without `<think>` tags)")),
+        ("<think>I write `</think>` at the end. And", Said("I write `</think>` at the end. And", None)),
+        ("<think>I write `</think>` now.</think>B", Said("I write `</think>` now.", "B")),
+        ("<longcat_think>x</longcat_think>B", Said("x", "B")),
+        ("Here is my thought process:\nx\nHere is my response:\nB", Said("x", "B")),
+        ("Here is my response:\nB", Said(None, "Here is my response:\nB")),
+        ("Here are my reasoning steps:\nx\n[BEGIN FINAL RESPONSE]\nB\n[END FINAL RESPONSE]", Said("x", "B\n")),
+        ("<|think|>x<|end|><|begin|>assistant<|content|>B", Said("x", "B")),
+        ("<scratch_pad>x</scratch_pad>B", Said("x", "B")),
+        ("My <scratchpad> is empty.", Said(None, "My <scratchpad> is empty.")),
         ("<unused94>thought\nx<unused95>B", Said("x", "B")),
         ("<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>B<|END_RESPONSE|>", Said("x", "B")),
         ("<|begin_of_thought|>x<|end_of_thought|>\n\n<|begin_of_solution|>\nB<|end_of_solution|>", Said("x", "B")),

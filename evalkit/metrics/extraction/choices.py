@@ -249,6 +249,8 @@ class Options:
             return None
         if re.match(r"[)\].:]", rest) and re.search(r"(?m)^\s*[(\[]?(?:\d+|[A-Za-z])[)\].:]\s", rest):
             return None  # the first line of a list
+        if self._in_brackets(text.partition("\n")[0]) == "":
+            return None
         return self._named(opening["label"])
 
     def _alone(self, text: str) -> str | None:
@@ -297,6 +299,8 @@ class Options:
                 return found
         for part in (*lines[-1:], *lines[:1]):
             part = part[-MAX_LINE:]
+            if self._in_brackets(part) == "":
+                return None
             if found := self._concluded(part) or self._in_brackets(part) or affirmed(part, self._by_text) or self._text_begins(part):
                 return found or None
         return None
@@ -317,11 +321,11 @@ class Options:
         return found.pop() or None if len(found) == 1 else None
 
     def _in_brackets(self, line: str) -> str | None:
-        """`2 (contradiction)`, `contradiction (2)`: one option, said twice."""
-        if not (parts := re.fullmatch(r"\s*([^()]+)\(([^()]+)\)[\s.!\u0964]*", line)):
+        """`2 (contradiction)`, `contradiction (2)`: one option, said twice; empty for two."""
+        if "(" not in line or not (parts := re.fullmatch(r"\s*([^()]+)\(([^()]+)\)[\s.!\u0964]*", line)):
             return None
         said = {self._alone(part) or self._by_text.get(normal_label(bare_sentence(part))) for part in parts.groups()}
-        return said.pop() if len(said) == 1 else None
+        return said.pop() if len(said) == 1 else None if None in said else ""
 
     def _named(self, said: str) -> str:
         """The label as the question writes it."""
