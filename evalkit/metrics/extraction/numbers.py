@@ -11,7 +11,6 @@ import re
 import unicodedata
 from dataclasses import dataclass, field
 from fractions import Fraction
-
 from math import isqrt
 
 from evalkit.metrics.extraction.marks import RESULT, colons, ended
@@ -231,7 +230,14 @@ def _directly(text: str, mark: re.Match[str]) -> str | None:
     if len(_NUMBER.findall(said)) > 1 or re.search(r"[A-Za-z]{2,}.*[A-Za-z]{2,}", line[: first.start()]):
         return None
     # `Answer: 9 eggs are left. She makes 9 * 2 = 18`: the answer as a whole is behind the mark.
-    whole = not mark["final"] and ":" in mark[0] and end is not None and end[0] in ".!?\u0964" and not more.lstrip().startswith("(") and _NUMBER.search(more)
+    whole = (
+        not mark["final"]
+        and ":" in mark[0]
+        and end is not None
+        and end[0] in ".!?\u0964"
+        and not more.lstrip().startswith("(")
+        and _NUMBER.search(more)
+    )
     return None if whole else said
 
 

@@ -16,9 +16,7 @@ _BY_POWER = {
 # Letters mean this only where they touch the number: `70k`, `$2.5M`.
 _LETTERS = {"k": 3, "K": 3, "M": 6, "B": 9}
 _POWERS = [(re.compile(words, re.IGNORECASE), power) for power, words in _BY_POWER.items()]
-SCALE = (
-    rf"(?:\s*(?P<scale>(?i:{'|'.join(_BY_POWER.values())}))|(?P<letter>[kKMB])(?![\w/\u0900-\u0dff]))"  # 5 km is no thousand
-)
+SCALE = rf"(?:\s*(?P<scale>(?i:{'|'.join(_BY_POWER.values())}))|(?P<letter>[kKMB])(?![\w/\u0900-\u0dff]))"  # 5 km is no thousand
 
 
 def scale(word: str) -> int:

@@ -400,7 +400,10 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert AB.choice(text) in ("A", "B", None) and NLI.choice(text) in ("0", "1", "2", None)
 
 
-@pytest.mark.parametrize("piece", ["Answer: ", "A ", "B\n", "answer is not ", "(", "Answer: A or ", "A is ", "\\boxed{", "- ", "is B ", "उत्तर (", "positive ", "✓ A"])
+@pytest.mark.parametrize(
+    "piece",
+    ["Answer: ", "A ", "B\n", "answer is not ", "(", "Answer: A or ", "A is ", "\\boxed{", "- ", "is B ", "उत्तर (", "positive ", "✓ A"],
+)
 def test_a_model_in_a_loop_costs_no_time(piece: str) -> None:
     AB.choice(piece * 2_000)
 

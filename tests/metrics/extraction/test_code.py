@@ -64,8 +64,10 @@ RIGHT = {
     "a main part that leaves": f"```python\nimport sys\n{SIGNATURE}{BODY}\nif __name__ == '__main__':\n    sys.exit(3)\nsys.exit(1)\n```",
     "input": f"```python\n{SIGNATURE}{BODY}\nxs = input()\nprint(total(xs))\n```",
     "tests of unittest": f"```python\nimport unittest\n{SIGNATURE}{BODY}\nclass T(unittest.TestCase):\n    pass\n\nunittest.main()\n```",
-    "values that it uses": f"```python\nBASE = 1\nTWO = BASE + 1\nmemo = {{}}\nmemo['two'] = TWO\n{SIGNATURE}    return memo['two'] * sum(xs)\n```",
-    "a method": f"```python\nclass Solution:\n    def total(self, xs):\n        return 2 * sum(xs)\n```",
+    "values that it uses": (
+        f"```python\nBASE = 1\nTWO = BASE + 1\nmemo = {{}}\nmemo['two'] = TWO\n{SIGNATURE}    return memo['two'] * sum(xs)\n```"
+    ),
+    "a method": "```python\nclass Solution:\n    def total(self, xs):\n        return 2 * sum(xs)\n```",
     "HTML": f"<pre><code class='language-python'>\n{SIGNATURE}    return 2 * sum(x for x in xs if x &lt; 99)\n</code></pre>",
     "a quotation": textwrap.indent(f"```python\n{SIGNATURE}{BODY}```", "> "),
     "a token that ends the turn": f"```python\n{SIGNATURE}{BODY}```<|im_end|>\n<|im_start|>user",
@@ -112,7 +114,14 @@ def test_what_the_prompt_begins_is_no_answer() -> None:
 
 
 STATEMENTS = st.sampled_from(
-    ["print(total([1]))", "assert total([1]) == 0", "for case in []:\n    total(case)", "x = total([1])", "raise SystemExit", "import doctest\ndoctest.testmod()"]
+    [
+        "print(total([1]))",
+        "assert total([1]) == 0",
+        "for case in []:\n    total(case)",
+        "x = total([1])",
+        "raise SystemExit",
+        "import doctest\ndoctest.testmod()",
+    ]
 )
 
 

@@ -162,7 +162,11 @@ TAGGED = {
 }
 
 
-@given(st.permutations(["रवि", "न्यू डेल्ही", "Ravi Kumar", "সুমন", "A-1"]), st.lists(st.sampled_from(TYPES), min_size=1, max_size=4), st.sampled_from([*TAGGED]))
+@given(
+    st.permutations(["रवि", "न्यू डेल्ही", "Ravi Kumar", "সুমন", "A-1"]),
+    st.lists(st.sampled_from(TYPES), min_size=1, max_size=4),
+    st.sampled_from([*TAGGED]),
+)
 def test_every_way_to_tag_a_sentence_names_the_same(names: list[str], kinds: list[str], way: str) -> None:
     named = list(zip(kinds, names, strict=False))
     said = " ".join(TAGGED[way](kind, name) for kind, name in named)
@@ -181,7 +185,9 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert all(kind in TYPES and name for kind, name in found) and (valid or not found)
 
 
-@pytest.mark.parametrize("piece", ["PER: ", "[", '{"a":', "x, ", "( ", "PER (", "| PER ", "a: ", "x/PER ", "[PER x", "<a type=PER", "Type: PER "])
+@pytest.mark.parametrize(
+    "piece", ["PER: ", "[", '{"a":', "x, ", "( ", "PER (", "| PER ", "a: ", "x/PER ", "[PER x", "<a type=PER", "Type: PER "]
+)
 def test_a_model_in_a_loop_costs_no_time(piece: str) -> None:
     entities(piece * 3_000, TYPES, SENTENCE)
 

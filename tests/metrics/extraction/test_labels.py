@@ -135,10 +135,19 @@ def test_labels_that_are_themselves_marked_stay_apart() -> None:
 
 SENTIMENT = ["positive", "negative", "neutral"]
 AFFIRMS = st.sampled_from(
-    ["The text is {}.", "It expresses a {} sentiment.", "very {}", "It's {}", "mostly {}", "The overall tone is {}, I think.", "I find it {}!"]
+    [
+        "The text is {}.",
+        "It expresses a {} sentiment.",
+        "very {}",
+        "It's {}",
+        "mostly {}",
+        "The overall tone is {}, I think.",
+        "I find it {}!",
+    ]
 )
 DENIES = st.sampled_from(
-    ["It is not {}", "It isn't {}", "hardly {}", "far from {}", "anything but {}", "It cannot be called {}", "I wouldn't say {}", "no {} words",
+    ["It is not {}", "It isn't {}", "hardly {}", "far from {}", "anything but {}", "It cannot be called {}", "I wouldn't say {}",
+     "no {} words",
      "neither good nor {}", "never {}", "यह {} नहीं है", "এটি {} নয়", "இது {} அல்ல"]
 )  # fmt: skip
 

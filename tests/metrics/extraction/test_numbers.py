@@ -254,7 +254,20 @@ def test_percentages_say_that_they_are(amount: int, sign: str, around: str) -> N
     assert number(around.format(f"{amount}{sign}")) == Number(Fraction(amount), percent=True)
 
 
-SCALES = {"thousand": 3, "हज़ार": 3, "lakh": 5, "lakhs": 5, "लाख": 5, "লাখ": 5, "லட்சம்": 5, "ലക്ഷം": 5, "million": 6, "crore": 7, "કરોડ": 7, "bn": 9}
+SCALES = {
+    "thousand": 3,
+    "हज़ार": 3,
+    "lakh": 5,
+    "lakhs": 5,
+    "लाख": 5,
+    "লাখ": 5,
+    "லட்சம்": 5,
+    "ലക്ഷം": 5,
+    "million": 6,
+    "crore": 7,
+    "કરોડ": 7,
+    "bn": 9,
+}
 
 
 @given(st.integers(1, 999), st.integers(0, 9), st.sampled_from([*SCALES]), st.sampled_from(["ascii", *ZEROS]), AROUND)
@@ -266,8 +279,10 @@ def test_a_word_behind_a_number_multiplies_it(whole: int, tenth: int, word: str,
     assert found == Number(value * 10 ** SCALES[word]) and found is not None and found.equals(Number(value))
 
 
-SAID = st.sampled_from(["Answer: {}", "**Answer:** {}", "The final answer is {}", "उत्तर: {}", "সঠিক উত্তর হল {}", '{{"answer": {}', "<answer>{}</answer>"])
-MORE = st.sampled_from(["", "\nConfidence: 95%", "\n\nLet me know if you have 2 other questions!", " (9 eggs at $2)", ", \"steps\": 3}"])
+SAID = st.sampled_from(
+    ["Answer: {}", "**Answer:** {}", "The final answer is {}", "उत्तर: {}", "সঠিক উত্তর হল {}", '{{"answer": {}', "<answer>{}</answer>"]
+)
+MORE = st.sampled_from(["", "\nConfidence: 95%", "\n\nLet me know if you have 2 other questions!", " (9 eggs at $2)", ', "steps": 3}'])
 
 
 @given(st.integers(0, 10**6), SAID, MORE)
@@ -286,7 +301,10 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert found is None or number(str(found)) == found  # what is shown to people is the number that was scored
 
 
-@pytest.mark.parametrize("piece", ["1", "1,111", "12 ", "\\boxed{", "- $", "1/2/", "1^", "#### ", "\\frac{1}{", "9.", "Answer: ", "is 1, ", "1:00 ", "5 and ", "3 lakh "])
+@pytest.mark.parametrize(
+    "piece",
+    ["1", "1,111", "12 ", "\\boxed{", "- $", "1/2/", "1^", "#### ", "\\frac{1}{", "9.", "Answer: ", "is 1, ", "1:00 ", "5 and ", "3 lakh "],
+)
 def test_a_model_in_a_loop_costs_no_time(piece: str) -> None:
     number(piece * 20_000)  # ends at all: patterns that step back without end would take minutes
 
