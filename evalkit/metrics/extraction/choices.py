@@ -30,9 +30,7 @@ _GOES_ON = (
     "and|or|rather|instead|over"
 )
 # Words that name an answer where a colon follows them.
-_COLONED = (
-    "correct|selected|selection|chosen|pick|verdict|conclusion|result|output|solution|response|correction|decision|prediction|cause|effect"
-)
+_COLONED = "final|correct|selected|selection|chosen|pick|verdict|conclusion|result|output|solution|response|correction|decision|prediction|cause|effect"
 _NUMBER_WORDS = {"zero": "0", "one": "1", "two": "2", "three": "3"}
 _TICKS = str.maketrans(dict.fromkeys("\u2705\u2714\u2713\u2611", " \u2713 ") | dict.fromkeys("\u274c\u2717\u2718\u2716\u274e", " \u2717 "))
 _ARROWS = "(?:[=-]+>|[\u2192\u21d2\u27a1\u25b6\U0001f449])"
@@ -126,7 +124,7 @@ class Options:
         return re.compile(
             rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{_IS}(?=\W)|\s*(?:{_COPULA})(?=[\s:]))"
             rf"|(?<![^\W_])(?:{_COLONED}){colon}"
-            rf"|<(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
+            rf"|<(?:final[\s_]?)?(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
             re.IGNORECASE | re.MULTILINE,
         )
 
@@ -142,11 +140,12 @@ class Options:
         )
         patterns = (
             rf"{{0}}[)\]\"']*\s+{_IS}\s+(?:{adverb}\s+)*{_GOOD}\b",
-            rf"\b(?<!not )(?i:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
+            rf"\b(?<!not )(?<!n't )(?<!n\u2019t )(?i:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
             rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)\s*[(\[\"']*(?i:{{0}})",
-            rf"{{0}}[)\]\"']*\s*[:\u2013-]\s*(?i:correct|right|yes|true){end}",
-            r"{0}[)\]\"':.\s\u2013-]*\u2713",
-            r"\u2713\s*(?:[Oo]ption\s+)?[(\[\"']*{0}",
+            rf"{{0}}[)\]\"']*\s*(?:[:\u2013-]|{_ARROWS})\s*(?i:correct|right|yes|true)(?=\s*(?:[.,!;\u0964]|$|\n))",
+            r"{0}[)\]\"']*\s+(?:fits|works|matches|applies|makes\s+sense)\b",
+            r"{0}[)\]\"':. \t\u2013-]*\u2713",
+            r"\u2713[ \t]*(?:[Oo]ption\s+)?[(\[\"']*{0}",
             rf"(?m:^)\s*{_ARROWS}\s*[(\[\"']*{{0}}{end}",
             rf"\b(?i:rather\s+than|instead\s+of)\s+[^,.\n]{{1,60}},\s*(?:option\s+)?[(\[\"']*{{0}}{end}",
             rf"(?:{after})(?:option\s+)?[(\[\"']*{{0}}{end}",
@@ -204,13 +203,19 @@ class Options:
         marked = ((mark.start(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
         found = [(place, match) for place, match in marked if match] + [(match.start(), match) for match in self._doubted.finditer(text)]
         rests = ((place, match, text[match.end("label") : match.end("label") + NEAR].partition("\n")[0]) for place, match in found)
-        crossed = [(match.start(), self._named(match["label"])) for match in self._crossed.finditer(text)]
+        crossed = [
+            (match.start(), name)
+            for match in self._crossed.finditer(text)
+            if self._by_text.get(normal_label(match["word"] or ""))
+            != (name := self._named(match["label"]))  # an option may be called False
+        ]
         return crossed + [(place, self._named(match["label"])) for place, match, rest in rests if takes_back(rest)]
 
     @cached_property
     def _crossed(self) -> re.Pattern[str]:
         """`A ✗`, `A - no`."""
-        return re.compile(rf"{self._label}[)\]\"']*(?:[:.\s\u2013-]*\u2717|\s*[:\u2013-]\s*(?i:no|false)[.!]?\s*$)", re.MULTILINE)
+        no = rf"\s*(?:[:\u2013-]|{_ARROWS})\s*(?P<word>(?i:no|false))(?=\s*(?:[.,!;]|$))"
+        return re.compile(rf"{self._label}[)\]\"']*(?:[:. \t\u2013-]*\u2717|{no})", re.MULTILINE)
 
     def _behind(self, text: str, place: int) -> str | None:
         """The label that a mark which ends at `place` gives: on its line, or on the next where its own is empty."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import isqrt
@@ -109,10 +110,11 @@ _SAID = re.compile(
 )
 # What goes on behind a number that is said: an explanation, another key of JSON, a second sentence.
 _GOES_ON = re.compile(
-    r"\s[(\[]|[;<\n\u0964\u2014]|[.!?](?=\s|$)|,\s*[\"'}]|\s+-\s+(?![\d$₹])|,?\s*\b(?:because|since|as|but|and\s+not|not|rather|instead|i\.e|which|so)\b",
+    r"\s[(\[]|[;<\n\u0964\u2014]|[.!?](?=\s|$|[A-Z])|,\s*(?:or|maybe|perhaps)\b|,\s*[\"'}]|\s+-\s+(?![\d$₹])|,?\s*\b(?:because|since|as|but|and\s+not|not|rather|instead|i\.e|which|so)\b",
     re.IGNORECASE,
 )
 _TAKEN_BACK = re.compile(r"\b(?:wait|wrong|incorrect|correction|corrected|mistake|actually|re-?check|hmm|no,)\b|गलत|ভুল", re.IGNORECASE)
+_JOINED = re.compile(r"[,\s]*(?:(?:and|और|এবং|ও|आणि)\s)?\s*")
 MAX_MARKS = 5  # read from the end; more is a model in a loop
 MAX_BEFORE = 30  # characters between a mark and its number: a sign of currency, `about`
 
@@ -260,10 +262,23 @@ def _braced(text: str, start: int) -> str:
 
 def _last(text: str) -> Number | None:
     matches = list(_NUMBER.finditer(text))
-    found = next((value for match in reversed(matches) if (value := _value(match))), None)
+    found = next(
+        (_summed(matches[: place + 1], text, value) for place in range(len(matches) - 1, -1, -1) if (value := _value(matches[place]))), None
+    )
     if not matches and (glued := _GLUED.findall(text)) and len(glued[-1]) <= MAX_DIGITS:
         return Number(Fraction(glued[-1]))
     return found
+
+
+def _summed(matches: Sequence[re.Match[str]], text: str, last: Number) -> Number:
+    """`1 lakh 25 thousand`: the last number with those in front of it that leave room for it."""
+    value, start = last.value, matches[-1].start()
+    for match in reversed(matches[:-1]):
+        word = match["scale"]
+        if not word or not _JOINED.fullmatch(text[match.end() : start]) or value >= 10 ** scale(word):
+            break
+        value, start = value + (part.value if (part := _value(match)) else 0), match.start()
+    return last if value == last.value else Number(value, last.percent)
 
 
 def _value(match: re.Match[str]) -> Number | None:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 
-from evalkit.metrics.extraction.denial import denies
+from evalkit.metrics.extraction.denial import NATIVE, denies
 from evalkit.text import equivalent
 
 # A letter goes on with vowel signs, which are no letters for Python's patterns.
@@ -24,6 +24,8 @@ _BREAK = re.compile(
 _MORE_DENIALS = re.compile(
     rf"\b(?:no|non|none|nothing|hardly|barely|scarcely|lacks?|lacking|fails?|far\s+from)\b|(?<!\S)न(?![\w{SIGNS}])|छोड़कर|अलावा"
 )
+
+_PARTICLE = re.compile(rf"no|not|none|never|neither|nor|{NATIVE}")
 
 
 def affirmed(sentence: str, names: Mapping[str, str]) -> str | None:
@@ -55,4 +57,5 @@ def _is_name(form: str) -> bool:
 
 
 def _only_denies(form: str) -> bool:
-    return len(form.split()) == 1 and (denies(form) or _MORE_DENIALS.search(form) is not None)
+    """Whether a name is a particle of denial itself (`no`, नहीं); `false` is a name like others."""
+    return _PARTICLE.fullmatch(form) is not None
