@@ -7,42 +7,19 @@ may think aloud and take back. A letter ends at a boundary: `Based` is not B, `2
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from evalkit.metrics.extraction.choice_words import ARROWS, COLONED, COPULA, GOES_ON, GOOD, IS, NUMBER_WORDS, OTHER, RIGHT, plain, words
 from evalkit.metrics.extraction.denial import NATIVE, NEAR, denies, takes_back
-from evalkit.metrics.extraction.marks import ANSWER, CONJUNCTION, LABEL, bare, bare_sentence, colons, ended
+from evalkit.metrics.extraction.marks import ANSWER, CONJUNCTION, LABEL, bare, bare_sentence, ended
 from evalkit.metrics.extraction.native_letters import latin_letters
 from evalkit.metrics.extraction.sentence import SIGNS, affirmed
-from evalkit.text import equivalent, normal_label
+from evalkit.text import normal_label
 
-_WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_MARKUP = re.compile(r"\*+|__+|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)|`+|\\[()\[\]]|(?<!\\)\$")
-_STRUCK = re.compile(r"~~[^~\n]+~~")
-_TEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 MAX_LINE = 1000  # read behind a mark; a longer line is a model in a loop
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
-# Behind an A that is a letter and no article.
-_GOES_ON = (
-    "because|since|as|is|was|seems|appears|would|must|should|due|for|by|that|which|but|not|follows|makes|describes|entails|contradicts|"
-    "and|or|rather|instead|over"
-)
-# Words that name an answer where a colon follows them.
-_COLONED = "final|correct|selected|selection|chosen|pick|verdict|conclusion|result|output|solution|response|correction|decision|prediction|cause|effect"
-_NUMBER_WORDS = {"zero": "0", "one": "1", "two": "2", "three": "3"}
-_TICKS = str.maketrans(dict.fromkeys("\u2705\u2714\u2713\u2611", " \u2713 ") | dict.fromkeys("\u274c\u2717\u2718\u2716\u274e", " \u2717 "))
-_ARROWS = "(?:[=-]+>|[\u2192\u21d2\u27a1\u25b6\U0001f449])"
-_DOUBT = r"(?:(?:maybe|perhaps|possibly|probably|even|also)\s+)?"
-_OTHER = (
-    rf"\s*[)\]\"'.]?\s*[(\[]?\s*(?:(?:/|,|&|\||\bor\b|\band\b|(?<!\S)(?:{CONJUNCTION})(?!\S))\s*)+"
-    rf"{_DOUBT}(?:(?:option|choice)\s+)?[(\[\"']?"
-)
-_RIGHT = "सही|ठीक|बरोबर|সঠিক|ঠিক|শুদ্ধ|સાચો|સાચું|સાચી|ਸਹੀ|ਠੀਕ|ସଠିକ|ଠିକ|சரி|சரியான|சரியானது|సరైన|సరైనది|ಸರಿ|ಸರಿಯಾದ|ശരി|ശരിയാണ്|ശരിയായ|صحیح|درست"
-_COPULA = "है|हैं|आहे|হল|হলো|হচ্ছে|হৈছে|是|为|ਹੈ|છે|ହେଉଛି|ହେଲା|ہے"
-_IS = r"(?:is|was|ist|est|es|must\s+be|would\s+be|should\s+be|seems(?:\s+to\s+be)?|=)"
-_GOOD = r"(?:correct|right|best|better|true|answer|likely|likelier|plausible|appropriate|accurate)"
 
 
 @dataclass(frozen=True)
@@ -70,7 +47,7 @@ class Options:
 
     def choice(self, text: str) -> str | None:
         """The label an answer chooses; None where it chooses none, or several at once."""
-        text = latin_letters(_plain(ended(text)), self.labels)
+        text = latin_letters(plain(ended(text)), self.labels)
         denied = self._denied(text)
         said = [(place, label) for place, label in sorted(self._said(text)) if not any(name == label and place < at for at, name in denied)]
         if self.again and said:
@@ -94,7 +71,7 @@ class Options:
     @cached_property
     def _label(self) -> str:
         """A label, with nothing around it that makes it another word or number."""
-        names = "|".join(re.escape(_plain(label)) for label in sorted(self.labels, key=len, reverse=True))
+        names = "|".join(re.escape(plain(label)) for label in sorted(self.labels, key=len, reverse=True))
         if all(label.isdecimal() for label in self.labels):
             return rf"(?<![\w.,/+\-])(?P<label>{names})(?:\.0+)?(?![\w/%{SIGNS}]|[.,:]\d|-\d|\s*%)"
         return rf"(?<![\w./\-])(?<!\w['\u2019])(?P<label>{names})(?![\w/{SIGNS}]|['\u2019]\w|-\w|\.\w)"
@@ -112,7 +89,7 @@ class Options:
 
     @cached_property
     def _other(self) -> re.Pattern[str]:
-        return re.compile(_OTHER + self._label, re.IGNORECASE)
+        return re.compile(OTHER + self._label, re.IGNORECASE)
 
     @cached_property
     def _mark(self) -> re.Pattern[str]:
@@ -122,8 +99,8 @@ class Options:
         native = "|".join(word for word in ANSWER.split("|") if not word.isascii())
         named = self._label.replace("?P<label>", "?:")
         return re.compile(
-            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{_IS}(?=\W)|\s*(?:{_COPULA})(?=[\s:]))"
-            rf"|(?<![^\W_])(?:{_COLONED}){colon}"
+            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{IS}(?=\W)|\s*(?:{COPULA})(?=[\s:]))"
+            rf"|(?<![^\W_])(?:{COLONED}){colon}"
             rf"|<(?:final[\s_]?)?(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
             re.IGNORECASE | re.MULTILINE,
         )
@@ -139,17 +116,17 @@ class Options:
             r"|\b[Nn]o[.,;:]\s+|\b[Bb]ut\s+(?:rather\s+)?|\b(?<![Ii]f\s)[Ii]t(?:['\u2019]s|\s+is)\s+"
         )
         patterns = (
-            rf"{{0}}[)\]\"']*\s+{_IS}\s+(?:{adverb}\s+)*{_GOOD}\b",
+            rf"{{0}}[)\]\"']*\s+{IS}\s+(?:{adverb}\s+)*{GOOD}\b",
             rf"\b(?<!not )(?<!n't )(?<!n\u2019t )(?i:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
             rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)\s*[(\[\"']*(?i:{{0}})",
-            rf"{{0}}[)\]\"']*\s*(?:[:\u2013-]|{_ARROWS})\s*(?i:correct|right|yes|true)(?=\s*(?:[.,!;\u0964]|$|\n))",
+            rf"{{0}}[)\]\"']*\s*(?:[:\u2013-]|{ARROWS})\s*(?i:correct|right|yes|true)(?=\s*(?:[.,!;\u0964]|$|\n))",
             r"{0}[)\]\"']*\s+(?:fits|works|matches|applies|makes\s+sense)\b",
             r"{0}[)\]\"':. \t\u2013-]*\u2713",
             r"\u2713[ \t]*(?:[Oo]ption\s+)?[(\[\"']*{0}",
-            rf"(?m:^)\s*{_ARROWS}\s*[(\[\"']*{{0}}{end}",
+            rf"(?m:^)\s*{ARROWS}\s*[(\[\"']*{{0}}{end}",
             rf"\b(?i:rather\s+than|instead\s+of)\s+[^,.\n]{{1,60}},\s*(?:option\s+)?[(\[\"']*{{0}}{end}",
             rf"(?:{after})(?:option\s+)?[(\[\"']*{{0}}{end}",
-            rf"{{0}}[)\]\"']*\s+(?:विकल्प\s+)?(?:{_RIGHT})(?![\w{SIGNS}])",
+            rf"{{0}}[)\]\"']*\s+(?:विकल्प\s+)?(?:{RIGHT})(?![\w{SIGNS}])",
             rf"(?:{NATIVE})\s*[,;\u0964]\s*[(\[\"']*{{0}}{end}",
         )
         return [re.compile(pattern.replace("{0}", self._label)) for pattern in patterns]
@@ -214,7 +191,7 @@ class Options:
     @cached_property
     def _crossed(self) -> re.Pattern[str]:
         """`A ✗`, `A - no`."""
-        no = rf"\s*(?:[:\u2013-]|{_ARROWS})\s*(?P<word>(?i:no|false))(?=\s*(?:[.,!;]|$))"
+        no = rf"\s*(?:[:\u2013-]|{ARROWS})\s*(?P<word>(?i:no|false))(?=\s*(?:[.,!;]|$))"
         return re.compile(rf"{self._label}[)\]\"']*(?:[:. \t\u2013-]*\u2717|{no})", re.MULTILINE)
 
     def _behind(self, text: str, place: int) -> str | None:
@@ -227,14 +204,14 @@ class Options:
             return label
         if opening := self._opening.match(own):
             return self._named(opening["label"]) if self._stands(own, opening) else None
-        if (word := _NUMBER_WORDS.get(bare_sentence(own).casefold())) in self.labels:
+        if (word := NUMBER_WORDS.get(bare_sentence(own).casefold())) in self.labels:
             return word
         return self._only(own)
 
     def _stands(self, line: str, found: re.Match[str]) -> bool:
         """Whether a label at the start of a line is chosen: no article, not taken back, no second one with it."""
         rest = line[found.end() :]
-        if found["label"] in ("A", "a", "I", "i") and re.match(rf"\s+(?!(?:{_GOES_ON})\b)[a-z]", rest):
+        if found["label"] in ("A", "a", "I", "i") and re.match(rf"\s+(?!(?:{GOES_ON})\b)[a-z]", rest):
             return False
         if re.match(r"[)\]\"'\s]*\?", rest) or takes_back(rest):
             return False
@@ -248,7 +225,7 @@ class Options:
         if not opening or not self._stands(text.partition("\n")[0], opening):
             return None
         rest = text[opening.end() :]
-        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;(\u0964\u2013\u2014\u2713]|-(?!>))|\s+(?:{_GOES_ON})\b|\s+है", rest) and not (
+        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;(\u0964\u2013\u2014\u2713]|-(?!>))|\s+(?:{GOES_ON})\b|\s+है", rest) and not (
             opening["label"].isalpha() and re.match(r"\s+[^\W\d_a-zA-Z]", rest)
         ):
             return None
@@ -263,8 +240,8 @@ class Options:
         if len(text) > MAX_LINE:
             return None
         text = text.strip().strip("|")
-        plain = re.sub(rf"^(?:(?:the\s+)?(?:{ANSWER})\b|(?:number|no\.)(?=\s+\d))\s*", "", bare_sentence(text), flags=re.IGNORECASE)
-        found = re.fullmatch(self._label, bare_sentence(plain), re.IGNORECASE)
+        without = re.sub(rf"^(?:(?:the\s+)?(?:{ANSWER})\b|(?:number|no\.)(?=\s+\d))\s*", "", bare_sentence(text), flags=re.IGNORECASE)
+        found = re.fullmatch(self._label, bare_sentence(without), re.IGNORECASE)
         return self._named(found["label"]) if found else None
 
     def _only(self, line: str) -> str | None:
@@ -274,8 +251,8 @@ class Options:
         ends = rf"{self._label}(?=[)\]\"'\u201d]*\s*(?:[.,;:!\u0964]|$))"
         labels = {self._named(match["label"]) for match in re.finditer(ends, line)}
         if not labels:
-            words = f" {_words(line)} "
-            labels = {label for form, label in self._by_text.items() if f" {_words(form)} " in words}
+            said = f" {words(line)} "
+            labels = {label for form, label in self._by_text.items() if f" {words(form)} " in said}
         return labels.pop() or None if len(labels) == 1 else None
 
     @cached_property
@@ -334,30 +311,4 @@ class Options:
 
     def _named(self, said: str) -> str:
         """The label as the question writes it."""
-        return next(label for label in self.labels if _plain(label).casefold() == said.casefold())
-
-
-def _plain(text: str) -> str:
-    """One spelling, ASCII in place of full-width signs, without markup."""
-    if not text.isascii():
-        text = colons("".join(_letter(char) for char in text.translate(_WIDE)).translate(_TICKS))
-    text = _TEX.sub(r"\1", equivalent(text))
-    return _MARKUP.sub("", _STRUCK.sub("", text))
-
-
-def _letter(char: str) -> str:
-    """Letters and digits in circles, in boxes and of mathematics as plain ones; no keycap around a digit."""
-    code = ord(char)
-    if code == 0x20E3:
-        return ""
-    if not (0x2460 <= code <= 0x24FF or 0x1D400 <= code <= 0x1D7FF or 0x1F110 <= code <= 0x1F189):
-        return char
-    if (plain := unicodedata.normalize("NFKC", char)) != char:
-        return plain
-    name = unicodedata.name(char, "")
-    return name[-1] if re.search(r"LETTER [A-Z]$", name) else char
-
-
-def _words(text: str) -> str:
-    """The text's words between single blanks."""
-    return " ".join(re.sub(r"[\s.,;:!?()\[\]\"'\u201c\u201d\u0964-]+", " ", normal_label(text)).split())
+        return next(label for label in self.labels if plain(label).casefold() == said.casefold())
