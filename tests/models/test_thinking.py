@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from evalkit.models.hf.sequence import GeneratedSequence
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.openai.said import Thought, answers
 from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
+from evalkit.run.recut import recut
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 from tests.chat_server import Habits, serving
 
@@ -86,12 +88,26 @@ def test_odd_texts(text: str, said: Said) -> None:
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "y"}]}, {"type": "text", "text": "B"}]}, "y", "B"),
         ({"content": [{"type": "thinking", "thinking": "y"}, {"type": "text", "text": "[THINK]x[/THINK]B"}]}, "y\n\nx", "B"),
         ({"content": [{"type": "thinking", "thinking": "y"}]}, "y", ""),
+        ({"content": "\n\nB", "reasoning_content": "y"}, "y", "B"),
+        ({"content": "\n    return x", "reasoning": "y"}, "y", "    return x"),
+        ({"content": "B", "thinking": "y"}, "y", "B"),
+        ({"content": "B", "reasoning_details": [{"type": "reasoning.text", "text": "y"}]}, "y", "B"),
+        ({"content": [{"type": "reasoning", "text": "y"}, {"type": "text", "text": "B"}]}, "y", "B"),
     ],
 )
 def test_a_thought_by_itself_and_marks_in_the_content(message: dict[str, Any], thinking: str, text: str) -> None:
     item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9))
     (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
     assert (said.thinking, said.text, said.status) == (thinking, text, "ok" if text else "thinking")
+
+
+def test_a_stop_at_the_line_between_a_thought_and_its_answer_cuts_nothing() -> None:
+    item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9, ("\n",)))
+    message = {"content": "\n\nB\nC", "reasoning_content": "y"}
+    (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
+    assert (said.text, said.status, said.raw) == ("B", "ok", "\n\nB\nC")
+    lost = replace(said, text="", status="empty")  # as it was kept before
+    assert (recut(lost, ("\n",)).text, recut(said, ("\n",)).text, recut(said, ("C",)).text) == ("B", "B", "B\n")
 
 
 def test_a_programs_indentation_survives_the_thought() -> None:
