@@ -136,6 +136,8 @@ def _needed(node: ast.stmt, used: set[str]) -> bool:
         stored = (ast.Store, ast.Del)
         names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, stored)}
         items = [item.value for item in ast.walk(node) if isinstance(item, (ast.Subscript, ast.Attribute)) and isinstance(item.ctx, stored)]
+        calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+        items += [call.value for call in calls if isinstance(call, ast.Attribute) and call.attr in _FILLERS]
         return bool((names | {item.id for item in items if isinstance(item, ast.Name)}) & used)
     return not isinstance(node, (ast.Assert, ast.Raise)) and not _is_main(node)
 

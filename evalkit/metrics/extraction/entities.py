@@ -18,10 +18,11 @@ MAX_LINE = 500  # of a line of `text (TYPE)`; a longer one is a model in a loop
 _FOUND = r"(?: (?:were |are )?(?:found|present|identified|mentioned|detected))?"
 _HERE = r"(?: in (?:the|this) (?:given |above )?(?:sentence|text))?"
 _NONE = re.compile(
-    rf"(?:(?:there (?:are|is|were) )?none{_FOUND}{_HERE}|no|null|nil|n/?a|nothing|-+|"
+    rf"(?:(?:there (?:are|is|were) )?none{_FOUND}{_HERE}|no|null|nil|n\.?/?a\.?|nothing|-+|\u2205|"
+    rf"not (?:present|found|mentioned|applicable|available){_HERE}|no (?:location|person|organi[sz]ation|date|name|place)s?{_FOUND}{_HERE}|"
     rf"(?:there (?:are|is|were) )?no (?:named )?entit(?:y|ies){_FOUND}{_HERE}|"
     r"(?:the|this) (?:sentence|text) (?:contains|has|does not (?:contain|have)) (?:no|any) (?:named )?entit(?:y|ies)|"
-    r"कोई नहीं|कोई नाम नहीं|(?:(?:इस )?वाक्य में )?कोई (?:नामित )?(?:इकाई|संस्था|नाम) नहीं(?: है)?|"
+    r"कोई नहीं(?: है)?|नहीं(?: है)?|कोई नाम नहीं|(?:(?:इस )?वाक्य में )?कोई (?:नामित )?(?:इकाई|संस्था|नाम) नहीं(?: है)?|"
     r"কোনোটিই নয়|নেই|કોઈ નહીં|ਕੋਈ ਨਹੀਂ|କିଛି ନାହିଁ|काहीही नाही|নাই|ಇಲ್ಲ|இல்லை|ఏదీ లేదు|ഇല്ല|کوئی نہیں)?",
     re.IGNORECASE,
 )

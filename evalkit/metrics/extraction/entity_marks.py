@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from evalkit.text import equivalent
 
@@ -22,11 +23,18 @@ def marked(text: str, known: Mapping[str, str], sentence: str) -> list[tuple[str
     text, sentence = equivalent(text), equivalent(sentence)
     if not sentence or not known or len(text) > MAX_LENGTH:
         return []
-    kinds = {equivalent(kind): kind for kind in known.values()}
+    kinds = {equivalent(kind).casefold(): kind for kind in known.values()}
     names = "|".join(re.escape(kind) for kind in sorted(kinds, key=len, reverse=True))
-    ways: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (_attributes, _keys, _bracketed, _words, _behind, _lines)
+    ways: tuple[Callable[[str, str], Iterator[tuple[str, str]]], ...] = (
+        _attributes,
+        _keys,
+        _bracketed,
+        partial(_words, sentence=sentence),
+        _behind,
+        _lines,
+    )
     for way in ways:
-        found = [(kinds[kind], value) for kind, said in way(text, rf"(?:{names})") if (value := said.strip(" \t.*_`\"'।"))]
+        found = [(kinds[kind.casefold()], value) for kind, said in way(text, rf"(?i:{names})") if (value := said.strip(" \t.*_`\"'।"))]
         if found and all(value in sentence for _, value in found):
             return found
     return []
@@ -56,11 +64,15 @@ def _bracketed(text: str, kind: str) -> Iterator[tuple[str, str]]:
     yield from found or [(match[2], match[1]) for match in re.finditer(backward, text)]
 
 
-def _words(text: str, kind: str) -> Iterator[tuple[str, str]]:
-    """`text/PER`, `text_PER`, or a word, a blank and its tag per line; words of one entity are joined."""
+def _words(text: str, kind: str, sentence: str) -> Iterator[tuple[str, str]]:
+    """`text/PER`, `text_PER`, or a word, a blank and its tag per line; words of one entity are joined.
+
+    Tags that do not say where an entity begins go on while the sentence does.
+    """
     open_kind, words, end = "", "", -1
     for match in re.finditer(rf"(\S+?)(?:[/_|]|[ \t]+)(?:([BILUES])-)?({kind}|O)(?![\w-])", text):
-        goes_on = match[3] == open_kind and match[2] in ("I", "L", "E") and not text[end : match.start()].strip()
+        inside = match[2] in ("I", "L", "E") or (match[2] is None and f"{words} {match[1]}" in sentence)
+        goes_on = match[3] == open_kind and inside and not text[end : match.start()].strip()
         if goes_on:
             words += f" {match[1]}"
         else:
