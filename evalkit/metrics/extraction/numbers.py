@@ -231,6 +231,8 @@ def _directly(text: str, mark: re.Match[str]) -> str | None:
     said, more = (line[: end.start()], line[end.end() :]) if end else (line, "")
     if len(_NUMBER.findall(said)) > 1 or re.search(r"[A-Za-z]{2,}.*[A-Za-z]{2,}", line[: first.start()]):
         return None
+    if more.lstrip().startswith("="):
+        return None  # 5! = 120
     # `Answer: 9 eggs are left. She makes 9 * 2 = 18`: the answer as a whole is behind the mark.
     whole = (
         not mark["final"]
