@@ -52,8 +52,11 @@ def ended(text: str) -> str:
         return text
     begins = _BEGINS.match(text)
     start = begins.end() if begins and begins[0].strip() else 0
-    found = _ENDS.search(text, start)
-    return text[start : found.start()] if found else text[start:]
+    for found in _ENDS.finditer(text, start):
+        if text[start : found.start()].strip():
+            return text[start : found.start()]
+        start = found.end()  # in front of everything that is said
+    return text[start:]
 
 
 def colons(text: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evalkit.metrics import LabelMatch
 from evalkit.metrics.extraction.labels import label
-from evalkit.metrics.extraction.marks import bare, bare_sentence
+from evalkit.metrics.extraction.marks import bare, bare_sentence, ended
 from evalkit.types import Doc, Response
 
 LABELS = ["खेल", "राजनीति", "Sports", "व्यापार जगत", "அரசியல்", "കായികം", "کھیل"]
@@ -125,6 +125,22 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 @given(st.sampled_from(LABELS), st.sampled_from(["कूद", "x", "ness", "ों"]))
 def test_a_longer_word_is_no_label(name: str, more: str) -> None:
     assert label(name + more, LABELS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("B<|im_end|>\n<|im_start|>user\nC", "B"),
+        ("<|im_start|>assistant\nB<|im_end|>", "B"),
+        ("<s>[/INST] B</s>", " B"),
+        ("B<|eot_id|><|eot_id|>", "B"),
+        ("a < b and <b>c</b>", "a < b and <b>c</b>"),
+        ("<|im_end|>", ""),
+        ("", ""),
+    ],
+)
+def test_a_turn_ends_at_its_token(text: str, kept: str) -> None:
+    assert ended(text) == kept == ended(ended(text))
 
 
 def test_labels_that_are_themselves_marked_stay_apart() -> None:
