@@ -183,6 +183,14 @@ def test_a_question_repeated_before_the_answer_moves_no_score(thought: str) -> N
     assert stopping(measured(Habits(answer, thought=thought, repeats=True), *stopped())) == stopping(alone())
 
 
+@pytest.mark.parametrize("name", ["bharatbench_ner", "bharatbench_text_classification"])
+@pytest.mark.parametrize("form", ["Here it is:\n\n{}", "\n\n{}\n", "```\n{}\n```", "**Answer:**\n{}<|im_end|>"])
+def test_lines_around_an_answer_move_no_score_of_ours(name: str, form: str) -> None:
+    result = measured(Habits(lambda turns: form.format(answer(turns))), name)[name]
+    headline, invalid = result.summaries[result.headline], result.summaries["invalid"]
+    assert (headline.value, invalid.value) == (1.0, 0.0)
+
+
 @pytest.mark.parametrize("name", ["triviaqa", "gsm8k", "humaneval", "bharatbench_ner", "indic_copa"])
 def test_nor_where_it_is_repeated_in_the_first_answer(name: str) -> None:
     assert scores(measured(Habits(answer, repeats=True), name)[name]) == scores(alone()[name])
