@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+TWO_WAY_CI = "ci:two-way-t"  # the part of a signature that says: an interval for other prompts and other raters
+
+
 @dataclass(frozen=True, slots=True)
 class TwoWay:
     """Variance of an estimate, in the square of its unit, with the degrees of freedom of Student's t that go with it."""
@@ -20,9 +23,7 @@ class TwoWay:
     df: float
 
 
-def two_way(
-    errors: NDArray[np.float64], prompts: NDArray[np.int64], raters: NDArray[np.int64], strata: NDArray[np.int64]
-) -> TwoWay | None:
+def two_way(errors: NDArray[np.float64], prompts: NDArray[np.int64], raters: NDArray[np.int64], strata: NDArray[np.int64]) -> TwoWay | None:
     """Clustered in two ways at once: of prompts, plus of raters, minus of what a rater and a prompt have in common.
 
     Cameron, Gelbach and Miller, "Robust Inference With Multiway Clustering" (2011), equation 2.1. Each part has its small-sample
