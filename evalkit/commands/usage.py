@@ -144,14 +144,21 @@ USAGE: Mapping[str, Command] = {
     ),
     "rate": Command("evalkit rate ask|make|serve|collect|judge|export|plan …", "answers for people to rate, blind"),
     "rate ask": Command(
-        "evalkit rate ask model=A,B [prompts=FILE] [languages=hi,ta] [limit=N] [max_new_tokens=1024] [results_dir=DIR]",
+        "evalkit rate ask model=A,B [prompts=FILE] [languages=hi,ta] [categories=coding,reasoning] [limit=N] [max_new_tokens=1024] "
+        "[results_dir=DIR]",
         "answers of models to a set of prompts",
-        {"prompts=FILE": "the prompts; without it our own", "languages=hi,ta": "these alone", "max_new_tokens=1024": "per answer"},
+        {
+            "prompts=FILE": "the prompts; without it our own",
+            "languages=hi,ta": "these alone",
+            "categories=coding,reasoning": "these alone",
+            "max_new_tokens=1024": "per answer",
+        },
         run_words=True,
     ),
     "rate make": Command(
         "evalkit rate make RUN... out=DIR [raters=1|FILE] [per_prompt=3] [calibration=2] [duplicates=1] [task=A,B] [languages=hi,ta] "
-        "[limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; model=A,B [prompts=FILE] asks the models first",
+        "[categories=coding,reasoning] [limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; "
+        "model=A,B [prompts=FILE] asks the models first",
         "pages for raters, and the sheet that knows which model wrote what",
         {
             "out=DIR": "where pages and sheet go",
@@ -165,6 +172,7 @@ USAGE: Mapping[str, Command] = {
             "named=refuse|mask|keep": "answers in which a model says its name",
             "prompts=FILE": "with model=: what the models are asked",
             "languages=hi,ta": "these alone",
+            "categories=coding,reasoning": "these alone",
             "max_new_tokens=1024": "with model=: per answer",
         },
     ),

@@ -154,6 +154,8 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
             errors.append((str(error), at))
             continue
         name = f"{prefix}/{index}"
+        if doc is not None and spec.groups and doc.group not in spec.groups:
+            continue
         if doc is not None:
             doc = replace(doc, id=doc.id or name, language=doc.language or language)
             docs.append(doc)
