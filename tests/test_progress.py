@@ -37,7 +37,8 @@ def test_a_slow_kind_does_not_make_the_estimate_swing() -> None:
         pace.advance([WRITTEN], 100.0 + 10.0 * (batch + 1))
         seconds.append(pace.left("generate"))
     right = [400.0 - 10.0 * (batch + 1) for batch in range(40)]
-    assert seconds == pytest.approx(right) and pace.told() == "about 1 s left" and pace.share == 1
+    assert seconds[0] is None  # the first batch may have waited for something
+    assert seconds[1:] == pytest.approx(right[1:]) and pace.told() == "about 1 s left" and pace.share == 1
 
 
 def test_the_first_batch_waits_for_what_is_compiled_and_says_nothing_of_the_rest() -> None:

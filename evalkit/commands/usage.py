@@ -206,11 +206,13 @@ USAGE: Mapping[str, Command] = {
         },
     ),
     "export": Command(
-        "evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|baseline [out=FILE]",
+        "evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|every-eval-ever|baseline [out=FILE]",
         "for a model card, the hub, other tools",
         {
-            "to=FORM": "model-index, eval-results, lm-eval, inspect, parquet or baseline",
-            "out=FILE": "a file (a folder for inspect); without it text is printed",
+            "to=FORM": "model-index, eval-results, lm-eval, inspect, parquet, every-eval-ever or baseline",
+            "out=FILE": "a file (a folder for inspect and every-eval-ever); without it text is printed",
+            "organization=NAME": "with every-eval-ever: who ran it",
+            "relationship=other": "with every-eval-ever: to the model's maker: first_party, third_party, collaborative or other",
         },
         (("evalkit export RUN to=baseline out=FILE", "one small file without texts, to commit; used wherever a run is"),),
     ),
