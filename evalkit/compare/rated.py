@@ -49,7 +49,7 @@ def rated_terms(found: Pairs, weights: Mapping[int, float], units: NDArray[np.in
         centre = np.bincount(label, weights=share * given.values) / np.bincount(label, weights=share)
         errors[mine] = weights[run] * share * (given.values - centre[label])
     cells, first, of = np.unique(docs * len(names) + raters, return_index=True, return_inverse=True)
-    values = np.bincount(of.reshape(-1), weights=errors, minlength=len(cells))
+    values: NDArray[np.float64] = np.bincount(of.reshape(-1), weights=errors, minlength=len(cells)).astype(np.float64)
     labels = list(names)
     places = docs[first]
     return stats.Terms(
