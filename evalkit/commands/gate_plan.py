@@ -60,7 +60,8 @@ def _report(found: Plan, base: str) -> Report:
     if found.mean_power is not None:
         lines.append(f"The mean of the required tasks would pass {found.mean_power:.0%} of the time.")
     if found.minutes is not None:
-        lines.append(f"All of it takes about {_minutes(found.minutes)} minutes at the base run's speed.")
+        long = f"about {_minutes(found.minutes)} minutes" if found.minutes >= 1 else "less than a minute"
+        lines.append(f"All of it takes {long} at the base run's speed.")
     else:
         lines.append("The base run does not say how long it took (continued, imported or answered from a file), so no minutes are told.")
     cheap = sorted((one for one in found.tasks if one.whole_minutes is not None), key=lambda one: one.whole_minutes or 0.0)
@@ -92,4 +93,6 @@ def _row(one: Planned) -> tuple[Cell, ...]:
 
 
 def _minutes(minutes: float) -> str:
+    if minutes < 0.05:
+        return "< 0.1"
     return f"{minutes:.1f}" if minutes < 10 else f"{minutes:,.0f}"

@@ -42,7 +42,8 @@ def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]]
             raise ConfigError(f"unknown flag {word}; settings are NAME=VALUE words: {usage}")
         if equals and not Path(word).exists():
             known = re.findall(r"(\w+)=", usage)
-            raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
+            meant = near(name, known)
+            raise ConfigError(f"unknown word {word!r}{f'{meant} Usage' if meant else '; usage'}: {usage}")
 
 
 def not_taken(words: Sequence[str], name: str, why: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import DataError
+from evalkit.errors import ConfigError, DataError
 from evalkit.languages import LANGUAGES
 from evalkit.rating.prompt_set import CODE, read_prompts, shipped, task_of, to_doc
 from evalkit.rating.words import WORDS
@@ -158,5 +158,5 @@ def test_an_id_twice_an_empty_file_and_a_language_that_is_not_there(tmp_path: Pa
     with pytest.raises(DataError, match="holds no prompt"):
         read_prompts(path)
     path.write_text(json.dumps(GOOD), encoding="utf-8")
-    with pytest.raises(DataError, match="has no prompt in ta; it has hi"):
+    with pytest.raises(ConfigError, match=r"languages=ta: .* has nothing in 'ta'; there are hi"):
         task_of(path, ["ta"])
