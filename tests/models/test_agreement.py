@@ -125,7 +125,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "expand": 2,
         },
     ),
-    "DiffLlama": ("DiffLlama", "plain", {**GROUPED}),
+    "DiffLlama": ("DiffLlama", "tree", {**GROUPED}),
     "GptOss": ("GptOss", "tree", {**GROUPED, "head_dim": 8, "sliding_window": 16, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "RecurrentGemma": ("RecurrentGemma", "plain", {**GROUPED, "lru_width": 32, "attention_window_size": 16, "head_dim": 8}),
     "Lfm2": ("Lfm2", "plain", {**GROUPED, "layer_types": ["conv", "full_attention", "conv"]}),

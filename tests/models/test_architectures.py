@@ -210,7 +210,7 @@ def test_what_the_start_check_is_too_short_to_feel(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(("chunk", "budget"), [(7, 128), (90, 64), (32, 400)])
 def test_chunks_that_begin_within_and_at_the_end_of_a_header(chunk: int, budget: int) -> None:
-    model, items = llama4(chunk), requests()
+    model, items = llama4(chunk), requests()[:10]
     scorer = Scorer(model, pad=0, budget=budget)
     assert scorer.path == "tree", scorer.why
     found = measured(scorer, items)
@@ -284,6 +284,8 @@ def test_a_window_beyond_the_start_check_must_be_told(told: bool, path: str, mon
     monkeypatch.setattr(path_check, "LONGEST_PROBE", 40)
     if not told:
         rule = attention.rule_of
-        monkeypatch.setattr(attention, "rule_of", lambda query, settings: rule(query, {**settings, "sliding_window": None}))
+        monkeypatch.setattr(
+            attention, "rule_of", lambda module, query, mask, settings: rule(module, query, mask, {**settings, "sliding_window": None})
+        )
     scorer = Scorer(build("Mistral", {**GROUPED, "sliding_window": 100}, torch.float32), pad=0, budget=128)
     assert scorer.path == path and ("window" in scorer.why) is not told

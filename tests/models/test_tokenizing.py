@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from evalkit.models.base import TokenIds
 from evalkit.models.encoding import AT_ONCE, Encoder
 from evalkit.models.tokenizing import LINES, PARAGRAPHS, WORDS, LineTokenizer, Pair, cut, last_cut
-from evalkit.types import GenerateRequest, LoglikelihoodRequest, Request
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Request
 
 NEWER = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GREEDY = r"\s+\p{L}+|\s+|\S+"  # a line's end sticks to the word behind it
@@ -137,7 +137,8 @@ def test_what_a_tokenizer_puts_behind_a_text_is_no_part_of_a_prompt(made: str) -
         first, second = expected(plain, pair, False)
         assert (context, more) == (head + first, second), pair
     assert lines.shares
-    assert Encoder(closing, 512, "f", None).encode([GenerateRequest("t", "d", "a 7")])[0].prompt_ids == head + tuple(plain("a 7").input_ids)
+    (item,) = Encoder(closing, 512, "f", None).encode([GenerateRequest("t", "d", "a 7", GenerationParams(4))])
+    assert item.prompt_ids == head + tuple(plain("a 7").input_ids)
 
 
 def test_a_sample_that_disagrees_ends_the_sharing(monkeypatch: pytest.MonkeyPatch) -> None:
