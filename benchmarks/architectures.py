@@ -74,7 +74,14 @@ MORE: dict[str, dict[str, Any]] = {
     **dict.fromkeys(
         ("axk1", "axk2", "deepseek_v3", "deepseek_v32", "dots3_note_text", "glm_moe_dsa", "longcat_flash", "youtu"), WHOLE_HEADS
     ),
-    "bailing_hybrid": {"num_key_value_heads": 4, "layer_group_size": 2, "layer_types": None},
+    "bailing_hybrid": {
+        "num_key_value_heads": 4,
+        "num_local_experts": 4,
+        "n_group": 1,
+        "topk_group": 1,
+        "layer_group_size": 2,
+        "layer_types": None,
+    },
     "cohere_compass_text": {
         "layer_types": ["sliding_attention", "full_attention"] * 2,
         "rope_parameters": {"sliding_attention": ROPE, "full_attention": ROPE},
