@@ -13,12 +13,12 @@ import json
 import os
 import random
 import sys
-import zlib
 from typing import Any
 
 from wire import Peer, describe
 
 
+STUMBLED = "__stumbled__"
 MOST_WORDS = 200
 PATCHED = ("time", "random", "os", "datetime")  # modules in which what a test replaces is replaced for the program too
 PICKLED_MODULES = ("collections", "datetime", "decimal", "fractions", "uuid", "array")
@@ -52,6 +52,7 @@ class Names(dict[str, Any]):
 def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
     """Run the test against the program and write the verdict."""
     names = Names()
+    stumbled: set[int] = set()
     names["__name__"] = "test"
     names.peer = peer = Peer(read, write, names, open_all=False)
     try:
@@ -69,13 +70,16 @@ def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
                 names[job["entry_point"]] = peer.ask("global", job["entry_point"])
         code = compile(moved(job["test"], job["moved"]) if "moved" in job else job["test"], "<test>", "exec", dont_inherit=True)
         guard(peer)
+        if "moved" in job:
+            names[STUMBLED] = stumbled.add
         exec(code, names)
         answer: dict[str, Any] = {"passed": not peer.broken}
         if peer.broken:
             answer["raised"] = {"types": ["Lost"], "text": peer.broken}
     except BaseException as error:
         answer = {"passed": False, "raised": describe(error), "far": getattr(error, "far", None)}
-    answer["words"] = {where: [len(said), any(said), zlib.crc32(bytes(said))] for where, said in list(peer.words.items())[:MOST_WORDS]}
+    answer["words"] = {where: [len(said), sum(said)] for where, said in list(peer.words.items())[:MOST_WORDS]}
+    answer["stumbled"] = sorted(stumbled)
     os.write(verdict, json.dumps(answer).encode())
     os._exit(0)
 
@@ -197,8 +201,12 @@ class Onwards(ast.NodeTransformer):
         return self._tried(node) if isinstance(called, ast.Attribute) and called.attr.startswith("assert") else node
 
     def _tried(self, node: ast.stmt) -> ast.stmt:
-        handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
-        return ast.copy_location(ast.Try([node], [handler], [], []), node)
+        note = ast.Expr(ast.Call(ast.Name(STUMBLED, ast.Load()), [ast.Constant(node.lineno)], []))
+        handlers = [
+            ast.ExceptHandler(ast.Name("AssertionError", ast.Load()), None, [ast.Pass()]),
+            ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [note]),
+        ]
+        return ast.copy_location(ast.Try([node], handlers, [], []), node)
 
 
 def define(prompt: str, names: dict[str, Any]) -> None:
