@@ -13,7 +13,7 @@ from typing import Any
 
 CHANGES = 4  # of one constant; every one has to change the answer
 WITHIN, BEFORE = 6, 8  # constants that are tried: of the statement itself, then of the lines before it
-Words = dict[str, list[int]]  # "line operator" -> how often asked, how often answered yes
+Words = dict[str, list[int]]  # "line operator" -> how often asked, how often answered yes (of values: a sum over them)
 Moves = list[list[Any]]  # line, column, new value
 
 
@@ -22,7 +22,7 @@ def doubtful(words: Any) -> Words:
     doubt: Words = {}
     for where, (asked, yes) in (words if isinstance(words, dict) else {}).items():
         kind = where.split()[-1]
-        if kind in ("lt", "le", "gt", "ge") or (asked > yes if kind == "ne" else yes > 0):
+        if kind in ("lt", "le", "gt", "ge", "of") or (asked > yes if kind == "ne" else yes > 0):
             doubt[where] = [asked, yes]
     return doubt
 

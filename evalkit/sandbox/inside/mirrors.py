@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from wire import Peer
 
 BINARY = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and", "xor", "or")
-# Computed with a plain value, these may show how far off it is: only objects come back, which can then be looked into.
-RESIDUAL = ("sub", "truediv", "floordiv", "mod", "divmod", "xor", "isub", "itruediv", "ifloordiv", "imod", "ixor")
+# Computed with a plain value, these may show how far off the object is from it: only objects come back (`Peer._follow`).
+DIFFERENCES = ("sub", "isub", "xor", "ixor")
+RESIDUAL = (*DIFFERENCES, "truediv", "floordiv", "mod", "divmod", "itruediv", "ifloordiv", "imod")
 COMPARED = ("eq", "ne", "lt", "le", "gt", "ge")
 UNARY = ("neg", "pos", "invert", "abs", "round", "trunc", "floor", "ceil", "int", "float", "complex", "index")
 ABSTRACT = ("Iterable", "Iterator", "Sized", "Container", "Collection", "Callable", "Hashable", "Sequence", "MutableSequence", "Set",
@@ -91,6 +92,11 @@ def far(value: Any) -> bool:
     """Whether a value of the test's process stands for an object of the program's."""
     kind = type(value)
     return isinstance(kind, Kind) or issubclass(kind, Held)
+
+
+def opaque(value: Any) -> bool:
+    """Whether it is an object of which nothing is known here, not even a value it is built on."""
+    return isinstance(value, Held) and not hasattr(type(value), "__base_of__")
 
 
 class Instance(Held):

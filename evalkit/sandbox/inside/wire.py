@@ -19,6 +19,7 @@ import os
 import struct
 import sys
 import types
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -74,8 +75,8 @@ class Peer:
         self.next_number = 0 if open_all else 1
         self.depth = 0
         self.broken = ""  # why nothing that the test says counts any more
-        self.tainted: set[int] = set()
-        self.words: dict[str, list[bool]] = {}  # "line operator" -> what the program said of its own objects
+        self.tainted: dict[int, bool] = {}  # objects computed with plain values; whether they are differences
+        self.words: dict[str, list[int]] = {}  # "line operator" -> what the program said of its own objects
         self.say: Callable[[], dict[str, Any]] = dict  # what goes along with each message
         self.hear: Callable[[dict[str, Any]], None] = lambda message: None
 
@@ -107,6 +108,8 @@ class Peer:
                 elif "ok" in reply:
                     found = self.unpack(reply["ok"])
                     self._drop(reply.get("dropped", []))
+                    if self.tainted:
+                        self._follow(target, args, found)
                     return found
                 else:
                     raise self.lost()
@@ -122,27 +125,35 @@ class Peer:
         return Lost(why)
 
     def operate(self, name: str, *operands: Any) -> Any:
-        """An operator, where one operand at least is the program's own object.
-
-        What comes back of a difference from a plain value may say how far off it is: only an object does, which then has
-        to be looked into. A yes about the program's own objects is noted, see `mirrors.py`.
-        """
-        plain = not all(map(mirrors.far, operands))
-        tainted = any(mirrors.far(one) and one._far_index in self.tainted for one in operands)
+        """An operator, where one operand at least is the program's own object. A yes about its own objects is noted."""
         found = self._request("operate", name, operands, {})
-        residual = plain and name in mirrors.RESIDUAL
         if name in mirrors.COMPARED or name == "contains":
-            if type(found) is not bool or tainted:
+            if type(found) is not bool:
                 raise TypeError(f"{name} of the program's objects is no bool")
             self._note(name, found)
-        elif mirrors.far(found):
-            if tainted or residual:
-                self.tainted.add(found._far_index)
-        elif tainted or residual:
-            raise self.lost("the difference of the program's object from a plain value is the program's own word")
+        elif name in mirrors.RESIDUAL and not all(map(mirrors.far, operands)):
+            if not mirrors.opaque(found):
+                raise self.lost("the difference of the program's object from a plain value is the program's own word")
+            self.tainted[found._far_index] = self.tainted.get(found._far_index, False) or name in mirrors.DIFFERENCES
         return found
 
-    def _note(self, name: str, found: bool) -> None:
+    def _follow(self, target: Any, operands: Any, found: Any) -> None:
+        """What is learned of an object that was computed with a plain value, perhaps the very one that the test expects.
+
+        Of a difference nothing plain may be learned: it would say how far off the object is. What is learned of a quotient
+        has to depend on the test's values, as the program's word about its own objects has.
+        """
+        known = [one._far_index for one in operands if mirrors.far(one)] + ([target] if type(target) is int else [])
+        if not (known := [self.tainted[one] for one in known if one in self.tainted]) or found is None:
+            return
+        if mirrors.opaque(found):
+            self.tainted[found._far_index] = self.tainted.get(found._far_index, False) or any(known)
+        elif any(known):
+            raise self.lost("the difference of the program's object from a plain value is the program's own word")
+        else:
+            self._note("of", zlib.crc32(repr(found).encode(errors="replace")))
+
+    def _note(self, name: str, found: int) -> None:
         frame = sys._getframe(2)
         while frame is not None and frame.f_code.co_filename != "<test>":
             frame = frame.f_back  # type: ignore[assignment]
