@@ -13,6 +13,7 @@ import collections.abc
 import dataclasses
 import enum
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 from remote import OF_PROGRAM, Held, exactly
@@ -41,6 +42,18 @@ class Kind(type):
     """The class of mirrored classes: calling one, or asking it for a name, reaches the program's class."""
 
     __mirrored__: tuple[Peer, int]  # where the class lives
+
+    def __new__(cls, name: str, bases: tuple[Any, ...], names: dict[str, Any]) -> Any:
+        """A class that the test derives: the program gets one like it, whose functions are the test's."""
+        peer = next(base for base in bases if isinstance(base, Kind)).__mirrored__[0]
+        given = {key: value for key, value in names.items() if key not in ("__module__", "__qualname__", "__classcell__")}
+        place = peer.ask("subclass", 0, [name, list(bases), {key: _unwrapped(value) for key, value in given.items()}])
+        names |= {key: Reached(key) for key, value in given.items() if not key.startswith("__") or key == "__init__"}
+        made = peer.mirrored[place] = type.__new__(cls, name, bases, names | {"__mirrored__": (peer, place)})
+        return made
+
+    def __init__(cls, name: str, bases: tuple[Any, ...], names: dict[str, Any]) -> None:
+        type.__init__(cls, name, bases, names)
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         peer, index = cls.__mirrored__
@@ -79,6 +92,46 @@ class Kind(type):
     def __signature__(cls) -> Any:
         peer, index = cls.__mirrored__
         return peer.signature(index)
+
+
+def _unwrapped(value: Any) -> Any:
+    """What a class body defines, as it can be sent: a function by itself, or what wraps one and the function."""
+    if isinstance(value, (staticmethod, classmethod)):
+        return [type(value).__name__, value.__func__]
+    return ["property", value.fget, value.fset] if isinstance(value, property) else ["", value]
+
+
+def derived(name: str, bases: list[Any], names: dict[str, Any]) -> Any:
+    """In the program's process: the class that the test derives from the program's."""
+
+    def function(far: Any) -> Any:
+        return far if far is None else lambda *args, **kwargs: far(*args, **kwargs)
+
+    def made(kind: str, value: Any, *more: Any) -> Any:
+        if kind == "property":
+            return property(function(value), *map(function, more))
+        if kind:
+            return {"staticmethod": staticmethod, "classmethod": classmethod}[kind](function(value))
+        return function(value) if isinstance(value, Held) else value
+
+    space = {key: made(*told) for key, told in names.items()}
+    return types.new_class(name, tuple(bases), {}, lambda body: body.update(space, __module__="program"))
+
+
+class Reached:
+    """A name that a class of the program defines: what the object has under it, or, through `super()`, what the class has."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, value: Any, kind: Any) -> Any:
+        if value is None:
+            return kind._ask("attribute", self.name)
+        first = next(cls for cls in type(value).__mro__ if self.name in cls.__dict__)
+        if first.__dict__[self.name] is self:
+            return value._far_peer.ask("attribute", value._far_index, self.name)
+        owner = next(cls for cls in type(value).__mro__ if cls.__dict__.get(self.name) is self)
+        return value._far_peer.ask("super", value._far_index, [owner, self.name])
 
 
 class Doc:
@@ -168,7 +221,7 @@ def describe_class(cls: Any, pack: Any, hold: Any) -> dict[str, Any]:
         "methods": sorted(methods & (METHODS.keys() | TEXTS.keys())),
         "unhashable": cls.__hash__ is None,
         "abstract": [name for name in ABSTRACT if getattr(collections.abc, name) in line],
-        "own": sorted(name for name in names if not name.startswith("_")),
+        "own": sorted(name for name in names if not name.startswith("__") or name == "__init__"),
     }
     if dataclasses.is_dataclass(cls):
         told["fields"] = [[field.name, field.init, field.repr] for field in dataclasses.fields(cls)]
@@ -215,6 +268,8 @@ def mirror(peer: Peer, index: int, told: dict[str, Any], bases: list[Any]) -> An
         elif "__eq__" in names and "__hash__" not in names:
             names["__hash__"] = object.__hash__
         parents = tuple(bases) or (Instance,)
+    if issubclass(parents[0], Instance):
+        names |= {str(name): Reached(str(name)) for name in told["own"] if not name.startswith("__") or name == "__init__"}
     names |= {"__module__": "program", "__doc__": Doc(), "__mirrored__": (peer, index)}
     if "fields" in told:
         names["__dataclass_fields__"] = {str(name): _field(name, init, shown) for name, init, shown in told["fields"]}

@@ -208,6 +208,8 @@ class Peer:
             return OPERATORS[on](*args)
         if op == "input" and not self.open_all:
             return getattr(builtins if on == "input" else sys.stdin, {"input": "input", "line": "readline", "all": "read"}[on])(*args)
+        if op == "subclass" and self.open_all:
+            return self._hold(mirrors.derived(*args[0]))
         target = self._global(on) if isinstance(on, str) else self.held[on]
         if op == "call":
             return target(*args, **kwargs)
@@ -628,8 +630,14 @@ def _base(target: Any) -> Any:
     raise TypeError("no container")
 
 
+def _super(target: Any, asked: Any) -> Any:
+    owner, name = asked
+    found = vars(owner)[name]
+    return found.__get__(target, type(target)) if hasattr(type(found), "__get__") else found
+
+
 SERVED: dict[str, Callable[..., Any]] = {
-    "global": lambda target, _: target,
+    "global": lambda target, _: target, "super": _super,
     "len": lambda target, _: len(target), "bool": lambda target, _: bool(target), "str": lambda target, _: str(target),
     "repr": lambda target, _: repr(target), "hash": lambda target, _: hash(target), "format": format,
     "item": lambda target, key: target[key], "put": lambda target, pair: operator.setitem(target, *pair), "drop": operator.delitem,
