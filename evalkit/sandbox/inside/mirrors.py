@@ -325,6 +325,12 @@ def _attribute(name: str) -> Any:
     return lambda self: self._far_peer.ask("attribute", self._far_index, name)
 
 
+def _of_member(member: Any, name: str) -> Any:
+    if name.startswith("_") or "_far_peer" not in member.__dict__:
+        raise AttributeError(name)
+    return member._far_peer.ask("attribute", member._far_index, name)
+
+
 def _field(name: str, init: bool, shown: bool) -> Any:
     field: Any = dataclasses.field(init=bool(init), repr=bool(shown))
     field.name, field.type, field._field_type = str(name), object, dataclasses._FIELD  # type: ignore[attr-defined]
@@ -337,6 +343,7 @@ def _enumeration(peer: Peer, index: int, told: dict[str, Any], methods: list[str
     names: Any = {name: METHODS[name] for name in methods if name.strip("_") in ("lt", "le", "gt", "ge", "call")}
     names |= {name: TEXTS[name] for name in methods if name in TEXTS}
     names |= {str(name): property(_attribute(str(name))) for name in told["own"] if not name.startswith("_")}
+    names["__getattr__"] = _of_member
     kinds = (BASES[mixed], ENUMS[base]) if mixed in BASES else (ENUMS[base],)
     space = enum.EnumMeta.__prepare__(str(told["name"]), kinds)
     for name, method in names.items():

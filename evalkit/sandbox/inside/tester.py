@@ -9,32 +9,35 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import dis
+import inspect
 import json
 import os
 import random
 import sys
+import types
 from typing import Any
 
-from wire import Peer, describe
-
+from wire import Lost, Peer, describe
 
 STUMBLED = "__stumbled__"
 MOST_WORDS = 200
 PATCHED = ("time", "random", "os", "datetime")  # modules in which what a test replaces is replaced for the program too
 PICKLED_MODULES = ("collections", "datetime", "decimal", "fractions", "uuid", "array")
-PICKLED = {
-    *(("builtins", name) for name in "int float complex str bytes bytearray bool list tuple dict set frozenset range slice object".split()),
-    ("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor"), ("copyreg", "__newobj__"),
-}  # fmt: skip
+PLAIN = (
+    "int", "float", "complex", "str", "bytes", "bytearray", "bool", "list", "tuple", "dict", "set", "frozenset", "range", "slice", "object",
+)  # fmt: skip
+PICKLED = {*(("builtins", name) for name in PLAIN), ("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor")}
 REFUSED = ("os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "os.system", "os.fork")
 MADE = ("code.__new__", "function.__new__", "sys.settrace", "sys.setprofile")
 VALUES = (
-    ast.Module, ast.Interactive, ast.Expression, ast.Expr, ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp, ast.BoolOp,
-    ast.Compare, ast.Name, ast.Call, ast.Subscript, ast.Slice, ast.keyword, ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop,
+    ast.Module, ast.Interactive, ast.Expression, ast.Expr, ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp,
+    ast.BoolOp, ast.Compare, ast.Name, ast.Call, ast.Subscript, ast.Slice, ast.keyword, ast.expr_context, ast.operator, ast.unaryop,
+    ast.boolop, ast.cmpop,
 )  # fmt: skip
 BY_NAME = (
-    "True", "False", "None", "inf", "nan", "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple", "dict", "set", "frozenset",
-    "range", "deque", "Counter", "OrderedDict", "Decimal", "Fraction", "abs", "len", "max", "min", "sum", "round", "sorted", "pow",
+    "int", "float", "complex", "str", "bytes", "bytearray", "list", "tuple", "dict", "set", "frozenset", "range", "inf", "nan", "deque",
+    "Counter", "OrderedDict", "Decimal", "Fraction", "abs", "len", "max", "min", "sum", "round", "sorted", "pow",
 )  # fmt: skip
 
 
@@ -69,9 +72,13 @@ def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
             with contextlib.suppress(NameError):
                 names[job["entry_point"]] = peer.ask("global", job["entry_point"])
         code = compile(moved(job["test"], job["moved"]) if "moved" in job else job["test"], "<test>", "exec", dont_inherit=True)
+        for name in within_classes(code) - names.keys() - stored(code):
+            if not hasattr(builtins, name) and not name.startswith("__"):
+                with contextlib.suppress(NameError):
+                    names[name] = peer.ask("global", name)
         guard(peer)
         if "moved" in job:
-            names[STUMBLED] = stumbled.add
+            names[STUMBLED] = lambda line, error: stumbled.add(line) if unclear(error) else None
         exec(code, names)
         answer: dict[str, Any] = {"passed": not peer.broken}
         if peer.broken:
@@ -190,6 +197,11 @@ def moved(test: str, moves: list[list[Any]]) -> ast.Module:
     return ast.fix_missing_locations(Onwards().visit(tree))  # type: ignore[no-any-return]
 
 
+def unclear(error: BaseException) -> bool:
+    """Whether an error says nothing of the program's answers: it raised it itself, or the moved value was of no use."""
+    return hasattr(error, "far") or isinstance(error, (Lost, TypeError, AttributeError, NameError))
+
+
 class Onwards(ast.NodeTransformer):
     """Assertions that fail do not end the test."""
 
@@ -201,12 +213,25 @@ class Onwards(ast.NodeTransformer):
         return self._tried(node) if isinstance(called, ast.Attribute) and called.attr.startswith("assert") else node
 
     def _tried(self, node: ast.stmt) -> ast.stmt:
-        note = ast.Expr(ast.Call(ast.Name(STUMBLED, ast.Load()), [ast.Constant(node.lineno)], []))
+        told: list[ast.expr] = [ast.Constant(node.lineno), ast.Name("__error__", ast.Load())]
+        note = ast.Expr(ast.Call(ast.Name(STUMBLED, ast.Load()), told, []))
         handlers = [
             ast.ExceptHandler(ast.Name("AssertionError", ast.Load()), None, [ast.Pass()]),
-            ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [note]),
+            ast.ExceptHandler(ast.Name("Exception", ast.Load()), "__error__", [note]),
         ]
         return ast.copy_location(ast.Try([node], handlers, [], []), node)
+
+
+def within_classes(code: types.CodeType, within: bool = False) -> set[str]:
+    """Names that class bodies look up, for which Python does not ask `Names.__missing__`."""
+    body = within and not code.co_flags & inspect.CO_OPTIMIZED
+    found = set(code.co_names) if body else set()
+    return found.union(*(within_classes(part, True) for part in code.co_consts if isinstance(part, types.CodeType)))
+
+
+def stored(code: types.CodeType) -> set[str]:
+    """Names that a module's code itself defines."""
+    return {str(one.argval) for one in dis.get_instructions(code) if one.opname in ("STORE_NAME", "STORE_GLOBAL")}
 
 
 def define(prompt: str, names: dict[str, Any]) -> None:

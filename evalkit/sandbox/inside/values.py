@@ -28,6 +28,7 @@ ITERABLE: dict[str, Convert] = {
     "tuple": tuple, "frozenset": frozenset, "keys": lambda items: dict.fromkeys(items).keys(),
     "items": lambda items: dict(items).items(), "values": lambda items: dict(enumerate(items)).values(),
     "slice": lambda parts: slice(*parts), "ChainMap": lambda maps: collections.ChainMap(*maps), "memoryview": lambda one: memoryview(*one),
+    "alias": lambda parts: types.GenericAlias(parts[0], tuple(parts[1:])),
     "mappingproxy": lambda one: types.MappingProxyType(*one), "Pattern": lambda parts: re.compile(*parts),
 }  # fmt: skip
 SIMPLE: dict[str, Convert] = {
@@ -96,6 +97,8 @@ def parts(value: Any, kind: type, pack: Convert) -> dict[str, Any] | None:
         return {"memoryview": [pack(bytes(value))]}
     if kind is types.MappingProxyType:
         return {"mappingproxy": [pack(dict(value))]}
+    if kind is types.GenericAlias:
+        return {"alias": [pack(value.__origin__), *map(pack, value.__args__)]}
     if kind is re.Pattern:
         return {"Pattern": [pack(value.pattern), pack(value.flags & ~re.UNICODE if isinstance(value.pattern, str) else value.flags)]}
     if kind is types.SimpleNamespace:
