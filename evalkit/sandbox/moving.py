@@ -11,19 +11,21 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
-CHANGES = 4  # of one constant; every one has to change the answer
+CHANGES, LEAST = 4, 2  # of one constant: how many are made, how many have to be seen; every one seen has to change the answer
+ALIKE = "0123456789abcdefghijklmnopqrstuvwxyzzzzzABCDEFGHIJKLMNOPQRSTUVWXYZZZZZ"  # in tens: a letter is replaced within its ten
+ORDER = ("lt", "le", "gt", "ge")
 WITHIN, BEFORE = 6, 8  # constants that are tried: of the statement itself, then of the lines before it
-Words = dict[str, list[int]]  # "line operator" -> how often asked, how often answered yes (of values: a sum over them)
+Words = dict[str, list[int]]  # "line operator" -> how often asked, how often answered yes, a hash of the answers
 Moves = list[list[Any]]  # line, column, new value
 
 
 def doubtful(words: Any) -> Words:
     """The answers to be confirmed: yes to being equal or contained, and whatever orders."""
     doubt: Words = {}
-    for where, (asked, yes) in (words if isinstance(words, dict) else {}).items():
+    for where, (asked, yes, sequence) in (words if isinstance(words, dict) else {}).items():
         kind = where.split()[-1]
-        if kind in ("lt", "le", "gt", "ge", "of") or (asked > yes if kind == "ne" else yes > 0):
-            doubt[where] = [asked, yes]
+        if kind in (*ORDER, "of") or (asked > yes if kind == "ne" else yes > 0):
+            doubt[where] = [asked, yes, sequence]
     return doubt
 
 
@@ -31,16 +33,23 @@ def unconfirmed(test: str, doubt: Words, run: Callable[[Moves], dict[str, Any] |
     """Those of `doubt` that no constant of the test changes. `run`: the verdict of the test with these constants instead."""
     draw, left = random.Random(test), set(doubt)
     for nodes in _rounds(ast.parse(test), left):
-        changed = set(left)
+        seen: dict[str, list[bool]] = {where: [] for where in left}
         for turn in range(CHANGES):
             verdict = run([[node.lineno, node.col_offset, _other(node.value, turn, draw)] for node in nodes])
-            changed = {where for where in changed if _differs(where, doubt[where], verdict)}
-            if not changed:
+            for where, found in seen.items():
+                if (differs := _differs(where, doubt[where], verdict)) is not None:
+                    found.append(differs)
+            if all(not all(found) and not _orders(where) for where, found in seen.items()):
                 break
-        left -= changed
+        left -= {where for where, found in seen.items() if (any(found) if _orders(where) else all(found) and len(found) >= LEAST)}
         if not left:
             break
     return sorted(left)
+
+
+def _orders(where: str) -> bool:
+    """Whether it is an answer about order, which not every change turns round."""
+    return where.split()[-1] in ORDER
 
 
 def _rounds(tree: ast.Module, left: set[str]) -> Iterator[list[ast.Constant]]:
@@ -55,7 +64,7 @@ def _rounds(tree: ast.Module, left: set[str]) -> Iterator[list[ast.Constant]]:
         if nodes := list({id(node): node for line in lines for node in within.get(line, [])[place : place + 1]}.values()):
             yield nodes
     last = max(int(where.split()[0]) for where in left)
-    before = [node for node in _constants(tree) if node.lineno < last]
+    before = [node for node in _constants(tree) if node.lineno <= last]
     yield from ([node] for node in before[::-1][:BEFORE])
 
 
@@ -72,17 +81,21 @@ def _constants(tree: ast.AST) -> list[ast.Constant]:
 
 def _other(value: Any, turn: int, draw: random.Random) -> Any:
     """Another value of the type, a different one for every turn."""
-    step = 1 + turn + CHANGES * draw.randrange(3)
     if isinstance(value, str):
-        return value + "abcdefghijkl"[step - 1]
-    return value + step
+        places = [place for place, letter in enumerate(value) if letter in ALIKE]
+        if turn < 2 and places:  # still a number, a date or a word
+            place = places[0 if turn else -1]
+            letter = ALIKE[(ALIKE.index(value[place]) + 5) % 10 + ALIKE.index(value[place]) // 10 * 10]
+            return value[:place] + letter + value[place + 1 :]
+        return (value + "k", "z" + value, value + "q", "A" + value)[turn]
+    return value + (1 + draw.randrange(4), 5 + draw.randrange(4), 1000 + draw.randrange(9), -1000 - draw.randrange(9))[turn]
 
 
-def _differs(where: str, said: list[int], verdict: dict[str, Any] | None) -> bool:
-    """Whether the run shows that the answer depends on the constant; a run that stumbles before the answer shows nothing."""
+def _differs(where: str, said: list[int], verdict: dict[str, Any] | None) -> bool | None:
+    """Whether the answer is another one with the other constant; None where the run ended before it could be."""
     if not verdict or int(where.split()[0]) in verdict.get("stumbled", ()):
-        return False
+        return None
     again = verdict.get("words", {}).get(where)
-    if again is None:
-        return verdict.get("passed") is True
-    return bool(again[1] != said[1] if again[0] == said[0] or verdict.get("passed") is True else False)
+    if again is None or again[0] != said[0]:
+        return True if verdict.get("passed") is True else None
+    return bool(again != said)

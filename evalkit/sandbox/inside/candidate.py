@@ -11,6 +11,7 @@ import sys
 import types
 from typing import Any
 
+from folder import Folder
 from tester import define
 from wire import Lost, Peer, describe
 
@@ -38,11 +39,17 @@ def join(peer: Peer) -> None:
     sys.stdin = Read(peer)
     builtins.input = lambda prompt="", /: peer.ask("input", "input", prompt)
     patched: dict[str, Any] = {}
+    folder = Folder(all_known=True)
 
     def say() -> dict[str, Any]:
-        return {name: raw.take() for name, raw in streams.items() if raw.written}
+        said: dict[str, Any] = {name: raw.take() for name, raw in streams.items() if raw.written}
+        if files := folder.changes():
+            said["files"] = files
+        return said
 
     def hear(message: dict[str, Any]) -> None:
+        if "files" in message:
+            folder.take(message["files"])
         if "seed" in message:
             random.seed(*message["seed"])
         for name, value in message.get("patched", {}).items():
@@ -133,7 +140,7 @@ def _used(code: types.CodeType) -> set[str]:
 def _module(name: str) -> types.ModuleType:
     """A fresh module, importable under its name as dataclasses and pickle expect; ours are out of sight."""
     module = types.ModuleType(name)
-    for ours in ("candidate", "tester", "wire", "values", "remote", "mirrors", "confine", "seccomp", "syscalls"):
+    for ours in ("candidate", "tester", "wire", "values", "remote", "mirrors", "folder", "confine", "seccomp", "syscalls"):
         sys.modules.pop(ours, None)
     sys.modules[name] = module
     sys.path[:] = [folder for folder in sys.path if not folder.startswith("/sandbox")]

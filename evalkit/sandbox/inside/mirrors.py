@@ -42,6 +42,7 @@ class Kind(type):
     """The class of mirrored classes: calling one, or asking it for a name, reaches the program's class."""
 
     __mirrored__: tuple[Peer, int]  # where the class lives
+    __checks__: bool  # whether it may say itself what its instances are
 
     def __new__(cls, name: str, bases: tuple[Any, ...], names: dict[str, Any]) -> Any:
         """A class that the test derives: the program gets one like it, whose functions are the test's."""
@@ -87,6 +88,9 @@ class Kind(type):
 
     def __bool__(cls) -> bool:
         return True
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return type.__instancecheck__(cls, value) or (cls.__checks__ and far(value) and cls._ask("isinstance", value) is True)
 
     @property
     def __signature__(cls) -> Any:
@@ -221,7 +225,9 @@ def describe_class(cls: Any, pack: Any, hold: Any) -> dict[str, Any]:
         "methods": sorted(methods & (METHODS.keys() | TEXTS.keys())),
         "unhashable": cls.__hash__ is None,
         "abstract": [name for name in ABSTRACT if getattr(collections.abc, name) in line],
-        "own": sorted(name for name in names if not name.startswith("__") or name == "__init__"),
+        "own": sorted(name for name in names if not name.startswith("_")),
+        "defined": sorted(name for name in vars(cls) if not name.startswith("__") or name == "__init__"),
+        "checks": type(cls) is not type,
     }
     if dataclasses.is_dataclass(cls):
         told["fields"] = [[field.name, field.init, field.repr] for field in dataclasses.fields(cls)]
@@ -269,8 +275,8 @@ def mirror(peer: Peer, index: int, told: dict[str, Any], bases: list[Any]) -> An
             names["__hash__"] = object.__hash__
         parents = tuple(bases) or (Instance,)
     if issubclass(parents[0], Instance):
-        names |= {str(name): Reached(str(name)) for name in told["own"] if not name.startswith("__") or name == "__init__"}
-    names |= {"__module__": "program", "__doc__": Doc(), "__mirrored__": (peer, index)}
+        names |= {str(name): Reached(str(name)) for name in told["defined"] if not name.startswith("__") or name == "__init__"}
+    names |= {"__checks__": told["checks"] is True, "__module__": "program", "__doc__": Doc(), "__mirrored__": (peer, index)}
     if "fields" in told:
         names["__dataclass_fields__"] = {str(name): _field(name, init, shown) for name, init, shown in told["fields"]}
     name = str(told["name"])
@@ -400,3 +406,28 @@ async def _later(value: Any, op: str, argument: Any = None) -> Any:
 
 
 LAZY = {"generator": _generator, "coroutine": _coroutine, "async_generator": _async_generator}
+
+
+class Raised(type):
+    """The class of the program's exception classes: what one is besides its name and its bases, the program says."""
+
+    __far__: tuple[Peer, int | None]
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        peer, place = cls.__dict__.get("__far__", (None, None))
+        return type.__call__(cls, *args, **kwargs) if place is None else peer.call(place, args, kwargs)
+
+    def __getattr__(cls, name: str) -> Any:
+        peer, place = cls.__far__
+        if name.startswith("__") or place is None:
+            raise AttributeError(name)
+        return peer.ask("attribute", place, name)
+
+
+def _of_raised(error: Any, name: str) -> Any:
+    if name.startswith("_") or (place := error.__dict__.get("_far_at")) is None:
+        raise AttributeError(name)
+    return type(error).__far__[0].ask("attribute", place, name)
+
+
+RAISED = {"__getattr__": _of_raised, "__str__": lambda error: error.__dict__.get("_far_text") or BaseException.__str__(error)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,8 +60,24 @@ class Held:
         return self._far_peer.ask("deepcopy", self._far_index)
 
 
+class Function(Held):
+    # A function: called, and bound where a class has it.
+
+    __doc__ = Held.__dict__["__doc__"]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._far_peer.call(self._far_index, args, kwargs)
+
+    def __get__(self, value: Any, kind: Any = None) -> Any:
+        return self if value is None else types.MethodType(self, value)
+
+    @property
+    def __signature__(self) -> Any:
+        return self._far_peer.signature(self._far_index)
+
+
 class Remote(Held):
-    # A function, or an object of a class that is not the program's own: what it can do is not known beforehand.
+    # An object of a class that is not the program's own: what it can do is not known beforehand.
 
     __doc__ = Held.__dict__["__doc__"]
 

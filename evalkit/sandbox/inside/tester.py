@@ -16,20 +16,35 @@ import os
 import random
 import sys
 import types
+import zlib
 from typing import Any
 
+from folder import Folder
 from wire import Lost, Peer, describe
 
 STUMBLED = "__stumbled__"
 MOST_WORDS = 200
-PATCHED = ("time", "random", "os", "datetime")  # modules in which what a test replaces is replaced for the program too
-PICKLED_MODULES = ("collections", "datetime", "decimal", "fractions", "uuid", "array")
+PATCHED = ("builtins", "time", "random", "os", "datetime")  # modules in which what a test replaces is replaced for the program too
 PLAIN = (
     "int", "float", "complex", "str", "bytes", "bytearray", "bool", "list", "tuple", "dict", "set", "frozenset", "range", "slice", "object",
 )  # fmt: skip
-PICKLED = {*(("builtins", name) for name in PLAIN), ("copyreg", "_reconstructor"), ("copy_reg", "_reconstructor")}
+# Types that cannot be changed; a pickle may set attributes of any class it names.
+PICKLED = {
+    *(("builtins", name) for name in PLAIN),
+    *(("collections", name) for name in ("OrderedDict", "defaultdict", "deque")),
+    *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
+    ("decimal", "Decimal"),
+}
 REFUSED = ("os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "os.system", "os.fork")
 MADE = ("code.__new__", "function.__new__", "sys.settrace", "sys.setprofile")
+# They make code of names that they have checked, or only read it.
+MAKERS = (
+    "/dataclasses.py",
+    "/collections/__init__.py",
+    "/ast.py",
+    "<frozen importlib._bootstrap_external>",
+    "<frozen importlib._bootstrap>",
+)
 VALUES = (
     ast.Module, ast.Interactive, ast.Expression, ast.Expr, ast.Constant, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.UnaryOp, ast.BinOp,
     ast.BoolOp, ast.Compare, ast.Name, ast.Call, ast.Subscript, ast.Slice, ast.keyword, ast.expr_context, ast.operator, ast.unaryop,
@@ -85,7 +100,9 @@ def decide(job: dict[str, Any], read: int, write: int, verdict: int) -> None:
             answer["raised"] = {"types": ["Lost"], "text": peer.broken}
     except BaseException as error:
         answer = {"passed": False, "raised": describe(error), "far": getattr(error, "far", None)}
-    answer["words"] = {where: [len(said), sum(said)] for where, said in list(peer.words.items())[:MOST_WORDS]}
+    answer["words"] = {
+        where: [len(said), sum(said), zlib.crc32(repr(said).encode())] for where, said in list(peer.words.items())[:MOST_WORDS]
+    }
     answer["stumbled"] = sorted(stumbled)
     os.write(verdict, json.dumps(answer).encode())
     os._exit(0)
@@ -118,11 +135,17 @@ def join(peer: Peer, job: dict[str, Any]) -> None:
                 patched.update(told["patched"])
         said = dict(told)
         told.clear()
+        if files := folder.changes():
+            said["files"] = files
         return said
 
     patched: dict[str, Any] = {}
+    folder = Folder(all_known=False)
+    peer.name = folder.name
 
     def hear(message: dict[str, Any]) -> None:
+        if "files" in message:
+            folder.take(message["files"])
         for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
             if type(message.get(name)) is str:
                 stream.write(message[name])
@@ -147,13 +170,13 @@ def guard(peer: Peer) -> None:
         if event == "compile" and args[0] is not None and not inside:
             inside.append(True)
             try:
-                source, file = args
-                caller = _caller()
-                if str(file).startswith("/tmp") or (caller == "<test>" and not harmless(source)):
+                if written(args[1]) or not (_caller().endswith(MAKERS) or harmless(args[0])):
                     raise peer.lost("the test runs what may be the program's text as code")
             finally:
                 inside.clear()
-        elif event == "pickle.find_class" and (args[0], args[1]) not in PICKLED and args[0] not in PICKLED_MODULES:
+        elif loaded(event, args):
+            raise peer.lost("the test loads what may be the program's code")
+        elif event == "pickle.find_class" and (args[0], args[1]) not in PICKLED:
             raise peer.lost(f"the test unpickles {args[0]}.{args[1]}, which may be the program's to choose")
         elif event == "marshal.loads" and not _caller().startswith("<frozen importlib"):
             raise peer.lost("the test loads what may be the program's code")
@@ -162,6 +185,21 @@ def guard(peer: Peer) -> None:
 
     inside: list[bool] = []
     sys.addaudithook(hook)
+
+
+def loaded(event: str, args: tuple[Any, ...]) -> bool:
+    """Whether compiled code is read from where the program can write."""
+    if event == "open":
+        return str(args[0]).endswith((".pyc", ".so")) and written(args[0])
+    return bool(event == "import" and args[1] and written(args[1]))
+
+
+def written(path: Any) -> bool:
+    """Whether a file lies where the program can write."""
+    folder = os.getcwd()
+    if os.fsdecode(path).startswith("<"):
+        return False
+    return os.path.realpath(os.path.join(folder, os.fsdecode(path))).startswith(("/tmp/", folder + "/"))
 
 
 def _caller() -> str:

@@ -28,7 +28,7 @@ ITERABLE: dict[str, Convert] = {
     "tuple": tuple, "frozenset": frozenset, "keys": lambda items: dict.fromkeys(items).keys(),
     "items": lambda items: dict(items).items(), "values": lambda items: dict(enumerate(items)).values(),
     "slice": lambda parts: slice(*parts), "ChainMap": lambda maps: collections.ChainMap(*maps), "memoryview": lambda one: memoryview(*one),
-    "alias": lambda parts: types.GenericAlias(parts[0], tuple(parts[1:])),
+    "alias": lambda parts: types.GenericAlias(parts[0] if isinstance(parts[0], type) else object, tuple(parts[1:])),
     "mappingproxy": lambda one: types.MappingProxyType(*one), "Pattern": lambda parts: re.compile(*parts),
 }  # fmt: skip
 SIMPLE: dict[str, Convert] = {

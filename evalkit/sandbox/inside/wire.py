@@ -11,6 +11,7 @@ from __future__ import annotations
 import builtins
 import collections
 import copy
+import enum
 import importlib
 import inspect
 import json
@@ -25,7 +26,7 @@ from typing import Any
 
 import mirrors
 import values
-from remote import Held, Remote
+from remote import Function, Held, Remote
 
 EMPTY = inspect.Parameter.empty
 LONGEST = 16 << 20  # bytes a message
@@ -63,7 +64,7 @@ class Peer:
         self.places: dict[int, int] = {}  # id of what is held -> its place
         self.remotes: dict[int, Any] = {}
         self.stands_for: dict[int, tuple[int, Any]] = {}  # id of a local object -> what it stands for over there, itself
-        self.classes: dict[tuple[str, ...], type[BaseException]] = {}
+        self.classes: dict[tuple[str, str], Any] = {}
         self.described: dict[int, dict[str, Any]] = {}  # classes of the program, by place
         self.mirrored: dict[int, Any] = {}  # the classes that stand for them
         self.new_classes: dict[int, Any] = {}
@@ -71,6 +72,7 @@ class Peer:
         self.shared: dict[int, Any] = {}  # containers that both sides know, by number
         self.numbers: dict[int, int] = {}  # their ids -> numbers
         self.items: dict[int, Any] = {}  # what was last said of their items
+        self.leaving: dict[int, Any] = {}  # changes of containers that may be forgotten before they are sent
         self.dropped: list[int] = []
         self.next_number = 0 if open_all else 1
         self.depth = 0
@@ -78,6 +80,7 @@ class Peer:
         self.tainted: dict[int, bool] = {}  # objects computed with plain values; whether they are differences
         self.words: dict[str, list[int]] = {}  # "line operator" -> what the program said of its own objects
         self.say: Callable[[], dict[str, Any]] = dict  # what goes along with each message
+        self.name: Callable[[str], None] = lambda text: None  # hears of texts that may be paths
         self.hear: Callable[[dict[str, Any]], None] = lambda message: None
 
     # Asking
@@ -90,7 +93,8 @@ class Peer:
         return self._request(op, target, (argument,), {})
 
     def _request(self, op: str, target: int | str | None, args: Any, kwargs: dict[str, Any]) -> Any:
-        if self.depth == 0:
+        if self.depth == 0 and self.shared:
+            self.leaving = self._changes()
             self._forget()
         self.depth += 1
         try:
@@ -231,7 +235,11 @@ class Peer:
     def pack(self, value: Any) -> Any:
         """A value as JSON can carry it."""
         kind = type(value)
-        if value is None or kind in (bool, str, float) or (kind is int and -(2**62) < value < 2**62):
+        if kind is str:
+            if "/" in value or "." in value:
+                self.name(value)
+            return value
+        if value is None or kind in (bool, float) or (kind is int and -(2**62) < value < 2**62):
             return value
         if kind in values.MUTABLE:
             return self._share(value)
@@ -240,8 +248,10 @@ class Peer:
                 return {"own": value._far_index}
             if (place := self._place(value, kind)) is not None:
                 return place
-        elif kind is Remote and value._far_peer is self:
+        elif kind in (Remote, Function) and value._far_peer is self:
             return {"own": value._far_index}
+        if kind.__name__ == "PosixPath":
+            self.name(str(value))
         if (packed := values.simple(value, kind) or values.parts(value, kind, self.pack)) is not None:
             return packed
         if self.open_all:
@@ -253,7 +263,7 @@ class Peer:
             for base in values.BASES:
                 if base in kind.__mro__:
                     return self.pack(values.as_base(value, base))
-        return {"ref": self._hold(value)}
+        return {"function" if kind is types.FunctionType else "ref": self._hold(value)}
 
     def _place(self, value: Any, kind: Any) -> Any:
         """In the test's process: where what a local object stands for lies."""
@@ -273,7 +283,7 @@ class Peer:
             return {"module": value.__name__}
         if isinstance(value, type):
             if BaseException in type.mro(value):
-                return {"raises": described_classes(value)}
+                return {"raises": self._line(value)}
             return self._pack_class(value) if self._is_own(value) else None
         if isinstance(value, BaseException):
             return {"error": [self._hold(value), self._raised(value)]}
@@ -333,6 +343,8 @@ class Peer:
             return getattr(dict, {"keys": "keys", "items": "items"}.get(content[0], "values"))(self.unpack(content[1]))
         if kind == "ref":
             return self.remotes.setdefault(int(content), Remote(self, int(content)))
+        if kind == "function":
+            return self.remotes.setdefault(int(content), Function(self, int(content)))
         if kind == "own":
             return self.names[content] if isinstance(content, str) and self.open_all else self.held[content]
         if kind == "module" and content in sys.stdlib_module_names:
@@ -367,13 +379,17 @@ class Peer:
                     raise self.lost(f"a class of the program that cannot be had in another process: {error}") from error
             return self.mirrored[place]
         if kind in ("member", "flag"):
-            made = self.unpack(content[0])
+            made = self.unpack({"class": content[0]["class"]})
+            if not isinstance(made, enum.EnumMeta):
+                raise self.lost()
             return made[content[1]] if kind == "member" else made(self.unpack(content[1]))
         place = int(content[0] if kind == "thing" else content)
         if place in self.remotes:
             return self.remotes[place]
         if kind == "thing":
-            made = self.unpack(content[1])
+            made = self.unpack({"class": content[1]["class"]})
+            if not isinstance(made, mirrors.Kind):
+                raise self.lost()
             if content[2] is None:
                 one = object.__new__(made) if not issubclass(made, tuple(mirrors.MUTABLE.values())) else made.__base_of__.__new__(made)
             else:
@@ -437,16 +453,21 @@ class Peer:
 
     # Exceptions
 
-    def _class(self, lines: list[list[str]]) -> type[BaseException]:
-        """The class of that name, else one that stands for it, derived from the nearest class known by name here."""
-        for place, (name, module) in enumerate(lines):
-            key = (name, module)
-            cls = self.classes.get(key) or self._known_class(name, module)
-            if isinstance(cls, type) and issubclass(cls, BaseException):
-                if place:
-                    cls = self.classes[tuple(lines[0])] = type(lines[0][0], (cls,), {"__init__": cls.__init__, "__module__": "program"})  # type: ignore[index]
-                return cls
-        raise self.lost()
+    def _class(self, line: list[list[Any]], place: int = 0) -> type[BaseException]:
+        """The class of that name, else one that stands for it, derived from those that it is derived from over there.
+
+        Args:
+            line: the class and those it is derived from, in order: name, module, places of the direct bases in the list.
+        """
+        name, module, bases = str(line[place][0]), str(line[place][1]), line[place][2]
+        cls: Any = self.classes.get((name, module)) or self._known_class(name, module)
+        if cls is None:
+            below = tuple(self._class(line, base) for base in bases if base > place)
+            names = {"__module__": "program", "__far__": (self, line[place][3] if len(line[place]) > 3 else None)}
+            cls = self.classes[name, module] = mirrors.Raised(name, below, names | mirrors.RAISED)
+        if not (isinstance(cls, type) and issubclass(cls, BaseException)):
+            raise self.lost()
+        return cls
 
     def _known_class(self, name: str, module: str) -> Any:
         if not self.open_all and (module.partition(".")[0] in ("unittest", "doctest", "bdb") or module.startswith("test.")):
@@ -458,13 +479,12 @@ class Peer:
 
     def _raised(self, error: BaseException, depth: int = 0) -> dict[str, Any]:
         """As `describe`, with what the exception carries as far as it can be sent."""
-        told = describe(error)
+        told = describe(error) | {"line": self._line(type(error))}
         kept = len(self.shared)
         try:
             given = [*error.args, *([error.filename] if isinstance(error, OSError) and error.filename and len(error.args) == 2 else [])]
             told |= {"args": [self.pack(one) for one in given], "with": {name: self.pack(one) for name, one in vars(error).items()}}
-            own = [name for cls in type.mro(type(error)) if self._is_own(cls) for name in vars(cls)]
-            if self.open_all and any(not name.startswith("_") for name in own):
+            if self._is_own(type(error)):
                 told["at"] = self._hold(error)
             if depth < CHAIN:
                 for name in ("__cause__", "__context__"):
@@ -480,22 +500,24 @@ class Peer:
     def _exception(self, raised: Any) -> BaseException:
         """The exception raised over there: its class as far as known here, its arguments and attributes."""
         text = str(raised["text"])[:2000]
-        lines = [[str(name), str(module)] for name, module in zip(raised["types"], raised["modules"], strict=True)]
+        line = raised["line"]
         given = [(text,)]
         if isinstance(raised.get("args"), list):
             given.insert(0, tuple(self.unpack(one) for one in raised["args"]))
         carried = {str(name): self.unpack(one) for name, one in (raised.get("with") or {}).items()}
-        for args, start in ((args, start) for start in range(len(lines)) for args in given):
-            cls = self._class(lines[start:])
-            own: dict[str, Any] = {}
-            if type(at := raised.get("at")) is int and not self.open_all:
-                own["__getattr__"] = lambda error, name, at=at: self._further(at, name)
+        for args, start in ((args, start) for start in range(len(line)) for args in given):
+            cls = self._class(line, start)
             try:
-                error = cls(*args)
-                if str(error) != text and args is not given[-1]:
-                    own["__str__"] = lambda _: text
-                if own:
-                    error = type(cls.__name__, (cls,), own | {"__module__": cls.__module__, "__init__": cls.__init__})(*args)
+                if isinstance(cls, mirrors.Raised):
+                    error = cls.__new__(cls, *args)
+                    error.__dict__.update({"_far_text": text, "_far_at": raised.get("at")})
+                else:
+                    try:
+                        error = cls(*args)
+                    except TypeError:  # its constructor takes something else than what it keeps
+                        error = cls.__new__(cls, *args)
+                    if str(error) != text and args is not given[-1]:
+                        error = type(cls.__name__, (cls,), {"__str__": lambda _: text, "__module__": cls.__module__})(*args)
                 error.__dict__.update(carried)
             except Lost:
                 raise
@@ -509,16 +531,27 @@ class Peer:
             return error
         raise self.lost()
 
-    def _further(self, at: int, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self.ask("attribute", at, name)
+    def _line(self, cls: Any) -> list[list[Any]]:
+        """An exception's class and those it is derived from: name, module, places of its direct bases here, and where it is held."""
+        line = [one for one in type.mro(cls) if BaseException in type.mro(one)]
+        return [
+            [
+                one.__name__,
+                str(one.__module__),
+                [line.index(base) for base in one.__bases__ if base in line],
+                self._hold(one) if self._is_own(one) else None,
+            ]
+            for one in line
+        ]
 
     # The pipes
 
     def send(self, message: dict[str, Any]) -> None:
+        changed, self.leaving = self.leaving | (self._changes() if self.shared else {}), {}
         message |= self.say()
-        if self.shared and (changed := self._changes()):
+        if self.shared:
+            changed |= self._changes()
+        if changed:
             message["changed"] = changed
         if self.open_all and self.depth == 1 and "op" not in message:
             self._forget()
@@ -585,7 +618,7 @@ def serves(target: Any, op: str, args: list[Any]) -> bool:
     if kind.__module__ == "_io":
         return op in ("attribute", "enter", "exit")
     if kind.__module__ == "unittest.mock":
-        return op == "attribute" and not name.startswith(OF_MOCKS)
+        return op in ("enter", "exit", "len", "item") or (op == "attribute" and not name.startswith(OF_MOCKS))
     if kind.__module__ != "test":
         return False
     return op == "attribute" or not callable(getattr(kind, name, None)) if named else True
@@ -637,7 +670,7 @@ def _super(target: Any, asked: Any) -> Any:
 
 
 SERVED: dict[str, Callable[..., Any]] = {
-    "global": lambda target, _: target, "super": _super,
+    "global": lambda target, _: target, "super": _super, "isinstance": lambda target, value: isinstance(value, target),
     "len": lambda target, _: len(target), "bool": lambda target, _: bool(target), "str": lambda target, _: str(target),
     "repr": lambda target, _: repr(target), "hash": lambda target, _: hash(target), "format": format,
     "item": lambda target, key: target[key], "put": lambda target, pair: operator.setitem(target, *pair), "drop": operator.delitem,
@@ -653,11 +686,6 @@ SERVED: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def described_classes(cls: Any) -> list[list[str]]:
-    """Names and modules of a class and those it is derived from."""
-    return [[one.__name__, str(one.__module__)] for one in type.mro(cls)[:-1]]
-
-
 def describe(error: BaseException) -> dict[str, Any]:
     """An exception as plain data: names of its classes, its text, and where it left the untrusted or test code."""
     try:
@@ -670,5 +698,4 @@ def describe(error: BaseException) -> dict[str, Any]:
         if trace.tb_frame.f_code.co_filename in ("<program>", "<test>"):
             where, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
-    names, modules = zip(*described_classes(type(error)), strict=True)
-    return {"types": names, "modules": modules, "text": text[:2000], "where": where, "line": line}
+    return {"types": [cls.__name__ for cls in type.mro(type(error))[:-1]], "text": text[:2000], "where": where, "line": line}
