@@ -34,7 +34,7 @@ def serve(source: str, read: int, write: int) -> None:
 
 def join(peer: Peer) -> None:
     """What the program prints is heard by the test, what it reads is the test's, and a seed or clock that the test sets is set here."""
-    streams = {"out": Printed(), "err": Printed()}
+    streams: dict[str, Any] = {"out": Printed(), "err": Printed()}
     sys.stdout, sys.stderr = (io.TextIOWrapper(raw, "utf-8", "surrogatepass", "", write_through=True) for raw in streams.values())
     sys.stdin = Read(peer)
     builtins.input = lambda prompt="", /: peer.ask("input", "input", prompt)
@@ -92,10 +92,10 @@ class Read(io.TextIOBase):
         return True
 
     def read(self, size: int | None = -1) -> str:
-        return self.peer.ask("input", "all", -1 if size is None else size)  # type: ignore[no-any-return]
+        return self.peer.ask("input", "all", -1 if size is None else size)
 
     def readline(self, size: int = -1) -> str:  # type: ignore[override]
-        return self.peer.ask("input", "line", size)  # type: ignore[no-any-return]
+        return self.peer.ask("input", "line", size)
 
 
 def run_whole(job: dict[str, Any], verdict: int) -> None:

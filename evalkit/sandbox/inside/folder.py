@@ -72,7 +72,10 @@ class Folder:
             if not (self.all_known or path in self.known or not os.path.lexists(path)):
                 continue
             if content is None:
-                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.path.lexists(path) and os.unlink(path)
+                if os.path.isdir(path):
+                    shutil.rmtree(path, ignore_errors=True)
+                elif os.path.lexists(path):
+                    os.unlink(path)
                 self.known.pop(path, None)
                 continue
             if content == FOLDER:

@@ -30,8 +30,8 @@ UNARY = ("neg", "pos", "invert", "abs", "round", "trunc", "floor", "ceil", "int"
 ABSTRACT = ("Iterable", "Iterator", "Sized", "Container", "Collection", "Callable", "Hashable", "Sequence", "MutableSequence", "Set",
             "MutableSet", "Mapping", "MutableMapping", "Reversible", "Generator", "Awaitable")  # fmt: skip
 OPERATORS = (*BINARY, *(f"r{name}" for name in BINARY), *(f"i{name}" for name in BINARY))
-BASES = {kind.__name__: kind for kind in (int, float, complex, str, bytes, tuple, frozenset)}
-MUTABLE = {
+BASES: dict[str, Any] = {kind.__name__: kind for kind in (int, float, complex, str, bytes, tuple, frozenset)}
+MUTABLE: dict[str, Any] = {
     kind.__name__: kind
     for kind in (list, set, dict, collections.deque, collections.Counter, collections.OrderedDict, collections.defaultdict)
 }
@@ -233,8 +233,8 @@ def describe_class(cls: Any, pack: Any, hold: Any) -> dict[str, Any]:
         told["fields"] = [[field.name, field.init, field.repr] for field in dataclasses.fields(cls)]
     if isinstance(cls, enum.EnumMeta):
         base = next((name for one in line if ENUMS.get(name := one.__name__) is one), None)
-        mixed = cls._member_type_ if base in ("Enum", "Flag") else object  # type: ignore[attr-defined]
-        members = list(cls.__members__.items())
+        mixed: Any = cls._member_type_ if base in ("Enum", "Flag") else object  # type: ignore[attr-defined]
+        members: list[tuple[str, Any]] = list(cls.__members__.items())
         if base and (mixed is object or BASES.get(mixed.__name__) is mixed) and all(_plain(member._value_) for _, member in members):
             told["enum"] = [base, mixed.__name__, [[name, pack(member._value_), hold(member)] for name, member in members]]
             told["own"] = [name for name in told["own"] if name not in cls.__members__]

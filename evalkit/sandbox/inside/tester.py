@@ -232,7 +232,7 @@ def moved(test: str, moves: list[list[Any]]) -> ast.Module:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and (node.lineno, node.col_offset) in new:
             node.value = new[node.lineno, node.col_offset]
-    return ast.fix_missing_locations(Onwards().visit(tree))  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(Onwards().visit(tree))
 
 
 def unclear(error: BaseException) -> bool:

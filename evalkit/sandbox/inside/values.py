@@ -21,7 +21,7 @@ BASES = (int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset
 STANDARD = ("builtins", "datetime", "decimal", "fractions", "collections", "array", "uuid")  # types of these are sent by name
 LAZY = {"UUID": ("uuid", "UUID"), "PurePosixPath": ("pathlib", "PurePosixPath"), "PosixPath": ("pathlib", "PosixPath")}
 CONSTANTS: dict[str, Any] = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
-VIEWS = {type({}.keys()): "keys", type({}.items()): "items", type({}.values()): "values"}
+VIEWS: dict[Any, str] = {type({}.keys()): "keys", type({}.items()): "items", type({}.values()): "values"}
 Convert = Callable[[Any], Any]
 
 ITERABLE: dict[str, Convert] = {

@@ -523,7 +523,7 @@ class Peer:
                 raise
             except Exception:
                 continue
-            error.far = {name: raised.get(name) for name in ("types", "text", "where", "line")}  # type: ignore[attr-defined]
+            error.far = {name: raised.get(name) for name in ("types", "text", "where", "line")}
             for name in ("__cause__", "__context__"):
                 if isinstance(raised.get(name), dict):
                     setattr(error, name, self._exception(raised[name]))
