@@ -174,6 +174,7 @@ def test_a_forged_pass_is_disputed(sandbox: Pool, source: str, test: str) -> Non
     assert outcome.message.startswith("passes in one process with its test; in two: ")
 
 
+# These programs mean harm: they run in the sandbox alone, never by plain `exec`.
 FORGERIES_BY_TOPIC = topics(HERE / "forgeries.txt")
 
 
