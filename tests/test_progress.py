@@ -99,18 +99,17 @@ def served(seed: int, slower: float = 1.0, start: float = 30.0) -> list[tuple[fl
             length = min(limit, max(1, round(rng.expovariate(1 / written))))
             waiting.append((read, length, Item("generate", read + limit, task)))
     waiting.sort(key=lambda one: one[0])
-    now, rows, finished = start, [], []
+    now, finished = start, list[tuple[float, Item]]()
+    rows: list[tuple[int, Item]] = []
     while waiting or rows:
         while waiting and len(rows) < 24:
             read, length, item = waiting.pop()
             now += slower * read * 0.002
-            rows.append([length, item])
+            rows.append((length, item))
         steps = min(length for length, _ in rows)
         now += slower * steps * (0.02 + 0.002 * len(rows))
-        for row in rows:
-            row[0] -= steps
-        finished += [(now, item) for length, item in rows if not length]
-        rows = [row for row in rows if row[0]]
+        finished += [(now, item) for length, item in rows if length == steps]
+        rows = [(length - steps, item) for length, item in rows if length > steps]
     return finished
 
 

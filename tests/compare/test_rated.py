@@ -41,7 +41,7 @@ def test_the_difference_is_that_of_the_rating_report(runs: list[SavedRun]) -> No
     base, candidate = (rows(run, "c0") for run in runs)
     docs, raters = [doc for doc, _, _ in base], [rater for _, rater, _ in base]
     told = difference([value for *_, value in candidate], [value for *_, value in base], docs, raters)
-    row = compare(*runs).tasks[0]
+    row = compare(runs[0], runs[1]).tasks[0]
     assert row.test == TEST
     assert (row.difference, row.stderr, row.p) == pytest.approx((told.value, told.stderr, told.p))
     assert row.ci == pytest.approx(told.ci)
@@ -49,7 +49,7 @@ def test_the_difference_is_that_of_the_rating_report(runs: list[SavedRun]) -> No
 
 def test_the_mean_over_tasks_is_one_over_all_their_ratings(runs: list[SavedRun]) -> None:
     """Three tasks of twelve prompts, rated by the same six: as if all 36 prompts were one task with three strata."""
-    overall = compare(*runs).overall
+    overall = compare(runs[0], runs[1]).overall
     base, candidate = ([one for task in runs[0].columns for one in rows(run, task)] for run in runs)
     tasks = [task for task in runs[0].columns for _ in rows(runs[0], task)]
     told = difference(
@@ -61,11 +61,11 @@ def test_the_mean_over_tasks_is_one_over_all_their_ratings(runs: list[SavedRun])
 
 def test_raters_who_lean_make_it_wider_than_prompts_say(runs: list[SavedRun]) -> None:
     blind = two_runs(ROOM, 0.3, False, np.random.default_rng(3))
-    known, alone = compare(*runs), compare(*blind)
+    known, alone = compare(runs[0], runs[1]), compare(blind[0], blind[1])
     assert known.overall and alone.overall and known.overall.stderr and alone.overall.stderr
     assert known.overall.difference == pytest.approx(alone.overall.difference)
     assert known.overall.stderr > 1.5 * alone.overall.stderr
-    loss, other = decide(*runs).mean, decide(*blind).mean
+    loss, other = decide(runs[0], runs[1]).mean, decide(blind[0], blind[1]).mean
     assert loss and other and loss.interval and other.interval
     assert loss.interval[1] - loss.interval[0] > 1.5 * (other.interval[1] - other.interval[0])
     assert "evalkit rate plan" in loss.reason and loss.needed is None and loss.outcome == "not enough evidence"
@@ -76,7 +76,8 @@ def test_false_verdicts_are_rare_where_models_are_alike() -> None:
     false = {known: 0 for known in (True, False)}
     for seed in range(30):
         for known in false:
-            overall = compare(*two_runs(Room(8, 12, 3, 3, 0.8), 0.0, known, np.random.default_rng([7, seed]))).overall
+            base, candidate = two_runs(Room(8, 12, 3, 3, 0.8), 0.0, known, np.random.default_rng([7, seed]))
+            overall = compare(base, candidate).overall
             false[known] += overall is not None and (overall.p or 0) < 0.05
     assert false[True] <= 4 < 8 <= false[False]
 
@@ -87,12 +88,12 @@ def ranked(runs: list[SavedRun]) -> tuple[dict[str, Ranked], dict[int, int]]:
         task: rank_task({i: run.result.tasks[task] for i, run in enumerate(runs)}, {i: run.columns[task] for i, run in enumerate(runs)})
         for task in runs[0].columns
     }
-    return found, rank_means([0, 1], found, units_of({task: (runs[0], task) for task in found}))
+    return found, rank_means([0, 1], {**found}, units_of({task: (runs[0], task) for task in found}))
 
 
 def test_ranks_use_the_same_test(runs: list[SavedRun]) -> None:
     found, by_mean = ranked(runs)
-    row = compare(*runs).tasks[0]
+    row = compare(runs[0], runs[1]).tasks[0]
     gap = found["c0"].differences[0, 1]
     assert (gap.value, gap.stderr, gap.p) == pytest.approx((-(row.difference or 0), row.stderr, row.p))
     assert by_mean == {0: 1, 1: 1}
@@ -117,7 +118,7 @@ def test_a_rater_who_judged_one_model_alone_counts_there(runs: list[SavedRun]) -
 
 def test_one_rater_says_nothing_of_others(runs: list[SavedRun]) -> None:
     alone = [only_rater(run) for run in runs]
-    found = compare(*alone)
+    found = compare(alone[0], alone[1])
     assert found.exit_code == 11 and {row.reason for row in found.tasks} == {
         "the base cannot be paired: one person rated it, so nothing can be said of other raters; "
         "the candidate cannot be paired: one person rated it, so nothing can be said of other raters"
@@ -141,7 +142,7 @@ def test_ratings_without_raters_are_not_taken_for_answers(runs: list[SavedRun]) 
     for run in old:
         for task in run.result.tasks.values():
             task.summaries["acc"] = replace(task.score, signature=f"acc|{stats.TWO_WAY_CI}")  # type: ignore[index]
-    assert "collected without raters" in compare(*old).tasks[0].reason
+    assert "collected without raters" in compare(old[0], old[1]).tasks[0].reason
 
 
 def test_a_baseline_keeps_who_rated_what(runs: list[SavedRun], tmp_path: Path) -> None:
@@ -162,5 +163,5 @@ def test_one_rating_per_prompt_and_rater_is_the_plain_t_test() -> None:
     at = np.arange(20)
     names = tuple(f"r{i}" for i in at)
     made = [run_of(str(i), {"t": Made(values[i], ratings=Ratings(at, at, values[i], names))}) for i in range(2)]
-    row = compare(*made).tasks[0]
+    row = compare(made[0], made[1]).tasks[0]
     assert row.stderr == pytest.approx(stats.stderr_of_mean((values[1] - values[0]).tolist()))

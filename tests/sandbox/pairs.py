@@ -37,4 +37,4 @@ def plain_exec(pairs: list[tuple[str, str]]) -> list[bool]:
     """Plain Python's verdicts: program and test in one interpreter, without a sandbox. For honest programs alone."""
     command = [sys.executable, "-I", "-S", "-X", "utf8", str(HERE / "plain_exec.py")]
     said = subprocess.run(command, input=json.dumps(pairs), capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "0"})
-    return json.loads(said.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+    return json.loads(said.stdout.splitlines()[-1])
