@@ -27,11 +27,7 @@ WORDS = {
 }
 
 # What each answer is called in words.
-OPTIONS = (
-    ("entailment", "entails", "entail", "entailed"),
-    ("neutral",),
-    ("contradiction", "contradicts", "contradict", "contradicted", "contradictory"),
-)
+OPTIONS = (("entailment", "entails"), ("neutral",), ("contradiction", "contradicts"))
 CLASSES = ("entailment", "neutral", "contradiction")
 
 

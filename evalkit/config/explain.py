@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +108,7 @@ def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
     return lines
 
 
-def settings_of(group: str, name: str) -> frozenset[str]:
+def settings_of(group: str, name: str) -> set[str]:
     """The settings of a group's choice: of `model` and `hf`, `path` and so on."""
     return _keys(conf_dir() / group / f"{name}.yaml")
 
@@ -122,10 +121,9 @@ def _settings() -> list[str]:
     return sorted(top | below | tasks)
 
 
-@cache
-def _keys(file: Path) -> frozenset[str]:
-    """The top keys of a file of conf/ and of those that its `defaults` put in the same place (`NAME@_here_`); bases are shared by many."""
+def _keys(file: Path) -> set[str]:
+    """The top keys of a file and of those that its `defaults` put in the same place (`NAME@_here_`)."""
     loaded = load_yaml(file.read_text(encoding="utf-8"))
     bases = [item.removesuffix("@_here_") for item in loaded.pop("defaults", ()) if isinstance(item, str) and item.endswith("@_here_")]
     by_name = [name for base in bases for name in (BACK_ENDS if base.endswith("${backend}") else (base,))]
-    return frozenset(str(key) for key in loaded).union(*(_keys(file.parent / f"{name}.yaml") for name in by_name))
+    return {str(key) for key in loaded}.union(*(_keys(file.parent / f"{name}.yaml") for name in by_name))

@@ -76,7 +76,7 @@ class Faulty(BaseHTTPRequestHandler):
         return None
 
 
-Script = Callable[[Faulty], object]
+Script = Callable[[Faulty], None]
 
 
 @pytest.fixture
