@@ -61,35 +61,25 @@ def evaluate(
     from evalkit.run.prepare import run_identity
 
     if is_loaded(model):
-        from evalkit.models.hf.loaded import LoadedModel, untouched
-
-        held = LoadedModel(model, tokenizer, system=system)
-        given: dict[str, Any] = {"limit": limit, "data": data, "chat": chat, "num_fewshot": num_fewshot, "languages": languages}
-        with untouched(held.given):
-            try:
-                return evaluate(held, tasks, run_dir=run_dir, overrides=overrides, progress=progress, **given)
-            finally:
-                held.release()
+        asked: dict[str, Any] = {"limit": limit, "data": data, "chat": chat, "num_fewshot": num_fewshot, "languages": languages}
+        asked |= {"run_dir": run_dir, "overrides": overrides, "progress": progress}
+        return _evaluate_loaded(model, tokenizer, system, tasks, asked)
     if tokenizer is not None:
         raise ConfigError("tokenizer= belongs to a transformers model in memory; a named model or a checkpoint brings its own")
     wanted = [tasks] if isinstance(tasks, (str, Task)) else list(tasks)
     names = [task for task in wanted if isinstance(task, str)]
-    words = [f"task=[{','.join(names)}]"] if wanted else []
-    words += [*_model_words(model)] if isinstance(model, str) else []
-    words += [f"data={data}"] if isinstance(data, str) else []
-    words += [f"limit={limit}"] if limit is not None else []
-    words += [f"chat={str(chat).lower()}"] if chat is not None else []
-    words += _asked_words(model, wanted, languages, system)
+    named = len(names) == len(wanted)
+    words = _words(model, names if wanted else None, data, limit, chat) + _asked_words(model, wanted, languages, system)
     if num_fewshot is not None:
         known = names if wanted else compose([*words, *overrides])["tasks"]
         words += [f"tasks.{name}.num_fewshot={num_fewshot}" for name in known]
-    setup = build(compose([*words, *overrides]), allow_no_task=len(names) < len(wanted))
+    setup = build(compose([*words, *overrides]), allow_no_task=not named)
     chosen = [setup.tasks[task] if isinstance(task, str) else _with_shots(task, num_fewshot) for task in wanted]
     chosen = chosen or list(setup.tasks.values())
     back_end = setup.model() if isinstance(model, str) else model
     source, settings = setup.source if isinstance(data, str) else data, setup.settings
     folder = Path(run_dir) if run_dir else None
-    if folder is None and isinstance(model, str) and isinstance(data, str) and len(names) == len(wanted):
+    if folder is None and isinstance(model, str) and isinstance(data, str) and named:
         folder = setup.folder(run_identity(back_end, chosen, source, settings.limit, settings.chat))
     result = run(
         back_end,
@@ -98,12 +88,24 @@ def evaluate(
         limit=settings.limit,
         chat=settings.chat,
         folder=folder,
-        config=_config(setup.config, model, len(names) == len(wanted)),
+        config=_config(setup.config, model, named),
         overwrite=settings.overwrite,
         missing=settings.missing,
         progress=default_progress() if progress else Silent(),
     )
     return Run(**{field.name: getattr(result, field.name) for field in fields(result)})
+
+
+def _evaluate_loaded(model: Any, tokenizer: Any, system: str | None, tasks: Any, asked: Mapping[str, Any]) -> Run:
+    """A transformers model in memory, measured as it is and left as it was."""
+    from evalkit.models.hf.loaded import LoadedModel, untouched
+
+    held = LoadedModel(model, tokenizer, system=system)
+    with untouched(held.given):
+        try:
+            return evaluate(held, tasks, **asked)
+        finally:
+            held.release()
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,15 @@ class Run(RunResult):
         from evalkit.config.cards import cards_of
 
         return cards_of([self.manifest.get("config") or {}])[0]
+
+
+def _words(model: object, tasks: Sequence[str] | None, data: object, limit: int | None, chat: bool | None) -> list[str]:
+    """Command-line words for what is given by name or number; no `task=` where the tasks are a suite's (None)."""
+    words = [f"task=[{','.join(tasks)}]"] if tasks is not None else []
+    words += _model_words(model) if isinstance(model, str) else []
+    words += [f"data={data}"] if isinstance(data, str) else []
+    words += [f"limit={limit}"] if limit is not None else []
+    return words + ([f"chat={str(chat).lower()}"] if chat is not None else [])
 
 
 def _asked_words(model: object, tasks: Sequence[str | Task], languages: Sequence[str], system: str | None) -> list[str]:
