@@ -17,7 +17,7 @@ _BRACKETS = [
 _LIST = re.compile(r"(?:[-*+\u2022\u00b7\u25cf\u25aa\u2013\u2014>]\s+|[(\[]?\d{1,3}[.)\]]\s+)")
 _FENCE = re.compile(r"```[^\n`]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _LONG_FENCE = re.compile(r"(?ms)^[ \t]*(~{3,}|`{4,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)")
-READING = "reading:2"  # for signatures: raised whenever an answer could be read otherwise than before
+READING = "reading:3"  # for signatures: raised whenever an answer could be read otherwise than before
 CONJUNCTION = "या|और|व|एवं|আৰু|বা|অথবা|ও|এবং|અથવા|અને|ਜਾਂ|ਅਤੇ|କିମ୍ବା|ଏବଂ|ଓ|அல்லது|மற்றும்|లేదా|మరియు|ಅಥವಾ|ಮತ್ತು|അല്ലെങ്കിൽ|یا|اور|आणि|किंवा"
 # The word for "answer" (or option, label) in the languages of our tasks.
 ANSWER = (
@@ -33,7 +33,10 @@ LABEL = (
 
 
 def bare(text: str) -> str:
-    """The text without a list mark in front, and without quotes, markup and brackets around it. Idempotent."""
+    """The text without a list mark in front, and without quotes, markup and brackets around it. Idempotent.
+
+    Nothing of a text that has more layers of these than `MAX_LAYERS`.
+    """
     text = text.strip()
     for _ in range(MAX_LAYERS):
         cut = text.strip().strip(_AROUND)
@@ -48,9 +51,9 @@ def bare(text: str) -> str:
             elif cut.startswith(opening) and _around(cut, opening, closing):
                 cut = cut[1:-1]
         if cut == text:
-            break
+            return text
         text = cut
-    return text
+    return ""
 
 
 def _around(text: str, opening: str, closing: str) -> bool:

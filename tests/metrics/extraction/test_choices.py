@@ -331,9 +331,14 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     assert AB.choice(text) in ("A", "B", None) and NLI.choice(text) in ("0", "1", "2", None)
 
 
-@pytest.mark.parametrize("piece", ["Answer: ", "A ", "B\n", "answer is not ", "(", "Answer: A or ", "A is ", "\\boxed{", "- "])
-def test_a_model_in_a_loop_costs_no_time(piece: str) -> None:
-    AB.choice(piece * 2_000)
+@pytest.mark.parametrize("piece", ["Answer: ", "A ", "answer is not ", "(", "\\boxed{", "- "])
+def test_a_model_in_a_loop_chooses_nothing(piece: str) -> None:
+    assert AB.choice(piece * 2_000) is None
+
+
+@pytest.mark.parametrize(("piece", "label"), [("B\n", "B"), ("Answer: A or ", "A"), ("A is ", "A")])
+def test_a_model_in_a_loop_that_names_one_option_chooses_it(piece: str, label: str) -> None:
+    assert AB.choice(piece * 2_000) == label
 
 
 def say(*texts: str) -> list[Response]:
