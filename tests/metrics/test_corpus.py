@@ -101,21 +101,21 @@ def test_chrf_of_a_document_per_language_claims_no_certainty() -> None:
         )
 
 
-def single(summary: Summary) -> None:
+def assert_too_few(summary: Summary) -> None:
     assert summary.value is not None and (summary.n, summary.stderr, summary.ci) == (1, None, None)
     assert summary.no_interval == "too few documents for an interval"
 
 
 def test_every_kind_of_metric_says_that_one_document_is_too_few() -> None:
     one = SampleScore("a", 1.0, stats=(1.0, 1.0, 1.0, 1.0, 1.0), language="hi")
-    single(Accuracy().summarize([one]))
-    single(EntityMatch().summarize([one]))
-    single(LanguageConsistency().summarize([one]))
+    assert_too_few(Accuracy().summarize([one]))
+    assert_too_few(EntityMatch().summarize([one]))
+    assert_too_few(LanguageConsistency().summarize([one]))
 
     class Nothing:
         name, limits = "none", Limits()
 
-    single(PassAtK(1, Nothing()).summarize([one]))  # type: ignore[arg-type]
+    assert_too_few(PassAtK(1, Nothing()).summarize([one]))  # type: ignore[arg-type]
 
 
 def test_nothing_measured_and_no_interval_asked_for_are_not_too_few() -> None:

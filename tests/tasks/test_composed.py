@@ -59,7 +59,7 @@ def alone() -> dict[str, Any]:
     return tasks()
 
 
-def same(made: dict[str, Any], kept: dict[str, Any]) -> None:
+def assert_as_kept(made: dict[str, Any], kept: dict[str, Any]) -> None:
     """Everything kept is there and as it was. What is new is kept from the next writing on: no list has to name it."""
     assert set(kept) <= set(made)
     for name, value in kept.items():
@@ -67,15 +67,15 @@ def same(made: dict[str, Any], kept: dict[str, Any]) -> None:
 
 
 def test_models_compose_to_what_they_did(golden: dict[str, Any]) -> None:
-    same(models(), golden["models"])
+    assert_as_kept(models(), golden["models"])
 
 
 def test_tasks_compose_to_what_they_did(golden: dict[str, Any], alone: dict[str, Any]) -> None:
-    same(alone, golden["tasks"])
+    assert_as_kept(alone, golden["tasks"])
 
 
 def test_suites_compose_to_what_they_did(golden: dict[str, Any], alone: dict[str, Any]) -> None:
-    same(suites(alone), golden["suites"])
+    assert_as_kept(suites(alone), golden["suites"])
 
 
 def test_a_task_may_stand_under_another_name(alone: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ SCORED = [
 WRITTEN = [gen("a b c", doc="1"), gen("one two", 5, "2"), gen("a b c", 20, "3", stop=("e", "zz")), gen("long " * 200, 8, "4")]
 
 
-def same(got: Sequence[Response], wanted: Sequence[Response]) -> None:
+def assert_same(got: Sequence[Response], wanted: Sequence[Response]) -> None:
     for one, other in zip(got, wanted, strict=True):
         assert one.loglikelihoods == (None if other.loglikelihoods is None else pytest.approx(other.loglikelihoods, abs=1e-4))
         left_out = ("key", "loglikelihoods")
@@ -133,14 +133,14 @@ def same(got: Sequence[Response], wanted: Sequence[Response]) -> None:
 
 def test_log_likelihoods_are_our_own_engines(tiny: Tiny) -> None:
     folder = tiny(max_length=128)
-    same(ask(vllm(folder), SCORED), ask(HFModel("tiny", path=str(folder), dtype="float32", device="cpu"), SCORED))
+    assert_same(ask(vllm(folder), SCORED), ask(HFModel("tiny", path=str(folder), dtype="float32", device="cpu"), SCORED))
     assert {one.kind for one in Stand.made[0].asked} == {"choose", "follow", "read"}  # read: the probe alone
     assert len(Stand.made) == 1
 
 
 def test_texts_are_our_own_engines(tiny: Tiny) -> None:
     folder = tiny(max_length=128)
-    same(ask(vllm(folder), WRITTEN), ask(HFModel("tiny", path=str(folder), dtype="float32", device="cpu"), WRITTEN))
+    assert_same(ask(vllm(folder), WRITTEN), ask(HFModel("tiny", path=str(folder), dtype="float32", device="cpu"), WRITTEN))
 
 
 @pytest.mark.parametrize("tokens", [0, 3, 200])
@@ -153,7 +153,7 @@ def test_thoughts_are_told_apart_as_by_our_own_engine(tiny: Tiny, tokens: int) -
     settings: dict[str, Any] = {"thinking": [letters[0], letters[-1]], "thinking_tokens": tokens}
     requests = [gen("a b c", 20, "1", stop=(letters[len(letters) // 2],)), gen("one two", 9, "2")]
     wanted = ask(HFModel("tiny", path=str(folder), dtype="float32", device="cpu", **settings), requests)
-    same(ask(vllm(folder, **settings), requests), wanted)
+    assert_same(ask(vllm(folder, **settings), requests), wanted)
     assert all(one.stream and "stop" not in one.settings for one in Stand.made[0].asked)
 
 
