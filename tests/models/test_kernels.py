@@ -54,6 +54,11 @@ def nothing(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: t
     return out * float("nan"), lse
 
 
+def no_sums(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float) -> Attended:
+    out, lse = written(query, key, value, mask, scale)
+    return out, lse * float("nan")
+
+
 def padded(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float) -> Attended:
     out, lse = written(query, key, value, mask, scale)
     return out, torch.nn.functional.pad(lse, (0, 5))
@@ -67,7 +72,7 @@ def right(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: tor
     return written(query, key, value, mask, scale)
 
 
-@pytest.mark.parametrize("wrong", [off_by_a_little, base_two, nothing, padded, refusing])
+@pytest.mark.parametrize("wrong", [off_by_a_little, base_two, nothing, no_sums, padded, refusing])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_kernel_that_computes_something_else_or_refuses_is_never_used(
     wrong: kernels.Kernel, masked: bool, monkeypatch: pytest.MonkeyPatch

@@ -1,8 +1,8 @@
 """Attention with the log-sum-exp of its scores: a device's own kernels where they agree with the written form, else that.
 
 A device's kernels never hold the scores of all queries with all keys; the written form takes as many queries at once as fit `SCORES`.
-Which kernel serves is decided by a trial on random states of the same device, type and width, so a kernel that is missing, refuses or
-computes something else is never used.
+Which kernel serves is decided, before its first use, by a trial on random states of the same device, type and width, so a kernel that is
+missing, refuses or computes something else is never used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 Attended = tuple[torch.Tensor, torch.Tensor]  # attention's result, and the log-sum-exp of its scores
 Kernel = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None, float], Attended]
-SCORES = 1 << 26  # numbers in float32 that the written form holds at once
+SCORES = 1 << 26  # scores that the written form computes at once: 256 MB in float32
 ALIGNED = 8  # elements: a kernel on CUDA reads rows of a mask that begin at multiples of 16 bytes
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 4e-2}
 
@@ -37,7 +37,7 @@ def attend(
     Returns:
         (b, heads, t, value width) in the values' type, and (b, heads, t) in float32 (float64 for such queries).
     """
-    found = None if softcap else kernel_for(query.device, query.dtype, query.shape[-1], value.shape[-1], mask is not None)
+    found = None if softcap is not None else kernel_for(query.device, query.dtype, query.shape[-1], value.shape[-1], mask is not None)
     if found is None:
         return written(query, key, value, mask, scale, softcap)
     return found(query, key, value, mask, scale)
@@ -52,7 +52,7 @@ def written(
     keys, outs, sums = key.to(exact).transpose(-1, -2), [], []
     for start in range(0, query.shape[2], rows):
         scores = query[:, :, start : start + rows].to(exact) @ keys * scale
-        if softcap:
+        if softcap is not None:
             scores = torch.tanh(scores / softcap) * softcap
         if mask is not None:
             scores = scores + (mask[:, :, start : start + rows] if mask.shape[2] > 1 else mask)
@@ -133,8 +133,9 @@ def trial(kernel: Kernel, device: torch.device, dtype: torch.dtype, width: int, 
             return str(error).partition("\n")[0]
         if out.shape != right.shape or lse.shape != sums.shape:
             return f"shapes {tuple(out.shape)} and {tuple(lse.shape)}"
-        off = max(float((out.double() - right.double()).abs().max()), float((lse.double() - sums.double()).abs().max()))
-    return None if off <= within else f"off by {off:.1e}"  # not a number is not within either
+        gaps = [float((one.double() - other.double()).abs().max()) for one, other in ((out, right), (lse, sums))]
+    # What is not a number is within nothing.
+    return next((f"off by {gap:.1e}" for gap in gaps if not gap <= within), None)
 
 
 def used(dtype: torch.dtype) -> list[str]:

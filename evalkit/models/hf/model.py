@@ -230,10 +230,9 @@ class HFModel(LocalModel):
 
     def describe(self) -> Mapping[str, Any]:
         scorer = self._runtime.scorer if "_runtime" in self.__dict__ else None
-        read: dict[str, Any] = {
-            "scoring_path": scorer.path if scorer else None,
-            **({"scoring_path_reason": scorer.why} if scorer and scorer.why else {}),
-        }
+        read: dict[str, Any] = {"scoring_path": scorer.path if scorer else None}
+        if scorer and scorer.why:
+            read["scoring_path_reason"] = scorer.why
         if scorer and scorer.path == "tree":
             from evalkit.models.hf.kernels import used
 

@@ -25,7 +25,8 @@ BEHIND = 24  # tokens of a probe behind its header, at most
 AFFORDABLE, ON_GPU = 10**12, 100  # weights × tokens that a CPU multiplies in some twenty seconds; how much faster a GPU is
 # What cuts attention without being handed to the attention function, and may lie far beyond any check at start.
 UNTOLD = ("attention_chunk_size", "keep_window_size")
-FAILURES = (RuntimeError, TypeError, AttributeError, IndexError, ValueError, KeyError, NotImplementedError)
+# A model's own code raises these where it cannot read what it is given (too little memory is a RuntimeError: `is_memory`).
+FAILURES = (RuntimeError, TypeError, AttributeError, LookupError, ValueError)
 
 
 def choose_path(scorer: Scorer) -> tuple[str, str]:
