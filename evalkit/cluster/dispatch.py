@@ -47,7 +47,7 @@ class Counts:
     """What went wrong, for the manifest.
 
     Attributes:
-        deaths: replicas that died.
+        deaths: replicas that died, while they loaded and with nothing in hand too.
         repeated: answers given twice.
         asked_twice: slow chunks that a second replica was given.
     """
@@ -124,9 +124,11 @@ class Dispatch:
             self._rates.append((now - work.started) / max(1, work.cost))
         return self._close(work, "the replica gave no answer to it")
 
-    def died(self, work: Work, reason: str) -> list[Response]:
-        """The replica that had it is gone; returns errors when too many are."""
+    def died(self, work: Work | None, reason: str) -> list[Response]:
+        """The replica that had it, or that had nothing in hand (None), is gone; returns errors when too many died over it."""
         self.counts.deaths += 1
+        if work is None:
+            return []
         work.deaths += 1
         work.holders -= 1
         if work.over or work.holders:

@@ -256,9 +256,9 @@ class Pool:
         self._looked = -NODES_S  # look for room at once
         if not member.ready:
             self._failed_starts += 1
-            return []
-        log.warning("a replica on node %s is gone (%s); its chunk goes to another", member.about.get("node"), reason)
-        return dispatch.died(member.work, reason) if member.work else []
+        else:
+            log.warning("a replica on node %s is gone (%s); its chunk goes to another", member.about.get("node"), reason)
+        return dispatch.died(member.work, reason)
 
     def _silent(self, dispatch: Dispatch) -> list[Response]:
         """End replicas that have said nothing for too long."""

@@ -39,6 +39,12 @@ def test_a_chunk_goes_on_where_a_replica_died() -> None:
     assert state.finished(again, 1.0) == [] and state.over
 
 
+def test_a_replica_that_dies_with_nothing_in_hand_is_counted() -> None:
+    state = Dispatch.of([chunk(0, 5)], ())
+    assert state.died(None, "killed while it loaded") == []
+    assert state.counts.deaths == 1 and taken(state).deaths == 0
+
+
 def test_three_deaths_make_errors_of_what_is_left_and_the_rest_goes_on() -> None:
     state = Dispatch.of([chunk(0, 9), chunk(1, 5)], ())
     errors: list[Response] = []
