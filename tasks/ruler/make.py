@@ -99,10 +99,7 @@ def _row(item: Item, length: int, name: str) -> dict[str, Any]:
 def _note(made: Family) -> str:
     prose = isinstance(made, Conversation) or (isinstance(made, Needles) and made.haystack == "essay")
     if prose and isinstance(made, Conversation | Needles) and made.text.own:
-        return (
-            f"the haystack is a text of this package of {len(made.text.listed):,} words, told again until the length is reached "
-            "(haystack=FILE takes another)"
-        )
+        return "the haystack is a short text of this package, told again until the length is reached (haystack=FILE takes another)"
     return ""
 
 

@@ -84,7 +84,7 @@ class EngineSettings:
 
 def reason_missing() -> str | None:
     """Why vLLM cannot be used here; None when it seems to be there. Looks at names alone and imports nothing."""
-    return None if there("vllm") else f"{missing('vllm', 'model=vllm')} {ON_CPUS}"
+    return None if there("vllm") else f"{missing('vllm', 'model=vllm (or backend=vllm)')} {ON_CPUS}"
 
 
 def prepare_process() -> None:
@@ -113,7 +113,7 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         if reason := reason_missing():
-            raise ModelError(f"model=vllm (or backend=vllm): {reason}")
+            raise ModelError(reason)
         prepare_process()
         if settings.kv_gib is not None:
             os.environ.pop("VLLM_CPU_KVCACHE_SPACE", None)  # it would win over what is said here
