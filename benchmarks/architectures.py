@@ -3,7 +3,8 @@
     python benchmarks/architectures.py [--only NAME ...] [--but NAME ...] [--json FILE] [--seconds 120]
 
 A configuration is the family's own with its sizes made small; what cannot be made small or built is named with its reason. Prints, for
-each, the path, the largest relative difference of a log-likelihood from one sequence at a time, and whether greedy texts are equal.
+each, the path, the largest relative difference of a log-likelihood from one sequence at a time, and whether greedy texts are equal to
+those that `generate` writes without a cache (and `cached`: false where it writes others with one).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import multiprocessing
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from evalkit.errors import ModelError
+from evalkit.models.hf.path_check import cache_differs
+from evalkit.models.hf.plain_generation import cached_loglikelihood
 from evalkit.models.hf.scoring import Scorer
 from tests.models.test_agreement import few, greedy_texts
 from tests.models.test_architectures import measured, naive, requests
@@ -45,14 +49,14 @@ SIZES: dict[str, Any] = {
         ("head_dim", "v_head_dim", "kv_lora_rank", "q_lora_rank", "kv_channels", "linear_key_head_dim", "linear_value_head_dim"), 8
     ),
     **dict.fromkeys(("hidden_size_per_layer_input", "mamba_d_state", "mamba_d_head", "mamba_head_dim", "index_head_dim", "state_size"), 8),
-    **dict.fromkeys(("ssm_state_size", "mamba_d_ssm_state", "dim_head", "swa_head_dim", "swa_v_head_dim"), 8),
+    **dict.fromkeys(("ssm_state_size", "mamba_d_ssm_state", "dim_head", "swa_head_dim", "swa_v_head_dim", "linear_head_dim"), 8),
     **dict.fromkeys(("qk_rope_head_dim", "qk_nope_head_dim", "mamba_num_heads", "mamba_n_heads", "index_n_heads", "rotary_dim"), 4),
     **dict.fromkeys(("n_groups", "mamba_n_groups", "n_group", "topk_group", "n_shared_experts", "num_shared_experts"), 1),
     **dict.fromkeys(("first_k_dense_replace", "num_nextn_predict_layers"), 1),
     **dict.fromkeys(("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts", "ffn_num_experts"), 4),
     **dict.fromkeys(("num_experts_per_tok", "moe_topk", "moe_k", "num_experts_per_token", "moe_top_k", "top_k_experts", "index_topk"), 2),
     **dict.fromkeys(("moe_intermediate_size", "shared_expert_intermediate_size", "expert_ffn_hidden_size"), 24),
-    **dict.fromkeys(("moe_shared_expert_intermediate_size", "shared_intermediate_size"), 24),
+    **dict.fromkeys(("moe_shared_expert_intermediate_size", "shared_intermediate_size", "shared_experts_intermediate_size"), 24),
     **dict.fromkeys(("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx", "max_sequence_length"), 512),
     **dict.fromkeys(("sliding_window", "attention_window_size", "window_size", "swa_window_size", "local_attention"), 16),
     **dict.fromkeys(("vocab_size", "vocab_size_per_layer_input"), WORDS),
@@ -64,15 +68,64 @@ SIZES: dict[str, Any] = {
     "head_dim_rope": 4,
 }
 # What a family's own defaults leave open.
+ROPE = {"rope_type": "default", "rope_theta": 10000.0}
+WHOLE_HEADS = {"num_key_value_heads": 4, "head_dim": 4}  # one key head per query head; the width is that of the rotary part
 MORE: dict[str, dict[str, Any]] = {
+    **dict.fromkeys(
+        ("axk1", "axk2", "deepseek_v3", "deepseek_v32", "dots3_note_text", "glm_moe_dsa", "longcat_flash", "youtu"), WHOLE_HEADS
+    ),
+    "bailing_hybrid": {
+        "num_key_value_heads": 4,
+        "num_local_experts": 4,
+        "n_group": 1,
+        "topk_group": 1,
+        "layer_group_size": 2,
+        "layer_types": None,
+    },
+    "cohere_compass_text": {
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "rope_parameters": {"sliding_attention": ROPE, "full_attention": ROPE},
+    },
     "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
-    "dbrx": {"max_seq_len": 512},
+    "gemma3n_text": {
+        "layer_types": ["sliding_attention", "full_attention"] * 2,
+        "intermediate_size": [48] * 4,
+        "activation_sparsity_pattern": [0.0] * 4,
+        "laurel_rank": 4,
+        "altup_num_inputs": 2,
+        "num_kv_shared_layers": 2,
+    },
     "granitemoehybrid": {"layer_types": ["mamba", "attention"] * 2, "mamba_n_heads": 8, "mamba_d_head": 8},
+    "gpt_neo": {"attention_types": [[["global", "local"], 2]]},
+    "hunyuan_v1_dense": {"head_dim": 8},
     "hunyuan_v1_moe": {"head_dim": 8},
+    "kimi_linear": {"num_key_value_heads": 4, "linear_num_heads": 4},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
-    "longcat_flash": {"num_key_value_heads": 4, "head_dim": 4},
     "ministral": {"head_dim": 8},
-    "youtu": {"num_key_value_heads": 4, "head_dim": 4},
+    "qwen4_exp_text": {
+        "hc_lowrank": 8,
+        "ple_layer_ids": [1],
+        "ple_embed_dim": 32,
+        "ngram_vocab_size_base": 100,
+        "heads_per_ngram": 2,
+        "make_ngram_vocab_size_divisible_by": 4,
+        "split_ngram_parts": 1,
+        "indexer_n_heads": 2,
+        "indexer_kv_heads": 1,
+        "indexer_head_dim": 8,
+        "indexer_budget": 512,
+        "indexer_compress_ratio": 4,
+        "rope_parameters": {**ROPE, "partial_rotary_factor": 1.0},
+    },
+    "reformer": {
+        "attention_head_size": 8,
+        "attn_layers": ["local"] * 2,
+        "axial_pos_shape": [16, 32],
+        "axial_pos_embds_dim": [16, 16],
+        "hidden_size": 32,
+        "feed_forward_size": 48,
+    },
+    "zaya": {"router_hidden_size": 16, "num_experts_per_tok": 1, "layer_types": ["hybrid", "hybrid_sliding"] * 2},
 }
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
@@ -139,10 +192,12 @@ def tried(name: str) -> dict[str, Any]:
     ]
     told = {"path": scorer.path, "difference": max(gaps), "why": scorer.why}
     try:
-        right = {item.key: alone(model, item) for item in few()}
+        right = {item.key: alone(model, item, use_cache=False) for item in few()}
+        with_cache = {item.key: alone(model, item) for item in few()}
     except Exception as error:
         return {**told, "texts": f"transformers itself cannot write: {type(error).__name__}"}
-    return {**told, "texts": greedy_texts(model, scorer) == right}
+    gap = 0.0 if scorer.path == "tree" else cache_differs(scorer, partial(cached_loglikelihood, model, pad=0))
+    return {**told, "texts": greedy_texts(model, scorer, use_cache=not gap) == right, "cached": with_cache == right}
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmarks.invented import Made, answers, run_of
+from evalkit.compare import shared
 from evalkit.compare.shared import HasColumns, Units
 from evalkit.gate import Decision, Policy, decide, decision
 
@@ -57,18 +58,18 @@ def decided(rng: np.random.Generator, n: int, losses: Sequence[float], policy: P
 @contextmanager
 def asked_once() -> Iterator[None]:
     """Which documents belong together is the same for every suite of one size, so it is found out once: a third of the time."""
-    real, known = decision.units_of, dict[tuple[object, ...], Units]()
+    real, known = shared.units_of, dict[tuple[object, ...], Units]()
 
     def units_of(tasks: Mapping[Hashable, tuple[HasColumns, str]]) -> Units:
         run = next(iter(tasks.values()))[0]
         key = (*tasks, *(len(run.columns[str(name)].docs) for name in tasks))
         return known[key] if key in known else known.setdefault(key, real(tasks))
 
-    decision.units_of = units_of
+    decision.units_of = units_of  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        decision.units_of = real
+        decision.units_of = real  # type: ignore[attr-defined]
 
 
 @dataclass

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evalkit import stats
 from evalkit.results import RunResult, TaskResult
-from evalkit.store import MetricColumn, SavedRun, TaskColumns
+from evalkit.store import MetricColumn, Ratings, SavedRun, TaskColumns
 from evalkit.types import Summary
 
 
@@ -27,6 +27,7 @@ class Made:
     stats: NDArray[np.float64] | None = None
     corpus: str = ""
     languages: Sequence[str] | None = None
+    ratings: Ratings | None = None  # whose means the values are
     macro: bool = False  # the score is the unweighted mean over its languages
 
 
@@ -58,7 +59,7 @@ def run_of(name: str, tasks: Mapping[str, Made]) -> SavedRun:
             tokens=np.zeros(n, dtype=np.int64),
             confidence=np.full(n, np.nan),
             confident_right=np.zeros(n, dtype=bool),
-            metrics={"acc": MetricColumn(made.values, np.zeros(n, dtype=bool), made.stats)},
+            metrics={"acc": MetricColumn(made.values, np.zeros(n, dtype=bool), made.stats, made.ratings)},
         )
     return SavedRun(Path(name), RunResult(name, results), has_samples=False, kept=columns)
 

@@ -41,7 +41,8 @@ def rates(rng: np.random.Generator, pairs: int, n: int, share: float) -> tuple[f
     """(share of comparisons whose mean has p <= 0.05, share with any false verdict)."""
     mean = false = 0
     for _ in range(pairs):
-        found = compare(*(run_of(name, tasks) for name, tasks in zip(("base", "candidate"), twins(rng, n, share), strict=True)))
+        base, candidate = twins(rng, n, share)
+        found = compare(run_of("base", base), run_of("candidate", candidate))
         assert found.overall is not None and found.overall.p is not None
         mean += found.overall.p <= 0.05
         false += any(row.verdict in ("regressed", "improved") for row in found.rows)

@@ -34,6 +34,7 @@ _EXTRAS: Mapping[str, str] = {
     "mlflow": "mlflow",
     "trackio": "trackio",
     "tensorboard": "tensorboard",
+    "every-eval-ever": "every_eval_ever",
 }
 # Import name -> the extra that brings it; the empty one is the base.
 EXTRA_OF: Mapping[str, str] = MappingProxyType(
@@ -44,6 +45,7 @@ EXTRA_OF: Mapping[str, str] = MappingProxyType(
 PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     {
         "bert_score": "bert-score",
+        "every_eval_ever": "every-eval-ever",
         "fontTools": "fonttools",
         "genai_prices": "genai-prices",
         "hydra": "hydra-core",

@@ -1,7 +1,6 @@
-"""How far a run is and how long it will take: bars for people, lines for logs.
+"""How far a run is and how long it will take (`evalkit.pace`): bars for people, lines for logs.
 
-The time that is left is told from tokens, by kind of work: a token that is written takes many times as long as one that is read, so
-the speed of scoring says nothing of generating. Where a kind has not begun, its part is named and not guessed.
+Where a kind of work has not begun and no earlier run tells of it, its part is named and not guessed.
 """
 
 from __future__ import annotations
@@ -10,26 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, Protocol
 
+from evalkit.pace import NAMES, Earlier, Pace, Piece, span
+
 PATIENCE_S = 3.0
 EVERY_S = 15.0
-WARM_S = 10.0  # of work of one kind before its speed is believed
-NAMES = {"loglikelihood": "scoring", "generate": "generating"}
-
-
-class Piece(Protocol):
-    """A request, as far as a bar is concerned."""
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def cost(self) -> int:
-        """Tokens it costs, roughly: what the estimate of the remaining time is based on."""
-        ...
 
 
 class Progress(Protocol):
@@ -55,80 +41,12 @@ class Silent:
         return None
 
 
-@dataclass
-class Pace:
-    """Tokens and seconds by kind of work.
-
-    Attributes:
-        total, finished: tokens by kind.
-        seconds: spent on a kind: from one batch to the next, counted for the later one.
-        first: tokens and seconds of a kind's first batch, which waits for what is loaded and compiled.
-    """
-
-    started: float
-    total: dict[str, int] = field(default_factory=dict)
-    finished: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    first: dict[str, tuple[int, float]] = field(default_factory=dict)
-    last: float = 0.0
-
-    @classmethod
-    def of(cls, items: Sequence[Piece], now: float) -> Pace:
-        pace = cls(now, last=now)
-        for item in items:
-            pace.total[item.kind] = pace.total.get(item.kind, 0) + item.cost
-        return pace
-
-    def advance(self, items: Sequence[Piece], now: float) -> None:
-        """These were finished at `now`, all of one batch."""
-        kind, cost, took = items[0].kind, sum(item.cost for item in items), now - self.last
-        self.first.setdefault(kind, (cost, took))
-        self.finished[kind] = self.finished.get(kind, 0) + cost
-        self.seconds[kind] = self.seconds.get(kind, 0.0) + took
-        self.last = now
-
-    def left(self, kind: str) -> float | None:
-        """Seconds until all of a kind is done; None while its speed is not known."""
-        done, seconds = self.finished.get(kind, 0), self.seconds.get(kind, 0.0)
-        remaining = self.total.get(kind, 0) - done
-        if remaining <= 0:
-            return 0.0
-        cost, took = self.first.get(kind, (0, 0.0))
-        if done > 2 * cost:  # enough without the first batch
-            done, seconds = done - cost, seconds - took
-        return None if seconds <= 0 or not done or self.seconds[kind] < WARM_S else seconds * remaining / done
-
-    def told(self) -> str:
-        """`about 4 min left`, with what cannot be foretold yet named; empty while nothing can."""
-        by_kind = {kind: self.left(kind) for kind in self.total}
-        known = sum(seconds for seconds in by_kind.values() if seconds)
-        unknown = [f"{self.total[kind]:,} tokens of {NAMES.get(kind, kind)}" for kind, seconds in by_kind.items() if seconds is None]
-        if not unknown:
-            return f"about {span(known)} left"
-        return f"about {span(known)} left, then {' and '.join(unknown)}" if known else ""
-
-    @property
-    def share(self) -> float:
-        return sum(self.finished.values()) / max(1, sum(self.total.values()))
-
-
-def span(seconds: float) -> str:
-    """A time as people say it: `40 s`, `12 min`, `3 h 20 min`, `4 days`."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
-    hours, minutes = divmod(round(seconds / 600) * 10, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours + (minutes >= 30 and hours >= 10)} h"
-    return f"{round(seconds / 86400)} days"
-
-
-def opening(items: Sequence[Piece], done: int, speed: float | None) -> str:
+def opening(items: Sequence[Piece], done: int, speed: float | None, earlier: Earlier | None = None) -> str:
     """What is about to be asked, in one line; with the time where a speed is known.
 
     Args:
         speed: tokens of `Piece.cost` per second of an earlier run of the same model here.
+        earlier: what that run took by kind of work; told instead where it knows every kind that is asked for.
     """
     if not items:
         return f"all {done:,} answers are kept from before, so nothing is asked"
@@ -139,7 +57,10 @@ def opening(items: Sequence[Piece], done: int, speed: float | None) -> str:
     reused = f", {done:,} already answered" if done else ""
     seconds = sum(cost.values()) / speed if speed else 0.0
     least = "at most about" if cost["generate"] else "about"
-    return f"{_requests(len(items))} to answer{reused}; tokens: {work}" + (f"; {least} {span(seconds)}" if speed else "")
+    rates = [earlier.of(item.kind, item.task) if earlier else None for item in items]
+    if all(rate is not None for rate in rates):
+        least, seconds = "about", sum(item.cost * (rate or 0.0) for item, rate in zip(items, rates, strict=True))
+    return f"{_requests(len(items))} to answer{reused}; tokens: {work}" + (f"; {least} {span(seconds)}" if seconds else "")
 
 
 def _requests(n: int) -> str:
@@ -149,16 +70,16 @@ def _requests(n: int) -> str:
 class Lines:
     """One line to standard error every few seconds, for logs and pipes."""
 
-    def __init__(self, speed: float | None = None) -> None:
-        self.speed = speed
+    def __init__(self, speed: float | None = None, earlier: Earlier | None = None) -> None:
+        self.speed, self.earlier = speed, earlier
         self.pace = Pace(0.0)
         self.requests = self.answered = 0
         self.said = 0.0
 
     def start(self, items: Sequence[Piece], done: int) -> None:
-        self.pace, self.requests = Pace.of(items, time.monotonic()), len(items)
+        self.pace, self.requests = Pace.of(items, time.monotonic(), self.earlier), len(items)
         self.said = self.pace.started
-        print(opening(items, done, self.speed), file=sys.stderr, flush=True)
+        print(opening(items, done, self.speed, self.earlier), file=sys.stderr, flush=True)
 
     def advance(self, items: Sequence[Piece]) -> None:
         now = time.monotonic()
@@ -184,7 +105,7 @@ class Lines:
 class Bars:
     """A bar each for scoring and generating, with the time that is gone and left; needs a terminal or a notebook."""
 
-    def __init__(self, speed: float | None = None) -> None:
+    def __init__(self, speed: float | None = None, earlier: Earlier | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as RichProgress
@@ -197,15 +118,15 @@ class Bars:
             TimeElapsedColumn(),
             TextColumn("{task.fields[left]}"),
         )
-        self.speed = speed
+        self.speed, self.earlier = speed, earlier
         self.rich = RichProgress(*columns, console=Console(stderr=not in_notebook()), transient=not in_notebook())
         self.ids: dict[str, Any] = {}
         self.answered: dict[str, int] = {}
         self.pace = Pace(0.0)
 
     def start(self, items: Sequence[Piece], done: int) -> None:
-        self.pace = Pace.of(items, time.monotonic())
-        self.rich.console.print(opening(items, done, self.speed), highlight=False)
+        self.pace = Pace.of(items, time.monotonic(), self.earlier)
+        self.rich.console.print(opening(items, done, self.speed, self.earlier), highlight=False)
         if items:
             self.rich.start()
         for kind, name in NAMES.items():
@@ -241,13 +162,14 @@ def in_notebook() -> bool:
     return type(shell).__name__ == "ZMQInteractiveShell" and find_spec("ipywidgets") is not None
 
 
-def default_progress(speed: float | None = None) -> Progress:
+def default_progress(speed: float | None = None, earlier: Earlier | None = None) -> Progress:
     """Bars on a terminal and in a notebook, lines elsewhere.
 
     Args:
         speed: tokens per second of an earlier run, for the time told at the start.
+        earlier: what it took by kind of work, for the time told from then on.
     """
-    return Bars(speed) if sys.stderr.isatty() or in_notebook() else Lines(speed)
+    return Bars(speed, earlier) if sys.stderr.isatty() or in_notebook() else Lines(speed, earlier)
 
 
 @contextmanager

@@ -27,7 +27,11 @@ WORDS = {
 }
 
 # What each answer is called in words.
-OPTIONS = (("entailment", "entails"), ("neutral",), ("contradiction", "contradicts"))
+OPTIONS = (
+    ("entailment", "entails", "entail", "entailed"),
+    ("neutral",),
+    ("contradiction", "contradicts", "contradict", "contradicted", "contradictory"),
+)
 CLASSES = ("entailment", "neutral", "contradiction")
 
 

@@ -26,6 +26,9 @@ WORDS = {
 # What each answer is called in English.
 ENGLISH = (("no", "not paraphrases", "not a paraphrase"), ("yes", "paraphrases", "paraphrase"))
 
+# Other spellings of a language's own no and yes.
+MORE = {"hi": ((), ("हां",)), "mr": ((), ("हो",)), "bn": ((), ("হ্যা",))}
+
 
 def to_doc(row: Mapping[str, Any]) -> Doc | None:
     """Target 1 for paraphrases, 0 for others, None for a row without a label. Choices: no, yes between the sentences."""
@@ -35,5 +38,6 @@ def to_doc(row: Mapping[str, Any]) -> Doc | None:
     question, *answers = word(WORDS, row["language"], "IndicXParaphrase")
     first, second = texts(row, "sentence1", "sentence2")
     choices = tuple(f"{first}, {question}? {answer}, {second}" for answer in answers)
-    options = [[*english, answer] for english, answer in zip(ENGLISH, answers, strict=True)]
+    more = MORE.get(row["language"], ((), ()))
+    options = [[*english, answer, *others] for english, answer, others in zip(ENGLISH, answers, more, strict=True)]
     return Doc(id="", fields={**row, "answer": str(target), "options": options}, choices=choices, target=target)

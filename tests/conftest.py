@@ -72,8 +72,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads or writes the user's cache, nor asks a network."""
-    wanted = {"EVALKIT_CACHE": str(tmp_path_factory.mktemp("cache")), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    """No test reads or writes the user's cache, nor asks a network. Weights are converted once for all processes of a run of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    cache = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache-of-evalkit"
+    cache.mkdir(exist_ok=True)
+    wanted = {"EVALKIT_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     yield

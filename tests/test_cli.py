@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -116,17 +117,25 @@ def task_names() -> list[str]:
 CONF = Path(__file__).resolve().parents[1] / "conf"
 
 
-@pytest.mark.parametrize("task", task_names())
-def test_show_needs_no_model(evalkit: Evalkit, task: str) -> None:
-    said = evalkit("show", f"task={task}", "n=2", "data=samples")
+def shown(said: Said) -> dict[str, str]:
+    """What `show` printed of each task; all of a prompt is indented."""
     assert said.code == 0, said.err
-    assert said.out.startswith(f"{task}: ") and said.out.count("── ") == 2 and "sample rows, not the benchmark" in said.out
-    assert ("[continuation 0]" in said.out) or ("[generates]" in said.out) or ("[pair 1] continuation" in said.out)
-    chat = evalkit("show", f"task={task}", "n=1", "data=samples", "chat=true")
-    assert chat.code == 0, chat.err
-    # A form that is scored as plain text by its protocol (`chat: false`) stays so.
-    plain = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
-    assert ("[user]" in chat.out) is not plain
+    begin, *parts = re.split(r"(?m)^(\w+)(?=: \d+ shots, headline )", said.out)
+    assert not begin
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_show_needs_no_model(evalkit: Evalkit) -> None:
+    every = f"task=[{','.join(task_names())}]"
+    for task, out in (said := shown(evalkit("show", every, "n=2", "data=samples"))).items():
+        assert out.count("── ") == 2 and "sample rows, not the benchmark" in out, task
+        assert ("[continuation 0]" in out) or ("[generates]" in out) or ("[pair 1] continuation" in out), task
+    chat = shown(evalkit("show", every, "n=1", "data=samples", "chat=true"))
+    assert list(said) == list(chat) and sorted(said) == task_names()
+    for task, out in chat.items():
+        # A form that is scored as plain text by its protocol (`chat: false`) stays so.
+        plain = yaml.safe_load((CONF / "task" / f"{task}.yaml").read_text(encoding="utf-8")).get("chat") is False
+        assert ("[user]" in out) is not plain, task
 
 
 def test_hydras_own_flags(evalkit: Evalkit) -> None:

@@ -19,7 +19,7 @@ def test_the_public_names() -> None:
 
 def test_names_that_are_not_ours_say_so() -> None:
     try:
-        _ = evalkit.evalute  # type: ignore[attr-defined]
+        _ = evalkit.evalute
     except AttributeError as error:
         assert "evalute" in str(error)
     else:

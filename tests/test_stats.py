@@ -127,6 +127,6 @@ def test_bootstrap_covers() -> None:
     for _ in range(200):
         total = rng.integers(5, 30, 80)
         table = np.stack([rng.binomial(total, 0.4), total], axis=1)
-        _, (low, high) = stats.bootstrap_interval(stats.bootstrap_strata({"": table}, lambda t: t[:, 0] / t[:, 1], 400, seed=1))
+        _, (low, high) = stats.bootstrap_interval(stats.bootstrap_strata({"": table.tolist()}, lambda t: t[:, 0] / t[:, 1], 400, seed=1))
         hits.append(low <= 0.4 <= high)
     assert 0.9 < coverage(hits) < 0.99

@@ -59,6 +59,28 @@ def test_a_release_needs_no_secret_and_is_this_package() -> None:
     assert f"dist/{DISTRIBUTION.replace('-', '_')}-${{TAG#v}}-py3-none-any.whl" in text
 
 
+def test_the_docs_are_built_for_every_change_and_published_for_a_tag_as_the_package_is() -> None:
+    workflow, release = (read(REPO / ".github" / "workflows" / f"{name}.yml") for name in ("docs", "release"))
+    assert workflow[True]["push"]["tags"] == release[True]["push"]["tags"] and "pull_request" in workflow[True]
+    build, publish = workflow["jobs"]["build"]["steps"], workflow["jobs"]["publish"]
+    commands = next(step["run"] for step in build if "run" in step)
+    assert "--requirement requirements/docs.txt" in commands and "mkdocs build --strict" in commands
+    site = read(REPO / "mkdocs.yml")
+    assert [step["with"]["path"] for step in build if "upload-pages" in step.get("uses", "")] == [site["site_dir"]]
+    assert publish["if"] == "startsWith(github.ref, 'refs/tags/v')" and publish["needs"] == "build"
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+
+
+def test_every_page_is_in_the_sites_navigation_once() -> None:
+    def pages(part: Any) -> list[str]:
+        if isinstance(part, str):
+            return [part]
+        return [page for below in (part.values() if isinstance(part, dict) else part) for page in pages(below)]
+
+    listed = pages(read(REPO / "mkdocs.yml")["nav"])
+    assert sorted(listed) == sorted(path.name for path in (REPO / "docs").glob("*.md"))
+
+
 @pytest.mark.parametrize("path", sorted((REPO / ".github" / "ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda path: path.stem)
 def test_an_issue_form_is_whole(path: Path) -> None:
     form = read(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -52,6 +53,7 @@ class Replica:
         if load := getattr(self._model, "load", None):
             _limit_threads(self._threads)
             load()
+            _limit_threads(self._threads)
         told = dict(self._model.describe())
         return {
             "node": platform.node(),
@@ -84,9 +86,11 @@ class Replica:
 
 
 def _limit_threads(threads: int) -> None:
-    """Several replicas on one processor must not each take all of it."""
-    try:
-        import torch
-    except ImportError:
-        return
-    torch.set_num_threads(threads)
+    """Several replicas on one processor must not each take all of it.
+
+    Torch is not imported for that, which takes seconds and hundreds of megabytes that a hosted model has no use for: where it
+    is not there yet, it reads the number from the environment when it comes.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(threads)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from evalkit.commands.usage import USAGE as COMMAND_USAGE
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import fraction, no_word, options
+from evalkit.commands.words import no_word, options, probability
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -48,20 +48,14 @@ def compare(words: list[str]) -> int:
 
 def _settings(taken: dict[str, str]) -> Settings:
     from evalkit.compare import Settings
+    from evalkit.gate.policy import size
 
     if taken.get("allow", "prompts") != "prompts":
         raise ConfigError(f"allow={taken['allow']} is unknown; allow=prompts compares runs that were asked in different words")
     tasks = tuple(name for name in taken.get("tasks", "").strip("[]").split(",") if name)
     return Settings(
-        _number("alpha", taken.get("alpha", "0.05")), fraction("threshold", taken.get("threshold", "0")), tasks, "allow" in taken
+        probability("alpha", taken.get("alpha", "0.05")), size("threshold", taken.get("threshold", "0")), tasks, "allow" in taken
     )
-
-
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{name}={text} is not a number") from None
 
 
 def _whole(name: str, text: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,11 @@ from evalkit.types import SAMPLE_ROWS
 if TYPE_CHECKING:
     from evalkit.store import SavedRun
 
-FORMS = ("model-index", "eval-results", "lm-eval", "inspect", "parquet", "baseline")
+FORMS = ("model-index", "eval-results", "lm-eval", "inspect", "parquet", "every-eval-ever", "baseline")
 
 
 def export(words: list[str]) -> int:
-    """`evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|baseline [out=FILE]`: printed, or written to a file."""
+    """`evalkit export RUN to=FORM [out=FILE]`: printed, or written to a file."""
     from evalkit.exchange.lm_eval import to_results
     from evalkit.exchange.model_card import Exported, eval_results, model_index
     from evalkit.files import write_atomic
@@ -35,8 +36,10 @@ def export(words: list[str]) -> int:
     if form in _FILES:
         if "out" not in taken:
             raise ConfigError(f"to={form} is no text to print; give out={_FILES[form]}")
-        _say_parts(run)
-        _to_file(form, run, Path(taken["out"]))
+        for word in ("organization", "relationship"):
+            if word in taken and form != "every-eval-ever":
+                raise ConfigError(f"{word}= is for to=every-eval-ever alone; leave it out for to={form}")
+        _to_file(form, run, Path(taken["out"]), taken)
         return 0
     made = model_index(run) if form == "model-index" else eval_results(run) if form == "eval-results" else Exported(to_results(run), ())
     text = made.text
@@ -54,14 +57,29 @@ def export(words: list[str]) -> int:
     return 0
 
 
-_FILES = {"baseline": "FILE, as out=main.baseline", "inspect": "DIR, for a log per task", "parquet": "FILE, as out=samples.parquet"}
+_FILES = {
+    "baseline": "FILE, as out=main.baseline",
+    "inspect": "DIR, for a log per task",
+    "parquet": "FILE, as out=samples.parquet",
+    "every-eval-ever": "DIR, for a log per benchmark",
+}
 
 
-def _to_file(form: str, run: SavedRun, out: Path) -> None:
+def _to_file(form: str, run: SavedRun, out: Path, taken: Mapping[str, str]) -> None:
+    from evalkit.exchange import every_eval_ever
     from evalkit.exchange.inspect_log import write_logs
     from evalkit.exchange.parquet import write_parquet
     from evalkit.store.baseline import write_baseline
 
+    if form == "every-eval-ever":
+        words = {name: taken[name] for name in ("organization", "relationship") if name in taken}
+        done = every_eval_ever.write_logs(run, out, **words)
+        for reason in done.left_out:
+            print(f"left out: {reason}", file=sys.stderr)
+        _say_parts(run)
+        print(f"wrote {out}: {plural(len(done.files), 'log')}, below data/BENCHMARK/DEVELOPER/MODEL", file=sys.stderr)
+        return
+    _say_parts(run)
     if form == "baseline":
         size = write_baseline(run, out)
         told = f"{size / 1024:,.0f} KiB, {len(run.result.tasks)} tasks; give it wherever a run is"

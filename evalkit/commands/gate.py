@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from evalkit.commands.usage import USAGE as COMMAND_USAGE
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import fraction, no_word, options
-from evalkit.errors import ConfigError
+from evalkit.commands.words import no_word, options, probability
+from evalkit.errors import ConfigError, did_you_mean
 from evalkit.extras import need
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 USAGE = COMMAND_USAGE["gate"].usage
 OF_POLICY = ("mean", "tolerance", "alpha", "power", "missing", "others", "documents", "prompts")
+OF_RUN = ("task", "tasks", "suite", "card", "limit", "data", "languages", "chat", "run_dir")
 
 
 def gate(words: list[str]) -> int:
@@ -40,6 +41,7 @@ def gate(words: list[str]) -> int:
     folders, taken = options(words, *words_of("gate"))
     measured = is_run(folders)
     if not measured:
+        _misplaced(folders)
         no_word(folders, USAGE, nearest)
     if len(folders) != 2 and not measured:
         raise ConfigError(f"evalkit gate needs two runs, not {' '.join(folders) or 'none'}: {USAGE}")
@@ -57,6 +59,23 @@ def gate(words: list[str]) -> int:
         decision, name = decide(base, candidate, policy), candidate.path.name
     told(decision, gate_report(decision, base.path.name, name), taken)
     return decision.exit_code
+
+
+def _misplaced(folders: list[str]) -> None:
+    """Words that belong somewhere else in a gate's command, or in another one.
+
+    Raises:
+        ConfigError: says where.
+    """
+    first = folders[0] if folders else ""
+    if not Path(first).exists():
+        if first.startswith("model="):
+            raise ConfigError(f"{first}: the base comes first; write evalkit gate BASE {first}")
+        if near := did_you_mean(first, ("plan", "schema")):
+            raise ConfigError(f"{first} is no run{near}")
+    of_run = [word for word in folders if word.partition("=")[0] in OF_RUN and "=" in word and not Path(word).exists()]
+    if of_run and len(folders) - len(of_run) == 2:
+        raise ConfigError(f"{of_run[0]} changes nothing: both runs are there, and a policy says which of their tasks count (docs/gate.md)")
 
 
 def told(decision: Decision, report: Report, taken: dict[str, str]) -> None:
@@ -103,7 +122,7 @@ def policy_from(taken: dict[str, str]) -> Policy:
     own: dict[str, object] = {}
     for name in OF_POLICY:
         if name in taken:
-            own[name] = taken[name] if name not in ("alpha", "power") else fraction(name, taken[name])
+            own[name] = taken[name] if name not in ("alpha", "power") else probability(name, taken[name])
     if "policy" not in taken:
         return policy_of(own, "the command line")
     import msgspec

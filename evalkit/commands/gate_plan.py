@@ -9,7 +9,7 @@ from evalkit import numbers
 from evalkit.commands.gate import policy_from
 from evalkit.commands.usage import USAGE as COMMAND_USAGE
 from evalkit.commands.usage import words_of
-from evalkit.commands.words import fraction, no_word, options
+from evalkit.commands.words import no_word, options
 from evalkit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,11 +25,12 @@ def gate_plan(words: list[str]) -> int:
     from rich.console import Console
 
     from evalkit.gate.plan import FLIPS, plan
+    from evalkit.gate.policy import nearest, size
     from evalkit.report.terminal import print_report
     from evalkit.store import load_run
 
     rest, taken = options(words, *words_of("gate plan"))
-    no_word(rest, USAGE)
+    no_word(rest, USAGE, nearest)
     if "base" not in taken or rest:
         raise ConfigError(f"evalkit gate plan needs base=RUN: {USAGE}")
     try:
@@ -39,7 +40,7 @@ def gate_plan(words: list[str]) -> int:
     if not cost > 0:
         raise ConfigError(f"cost={taken['cost']} is no factor; cost=2 says that the candidate takes twice the base's time")
     earlier = [load_run(Path(name)) for name in taken.get("earlier", "").split(",") if name]
-    flips = fraction("flips", taken["flips"]) if "flips" in taken else FLIPS
+    flips = size("flips", taken["flips"]) if "flips" in taken else FLIPS
     found = plan(load_run(Path(taken["base"])), policy_from(taken), earlier, flips, cost)
     print_report(_report(found, Path(taken["base"]).name), Console(highlight=False))
     return 0
@@ -59,7 +60,8 @@ def _report(found: Plan, base: str) -> Report:
     if found.mean_power is not None:
         lines.append(f"The mean of the required tasks would pass {found.mean_power:.0%} of the time.")
     if found.minutes is not None:
-        lines.append(f"All of it takes about {_minutes(found.minutes)} minutes at the base run's speed.")
+        long = f"about {_minutes(found.minutes)} minutes" if found.minutes >= 1 else "less than a minute"
+        lines.append(f"All of it takes {long} at the base run's speed.")
     else:
         lines.append("The base run does not say how long it took (continued, imported or answered from a file), so no minutes are told.")
     cheap = sorted((one for one in found.tasks if one.whole_minutes is not None), key=lambda one: one.whole_minutes or 0.0)
@@ -91,4 +93,6 @@ def _row(one: Planned) -> tuple[Cell, ...]:
 
 
 def _minutes(minutes: float) -> str:
+    if minutes < 0.05:
+        return "< 0.1"
     return f"{minutes:.1f}" if minutes < 10 else f"{minutes:,.0f}"

@@ -60,7 +60,7 @@ def job(config: dict[str, Any]) -> tuple[float, Path]:
         config=setup.config,
         overwrite=settings.overwrite,
         missing=settings.missing,
-        progress=Silent() if settings.progress == "none" else default_progress(speed_of(settings.results_dir, model)),
+        progress=Silent() if settings.progress == "none" else default_progress(*speed_of(settings.results_dir, model)),
     )
     made = tables([result], cards, folder, detail=settings.detail)
     if trackers:

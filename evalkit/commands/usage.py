@@ -144,14 +144,21 @@ USAGE: Mapping[str, Command] = {
     ),
     "rate": Command("evalkit rate ask|make|serve|collect|judge|export|plan …", "answers for people to rate, blind"),
     "rate ask": Command(
-        "evalkit rate ask model=A,B [prompts=FILE] [languages=hi,ta] [limit=N] [max_new_tokens=1024] [results_dir=DIR]",
+        "evalkit rate ask model=A,B [prompts=FILE] [languages=hi,ta] [categories=coding,reasoning] [limit=N] [max_new_tokens=1024] "
+        "[results_dir=DIR]",
         "answers of models to a set of prompts",
-        {"prompts=FILE": "the prompts; without it our own", "languages=hi,ta": "these alone", "max_new_tokens=1024": "per answer"},
+        {
+            "prompts=FILE": "the prompts; without it our own",
+            "languages=hi,ta": "these alone",
+            "categories=coding,reasoning": "these alone",
+            "max_new_tokens=1024": "per answer",
+        },
         run_words=True,
     ),
     "rate make": Command(
         "evalkit rate make RUN... out=DIR [raters=1|FILE] [per_prompt=3] [calibration=2] [duplicates=1] [task=A,B] [languages=hi,ta] "
-        "[limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; model=A,B [prompts=FILE] asks the models first",
+        "[categories=coding,reasoning] [limit=N] [seed=N] [page=hi] [named=refuse|mask|keep]; "
+        "model=A,B [prompts=FILE] asks the models first",
         "pages for raters, and the sheet that knows which model wrote what",
         {
             "out=DIR": "where pages and sheet go",
@@ -165,6 +172,7 @@ USAGE: Mapping[str, Command] = {
             "named=refuse|mask|keep": "answers in which a model says its name",
             "prompts=FILE": "with model=: what the models are asked",
             "languages=hi,ta": "these alone",
+            "categories=coding,reasoning": "these alone",
             "max_new_tokens=1024": "with model=: per answer",
         },
     ),
@@ -198,11 +206,13 @@ USAGE: Mapping[str, Command] = {
         },
     ),
     "export": Command(
-        "evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|baseline [out=FILE]",
+        "evalkit export RUN to=model-index|eval-results|lm-eval|inspect|parquet|every-eval-ever|baseline [out=FILE]",
         "for a model card, the hub, other tools",
         {
-            "to=FORM": "model-index, eval-results, lm-eval, inspect, parquet or baseline",
-            "out=FILE": "a file (a folder for inspect); without it text is printed",
+            "to=FORM": "model-index, eval-results, lm-eval, inspect, parquet, every-eval-ever or baseline",
+            "out=FILE": "a file (a folder for inspect and every-eval-ever); without it text is printed",
+            "organization=NAME": "with every-eval-ever: who ran it",
+            "relationship=other": "with every-eval-ever: to the model's maker: first_party, third_party, collaborative or other",
         },
         (("evalkit export RUN to=baseline out=FILE", "one small file without texts, to commit; used wherever a run is"),),
     ),

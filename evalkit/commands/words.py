@@ -42,7 +42,8 @@ def no_word(rest: Sequence[str], usage: str, near: Callable[[str, Sequence[str]]
             raise ConfigError(f"unknown flag {word}; settings are NAME=VALUE words: {usage}")
         if equals and not Path(word).exists():
             known = re.findall(r"(\w+)=", usage)
-            raise ConfigError(f"unknown word {word!r}{near(name, known)}: {usage}")
+            meant = near(name, known)
+            raise ConfigError(f"unknown word {word!r}{f'{meant} Usage' if meant else '; usage'}: {usage}")
 
 
 def not_taken(words: Sequence[str], name: str, why: str) -> None:
@@ -68,18 +69,18 @@ def detail_of(taken: Mapping[str, str]) -> str:
     return detail
 
 
-def fraction(name: str, text: str) -> float:
-    """A size of a difference: a fraction (0.05) or a percentage (5%).
+def probability(name: str, text: str) -> float:
+    """A fraction (0.05) or a percentage (5%).
 
     Raises:
-        ConfigError: no number, or 1 and more, which is 100 points and surely meant as a percentage.
+        ConfigError: no number between 0 and 1.
     """
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
-        raise ConfigError(f"{name}={text} is not a number; 0.01 or 1% is one point") from None
-    if value >= 1:
-        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
+        value = 0.0
+    if not 0 < value < 1:
+        raise ConfigError(f"{name}={text} is no probability between 0 and 1, as 0.05 or 5% is")
     return value
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from evalkit import stats
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
 from evalkit.compare.protocol import Protocol
 from evalkit.results import TaskResult
@@ -12,6 +13,7 @@ from evalkit.store import SavedRun, TaskColumns
 
 PROMPTS_DIFFER = "the prompts differ"
 FEW_SHARED = "the runs share fewer than two measured documents"
+FEW_RATERS = "one person rated the shared documents, so nothing can be said of other raters"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ def pair(name: str, base: SavedRun, candidate: SavedRun, any_prompts: bool = Fal
     found = pairs(columns, ours.score)
     if len(found.docs) < 2:
         return Paired(n=len(found.docs), reason=FEW_SHARED)
+    if found.rated and len({given.names[rater] for given in found.ratings for rater in given.raters}) < stats.ENOUGH_UNITS:
+        return Paired(n=len(found.docs), reason=FEW_RATERS)
     other = _asked_otherwise(found, *columns)
     said = f"{PROMPTS_DIFFER} on {len(other):,} of {len(found.docs):,} shared documents (first: {other[0]})" if other else ""
     if other and not any_prompts:

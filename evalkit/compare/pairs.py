@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from evalkit import stats
-from evalkit.store.columns import MetricColumn, TaskColumns
-from evalkit.types import Summary
+from evalkit.store.columns import MetricColumn, Ratings, TaskColumns
+from evalkit.types import Signature, Summary
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,8 @@ class Pairs:
         strata: a label a document when scores are first made a language (or group) at a time, else None.
         macro: the strata count alike, whatever their sizes.
         dropped: documents some run measured and another did not.
+        ratings: per run, who gave what, where values are means over people (`Ratings.docs` are places in `docs`); else empty.
+        languages: of the documents, for ratings, whose means differ between languages on purpose.
     """
 
     docs: tuple[str, ...]
@@ -40,6 +42,13 @@ class Pairs:
     strata: tuple[str, ...] | None
     macro: bool
     dropped: int
+    ratings: tuple[Ratings, ...] = ()
+    languages: tuple[str | None, ...] = ()
+
+    @property
+    def rated(self) -> bool:
+        """Values are means over people, so that raters repeat as documents do (`compare.rated`)."""
+        return bool(self.ratings)
 
     @property
     def mean(self) -> bool:
@@ -49,7 +58,7 @@ class Pairs:
     @cached_property
     def binary(self) -> bool:
         """Right or wrong, and documents independent of each other."""
-        return self.mean and self.clusters is None and bool(((self.values == 0) | (self.values == 1)).all())
+        return self.mean and not self.rated and self.clusters is None and bool(((self.values == 0) | (self.values == 1)).all())
 
     def corpora(self, run: int) -> stats.Corpora:
         """One run's statistics, ready for resampling; a mean is the corpus score sum / count."""
@@ -69,6 +78,8 @@ class Pairs:
             clusters=None if self.clusters is None else _clusters([str(self.clusters[i]) for i in places]),
             strata=None,
             macro=False,
+            ratings=tuple(_among(given, list(places)) for given in self.ratings),
+            languages=tuple(self.languages[i] for i in places) if self.rated else (),
         )
 
 
@@ -94,6 +105,10 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
     values = np.array([column.values[place] for column, place in zip(columns, places, strict=True)]).reshape(len(runs), len(shared))
     kept = np.flatnonzero(~np.isnan(values).any(axis=0))
     at = places[0][kept]
+    given = [column.ratings for column in columns]
+    ratings: tuple[Ratings, ...] = ()
+    if not corpus and not macro and all(one is not None for one in given):
+        ratings = tuple(_among(one, place[kept]) for one, place in zip(given, places, strict=True) if one is not None)
     return Pairs(
         docs=shared if len(kept) == len(shared) else tuple(shared[i] for i in kept),
         values=values[:, kept],
@@ -103,7 +118,21 @@ def pairs(runs: Sequence[TaskColumns], summary: Summary) -> Pairs:
         strata=_strata(first, at, macro) if corpus or macro else None,
         macro=macro,
         dropped=measured - len(kept),
+        ratings=ratings,
+        languages=tuple(first.languages[i] for i in at) if ratings else (),
     )
+
+
+def _among(given: Ratings, places: Sequence[int] | NDArray[np.int64]) -> Ratings:
+    """Ratings of these documents alone, which are numbered in this order."""
+    import numpy as np
+
+    size = 1 + max(int(given.docs.max(initial=-1)), int(np.max(places, initial=-1)))
+    number = np.full(size, -1, dtype=np.int64)
+    number[np.asarray(places, dtype=np.int64)] = np.arange(len(places))
+    docs = number[given.docs]
+    kept = docs >= 0
+    return replace(given, docs=docs[kept], raters=given.raters[kept], values=given.values[kept])
 
 
 def _sums(column: MetricColumn, places: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -141,6 +170,10 @@ def not_pairable(columns: TaskColumns | None, summary: Summary) -> str:
         return f"{summary.metric} is a corpus score of a kind this evalkit does not know ({summary.corpus})"
     if summary.corpus and (column.stats is None or not stats.CORPUS[summary.corpus].fits(column.stats.shape[1])):
         return "its samples hold no sufficient statistics; `evalkit score` on its folder adds them"
+    if column.ratings is None and stats.TWO_WAY_CI in Signature.read(summary.signature).parts:
+        return "its ratings were collected without raters, by an older evalkit; `evalkit rate collect` them again"
+    if column.ratings is not None and len(column.ratings.names) < stats.ENOUGH_UNITS:
+        return "one person rated it, so nothing can be said of other raters"
     rebuilt = pairs([columns], summary).corpora(0).value
     if not agree(rebuilt, summary.value):
         hint = "" if summary.corpus else "; if it is a corpus score of an older run, `evalkit score` on its folder adds what is needed"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
+from evalkit.compare.rated import rated_difference
 from evalkit.compare.shared import Units, terms_of
 from evalkit.results import TaskResult
 from evalkit.stats.paired import bootstrap_scores
@@ -118,7 +119,7 @@ def _paired(found: Pairs, result: TaskResult) -> dict[Pair, Difference]:
     if len(found.docs) < 2:
         return {}
     sign = 1 if result.score.higher_is_better else -1
-    test = _of_values if found.mean else _of_corpora
+    test = _of_ratings if found.rated else _of_values if found.mean else _of_corpora
     tested = test(found)
     return {pair: Difference(sign * value, stderr, p, True) for pair, (value, stderr, p) in tested.items()}
 
@@ -142,6 +143,15 @@ def _of_values(found: Pairs) -> dict[Pair, tuple[float, float, float]]:
         units = len(sums)
         stderr = float(np.sqrt(units / (units - 1) * np.square(sums).sum()) / n)
         tested[a, b] = value, stderr, 2 * (1 - stats.t_cdf(abs(value) / stderr, units - 1)) if stderr else float(value == 0)
+    return tested
+
+
+def _of_ratings(found: Pairs) -> dict[Pair, tuple[float, float, float]]:
+    """Student's t, clustered by documents and raters; no test where one person rated all of them."""
+    tested = {}
+    for a, b in combinations(range(len(found.values)), 2):
+        if (gap := rated_difference(found, base=b, candidate=a)) is not None:
+            tested[a, b] = gap.value, gap.stderr, gap.p
     return tested
 
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Literal
 from evalkit import stats
 from evalkit.compare.paired import PROMPTS_DIFFER, pair
 from evalkit.compare.pairs import Pairs
+from evalkit.compare.rated import TEST as RATED_TEST
+from evalkit.compare.rated import rated_difference
 from evalkit.compare.shared import shares, terms_of, units_of
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.results import TaskResult
@@ -167,7 +169,10 @@ def _tested(name: str, result: TaskResult, found: Pairs, columns: Sequence[TaskC
     base, candidate = found.corpora(0), found.corpora(1)
     z = NormalDist().inv_cdf(0.5 + stats.LEVEL / 2)
     differences = found.values[1] - found.values[0]
-    if found.binary:
+    rated = rated_difference(found) if found.rated else None
+    if rated is not None:
+        test, p, stderr, ci = RATED_TEST, rated.p, rated.stderr, rated.interval(stats.LEVEL)
+    elif found.binary:
         lost, won = int((differences < 0).sum()), int((differences > 0).sum())
         test, p = "McNemar, exact", stats.mcnemar_exact(lost, won)
         stderr, ci = stats.matched_difference(lost, won, len(found.docs), z)
@@ -243,8 +248,14 @@ def _overall(tested: Sequence[tuple[TaskComparison, Pairs]], base: SavedRun) -> 
         stderr=mean.stderr,
         ci=mean.interval(stats.LEVEL),
         p=mean.p,
-        test="t-test of the mean" + (", documents that tasks share as one" if shares(terms) else ""),
+        test=_test_of_mean(terms),
     )
+
+
+def _test_of_mean(terms: Sequence[stats.Terms]) -> str:
+    if any(part.raters is not None for part in terms):
+        return RATED_TEST
+    return "t-test of the mean" + (", documents that tasks share as one" if shares(terms) else "")
 
 
 def _judged(row: TaskComparison, adjusted: float, family: int, settings: Settings) -> TaskComparison:

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evalkit.compare.pairs import Pairs, not_pairable, pairs
+from evalkit.compare.rated import rated_terms
 from evalkit.results import RunResult
 from evalkit.stats.shared import Terms
 from evalkit.store import TaskColumns
@@ -129,6 +130,8 @@ def terms_of(found: Pairs, units: NDArray[np.int64], *, run: int, against: int |
     """
     import numpy as np
 
+    if found.rated:
+        return rated_terms(found, {run: 1.0, **({against: -1.0} if against is not None else {})}, units)
     if found.mean:
         values = found.values[run] - (found.values[against] if against is not None else 0.0)
         return Terms(units, (values - values.mean()) / len(values))

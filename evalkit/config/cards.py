@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from evalkit.cards import Card, card_folders, card_names, find_card, load_card, nodes
+from evalkit.cards.card import CELLS
+from evalkit.cards.protocol import FILE
 from evalkit.errors import ConfigError, did_you_mean
 from evalkit.paths import published_dir
 
@@ -20,14 +23,28 @@ def card_nodes(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], dict[s
     """
     made: dict[tuple[str, str], dict[str, Any]] = {}
     for folder in card_names(card_folders(config_dirs)).values():
-        card = load_card(folder)
-        for key, node in nodes(card).items():
+        for key, node in _nodes_of(folder, *(_stamp(folder / name) for name in (FILE, CELLS))).items():
             if key in made:
                 raise ConfigError(f"{folder}: {key[0]} {key[1]} has the name of another card's; choose another")
-            # A card of the user's own is found again by its folder, whatever folder a report is asked for in.
-            node["card"] |= {"only": None, "folder": None if folder.parent == published_dir() else str(folder.resolve())}
             made[key] = node
     return made
+
+
+@lru_cache(maxsize=64)
+def _nodes_of(folder: Path, *_: object) -> dict[tuple[str, str], dict[str, Any]]:
+    """One card's; read again when a file of it has changed, because a command composes more than once. Nobody may change them."""
+    made = nodes(load_card(folder))
+    # A card of the user's own is found again by its folder, whatever folder a report is asked for in.
+    told = {"only": None, "folder": None if folder.parent == published_dir() else str(folder.resolve())}
+    return {key: {**node, "card": {**node["card"], **told}} for key, node in made.items()}
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def narrowed(config: Mapping[str, Any], chosen: Collection[str] | None = None) -> dict[str, Any]:

@@ -147,18 +147,18 @@ def compose(words: Sequence[str]) -> dict[str, Any]:
 def _register_cards(folder: Path | None) -> None:
     """Make `card=NAME` and the cards' suites known to Hydra, as if each had a file in conf/card or conf/suite."""
     from hydra.core.config_store import ConfigStore
-    from omegaconf import OmegaConf
 
     store = ConfigStore.instance()
     # Hydra copies its store at every composition, and what it takes out of it once more: with all the cards in it, the
     # first copy was half of the time.
     store.__deepcopy__ = partial(_itself, store)
     for (group, name), node in card_nodes([folder] if folder else []).items():
-        held = {key: value for key, value in node.items() if key != "description"}
         known = (store.repo.get(group) or {}).get(f"{name}.yaml")
-        # Storing makes a copy of every value, which takes longer than to see that nothing has changed since the last time.
-        if known is None or OmegaConf.to_container(known.node) != held:
+        # Storing makes a copy of every value, which takes longer than to see that it is the one of the last time.
+        if known is None or vars(known).get("made_of") is not node:
+            held = {key: value for key, value in node.items() if key != "description"}
             store.store(group=group, name=name, node=held, package="_global_", provider="evalkit")
+            store.repo[group][f"{name}.yaml"].made_of = node
 
 
 def _itself(held: Any, memo: Mapping[int, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def described(config_dirs: Sequence[Path] = ()) -> dict[tuple[str, str], str]:
     return lines
 
 
-def settings_of(group: str, name: str) -> set[str]:
+def settings_of(group: str, name: str) -> frozenset[str]:
     """The settings of a group's choice: of `model` and `hf`, `path` and so on."""
     return _keys(conf_dir() / group / f"{name}.yaml")
 
@@ -121,9 +122,10 @@ def _settings() -> list[str]:
     return sorted(top | below | tasks)
 
 
-def _keys(file: Path) -> set[str]:
-    """The top keys of a file and of those that its `defaults` put in the same place (`NAME@_here_`)."""
+@cache
+def _keys(file: Path) -> frozenset[str]:
+    """The top keys of a file of conf/ and of those that its `defaults` put in the same place (`NAME@_here_`); bases are shared by many."""
     loaded = load_yaml(file.read_text(encoding="utf-8"))
     bases = [item.removesuffix("@_here_") for item in loaded.pop("defaults", ()) if isinstance(item, str) and item.endswith("@_here_")]
     by_name = [name for base in bases for name in (BACK_ENDS if base.endswith("${backend}") else (base,))]
-    return {str(key) for key in loaded}.union(*(_keys(file.parent / f"{name}.yaml") for name in by_name))
+    return frozenset(str(key) for key in loaded).union(*(_keys(file.parent / f"{name}.yaml") for name in by_name))

@@ -154,6 +154,8 @@ def _read(task: str, spec: DataSpec, source: Source, split: str, language: str |
             errors.append((str(error), at))
             continue
         name = f"{prefix}/{index}"
+        if doc is not None and spec.groups and doc.group not in spec.groups:
+            continue
         if doc is not None:
             doc = replace(doc, id=doc.id or name, language=doc.language or language)
             docs.append(doc)
@@ -213,7 +215,7 @@ def _size(spec: DataSpec, docs: Sequence[Doc], sample_rows: bool, missing: Seque
     size = spec.sizes.get(spec.split, len(docs))
     if sample_rows or missing or size == len(docs):
         return ()
-    return (f"{len(docs):,} documents were read where {spec.path} has {size:,} ({spec.split})",)
+    return (f"{len(docs):,} documents were read; {spec.split} of {spec.path} has {size:,}",)
 
 
 def _unique_ids(task: str, spec: DataSpec, docs: Sequence[Doc]) -> None:

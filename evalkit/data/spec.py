@@ -65,6 +65,7 @@ class DataSpec:
             names another language than the one being read is an error, or another file's row where `one_file` is set.
         one_file: locally, the rows of all languages and splits may be in one file, `<root>/<task>.jsonl` or
             `<root>/<task>/<split>.jsonl`; a row's language and `split`, where it names them, say where it belongs.
+        groups: documents of these groups (subjects, categories) alone; empty for all.
         any_languages: the data decide which of the task's languages there are; the others are left out, and said.
         private: for rows that are not public, what to do instead of asking the hub; ends the sentence "PATH …".
         root: a folder (or, with `one_file`, a file) of this task's own rows in `data=local`'s layout, read whatever the
@@ -99,6 +100,7 @@ class DataSpec:
     columns: Sequence[str] = ()
     language_field: str | None = None
     one_file: bool = False
+    groups: Sequence[str] = ()
     any_languages: bool = False
     private: str = ""
     root: str | None = None
@@ -112,6 +114,7 @@ class DataSpec:
             object.__setattr__(self, name, _plain(getattr(self, name) or {}))
         object.__setattr__(self, "required", tuple(self.required or ()))
         object.__setattr__(self, "columns", tuple(self.columns or ()))
+        object.__setattr__(self, "groups", tuple(self.groups or ()))
         for split in filter(None, (self.split, self.fewshot_split)):
             if self.files and split not in self.files:
                 raise ConfigError(f"data {self.path}: files: has no entry for split {split!r}; it has {', '.join(self.files)}")

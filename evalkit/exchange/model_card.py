@@ -42,7 +42,7 @@ def model_index(run: SavedRun) -> Exported:
             metric_name=f"{metric} ({_measured(task)})",
             metric_value=summary.value,
         )
-        for name, task, data in _published(run, left_out)
+        for name, task, data in published(run, left_out)
         for metric, summary in task.summaries.items()
         if summary.value is not None
     ]
@@ -62,7 +62,7 @@ def eval_results(run: SavedRun) -> Exported:
 
     left_out: list[str] = []
     entries, unreachable = [], ""
-    for name, task, data in _published(run, left_out):
+    for name, task, data in published(run, left_out):
         task_id, why, unreachable = ("", unreachable, unreachable) if unreachable else hub_task(data)
         if not task_id:
             left_out.append(f"{name}: {why}")
@@ -119,7 +119,7 @@ def _parts(run: SavedRun, left_out: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{name}: a part of the benchmark, {_measured(task)}; its entry says so" for name, task in parts)
 
 
-def _published(run: SavedRun, left_out: list[str]) -> Iterator[tuple[str, TaskResult, Mapping[str, Any]]]:
+def published(run: SavedRun, left_out: list[str]) -> Iterator[tuple[str, TaskResult, Mapping[str, Any]]]:
     """The tasks that speak about a data set of the hub; the others are named in `left_out`."""
     for name, task in run.result.tasks.items():
         data = (run.config.get("tasks", {}).get(name) or {}).get("data") or {}

@@ -41,7 +41,8 @@ class Row:
             row must lie below its tolerance.
         p_pass, p_regression: of "the loss is beyond the tolerance" and (after Holm) of "it is within".
         power: the chance that a candidate without any loss passes on these documents.
-        needed: documents with which that chance is the policy's `power`, at these flips; None where nothing is tolerated.
+        needed: documents with which that chance is the policy's `power`, at these flips; None where nothing is tolerated, and for
+            people's ratings, which need raters as well.
         flips: documents that got worse and better.
     """
 
@@ -234,6 +235,11 @@ def _verdict(row: Row, loss: Loss, limit: float, p_regression: float, levels: Le
         outcome, reason = "regression", f"worse than the tolerance beyond doubt (p = {p_regression:.2g})"
     elif p_pass <= levels.passing:
         outcome, reason = "pass", f"within the tolerance beyond doubt (p = {p_pass:.2g})"
+    elif loss.rated and limit + loss.allowance > 0:
+        reason = (
+            f"a candidate that lost nothing would pass {power:.0%} of the time with these prompts and raters; "
+            "`evalkit rate plan` says how many of both are needed"
+        )
     elif needed is None:
         reason = "nothing is tolerated, so only a candidate that is better beyond doubt passes"
     else:

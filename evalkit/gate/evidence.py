@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.compare.pairs import Pairs
+from evalkit.compare.rated import rated_difference
 from evalkit.compare.shared import terms_of
 from evalkit.stats.noninferior import ENOUGH_CHANGED
 from evalkit.stats.paired import bootstrap_scores
@@ -32,6 +33,7 @@ class Loss:
         changed: units on which anything changed.
         allowance: the tolerated share of the base's score, in the metric's unit; 0 where the tolerance is a difference.
         flips: (lost, won, n) of right and wrong answers, whose tests are exact; None for any other score.
+        rated: people gave the scores, so that more documents alone do not make the loss as certain as one likes.
     """
 
     value: float
@@ -41,6 +43,7 @@ class Loss:
     changed: int = 0
     allowance: float = 0.0
     flips: tuple[int, int, int] | None = None
+    rated: bool = False
 
     def at_least(self, d: float) -> float:
         """p-value of "the loss is at least d"; small lets the candidate pass."""
@@ -66,10 +69,12 @@ class Loss:
 
     def power(self, d: float, alpha: float) -> float:
         """Chance that a candidate which lost nothing passes at tolerance d, on these documents."""
-        return power_of(self.stderr, d + self.allowance, alpha, self.units, self._floored)
+        return power_of(self.stderr, d + self.allowance, alpha, self.units, self._floored, self.df)
 
     def needed(self, d: float, alpha: float, power: float) -> int | None:
-        """Units with which that chance is `power`; None where nothing is tolerated."""
+        """Units with which that chance is `power`; None where nothing is tolerated, or where raters are needed as well."""
+        if self.rated:
+            return None
         return units_needed(self.stderr, d + self.allowance, alpha, power, self.units, self._floored)
 
     @property
@@ -78,13 +83,17 @@ class Loss:
         return self.flips is not None or self.changed < ENOUGH_CHANGED
 
 
-def power_of(stderr: float, d: float, alpha: float, units: int, floored: bool = True) -> float:
-    """Chance that a loss of nothing, estimated with this standard error from so many units, is found to be less than d."""
+def power_of(stderr: float, d: float, alpha: float, units: int, floored: bool = True, df: int | None = None) -> float:
+    """Chance that a loss of nothing, estimated with this standard error from so many units, is found to be less than d.
+
+    Args:
+        df: of the standard error; None for one less than the units.
+    """
     if d <= 0 or (floored and units < stats.fewest(d, alpha)):
         return 0.0
     if not stderr:
         return 1.0
-    return NormalDist().cdf(d / stderr - stats.t_quantile(1 - alpha, max(1, units - 1)))
+    return NormalDist().cdf(d / stderr - stats.t_quantile(1 - alpha, max(1, units - 1 if df is None else df)))
 
 
 def units_needed(stderr: float, d: float, alpha: float, power: float, units: int, floored: bool = True) -> int | None:
@@ -111,6 +120,10 @@ def loss_of(found: Pairs, higher_is_better: bool, relative: float | None = None)
         lost, won = int((change < 0).sum()), int((change > 0).sum())
         stderr, _ = stats.matched_difference(lost, won, n, 1.0)
         return Loss((lost - won) / n, stderr, n - 1, n, lost + won, flips=(lost, won, n))
+    if found.rated and (gap := rated_difference(found, kept=kept)) is not None:
+        allowance = (relative or 0.0) * abs(float(found.values[0].mean()))
+        changed = _changed(found, list(range(n)))
+        return Loss(-sign * gap.value, gap.stderr, gap.df, n, changed, allowance, rated=True)
     if found.mean:
         values = sign * (kept * found.values[0] - found.values[1])
         labels = list(found.clusters) if found.clusters else list(range(n))
@@ -149,6 +162,8 @@ def mean_loss(losses: Sequence[Loss], found: Sequence[Pairs], units: Sequence[ND
     terms = [replace(part, values=sign * part.values) for part, sign in zip(terms, signs, strict=True)]
     mean = stats.mean_of_scores([loss.value for loss in losses], [loss.stderr for loss in losses], terms)
     moved: set[int] = set()
+    seen = {number for numbers in units for number in numbers.tolist()}
     for pair, numbers in zip(found, units, strict=True):
         moved.update(numbers[pair.values[0] != pair.values[1]].tolist())
-    return Loss(mean.value, mean.stderr, mean.df, mean.df + 1, len(moved))
+    rated = any(loss.rated for loss in losses)
+    return Loss(mean.value, mean.stderr, mean.df, len(seen) if rated else mean.df + 1, len(moved), rated=rated)

@@ -105,6 +105,9 @@ def _one(
     if why := not_pairable(base.columns.get(name), score):
         return Planned(name, tier, score.n, absolute, None, 0.0, flips, 0.0, seconds, f"cannot be paired: {why}"), None
     found = pairs([base.columns[name]], score)
+    if found.rated:
+        why = "people rated it: `evalkit rate plan` says how many prompts and raters are needed"
+        return Planned(name, tier, score.n, absolute, None, 0.0, flips, 0.0, seconds, why), None
     rates, spreads = [], []
     for run in earlier:
         both = pair(name, base, run, any_prompts=True).pairs if name in run.result.tasks else None

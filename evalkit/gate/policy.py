@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -125,7 +125,8 @@ def size(name: str, given: float | str) -> float:
     except ValueError:
         raise ConfigError(f"{name}={text} is no size of a difference; 0.01 or 1% is one point") from None
     if value >= 1:
-        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; write {value / 100:g} or {value:g}% for {value:g} of them")
+        meant = f"write {value / 100:g} or {value:g}% for {value:g} of them" if value < 100 else "a scale has 100, and 0.01 or 1% is one"
+        raise ConfigError(f"{name}={text} is {100 * value:,.0f} points; {meant}")
     if not value >= 0:
         raise ConfigError(f"{name}={text} is no size of a difference; a tolerance is 0 or more")
     return value
@@ -146,8 +147,17 @@ def _checked(raw: Any, kind: type[Any], where: str) -> Any:
             near = nearest(unknown[1], known)
             raise ConfigError(f"{where}: unknown setting {unknown[1]!r}{near}; there are {', '.join(known)}") from error
         at = re.search(r" - at `\$\.(\w+)", str(error))
+        if at and (choices := _choices(kind, at[1])) and isinstance(given := raw.get(at[1]), str):
+            near = did_you_mean(given, choices)
+            raise ConfigError(f"{where}: {at[1]}={given} is none of {', '.join(choices)}{near}") from error
         given = f"{at[1]}={raw.get(at[1])}: " if at and isinstance(raw, Mapping) else ""
         raise ConfigError(f"{where}: {given}{str(error).partition(' - at ')[0]}") from error
+
+
+def _choices(kind: type[Any], name: str) -> tuple[str, ...]:
+    """What a setting can be that is one of a few words; empty for any other."""
+    hint = get_type_hints(kind)[name]
+    return next((get_args(one) for one in (hint, *get_args(hint)) if get_origin(one) is Literal), ())
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

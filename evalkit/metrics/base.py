@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from evalkit import stats
 from evalkit.types import Doc, Response, SampleScore, Signature, Summary
@@ -19,8 +19,17 @@ TOO_FEW = "too few documents for an interval"
 class Metric(Protocol):
     """Scores one document, then a benchmark. Stateless: re-scoring saved answers gives the same numbers."""
 
-    name: str
-    higher_is_better: bool
+    if TYPE_CHECKING:  # read and never set, so that a frozen dataclass is one; plain names at run time, for classes that inherit from this
+
+        @property
+        def name(self) -> str: ...
+
+        @property
+        def higher_is_better(self) -> bool: ...
+
+    else:
+        name: str
+        higher_is_better: bool
 
     def score(self, doc: Doc, responses: Sequence[Response]) -> SampleScore:
         """One document's verdict. `responses`: one for log-likelihoods, num_samples for generation. Nothing usable

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from evalkit.errors import ConfigError
 from evalkit.metrics.base import Metric, score_documents
@@ -20,7 +20,13 @@ from evalkit.types import Doc, Response, SampleScore, Summary
 class Baseline(Protocol):
     """A way to answer without a model."""
 
-    name: str
+    if TYPE_CHECKING:  # read and never set, so that a frozen dataclass is one
+
+        @property
+        def name(self) -> str: ...
+
+    else:
+        name: str
 
     def answers(self, docs: Sequence[Doc]) -> list[str | None]:
         """One answer a document, in order; None where this baseline has none to give (then nothing is measured)."""

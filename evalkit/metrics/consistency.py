@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
@@ -15,6 +16,8 @@ from evalkit.languages import LANGUAGES
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.languages import expected_language, identify, letters_by_script
 from evalkit.types import Doc, Response, SampleScore, Summary
+
+_version = cache(version)  # asked for by every language of every summary, and read from a file each time
 
 # With fewer letters than this, Hindi and Marathi are distinguished wrongly in more than one text of twenty.
 ENOUGH_LETTERS = 40
@@ -134,7 +137,7 @@ class LanguageConsistency:
         if self.measure == "script":
             return ["share of letters in the script", *ignored]
         try:
-            identifier = version("py3langid")
+            identifier = _version("py3langid")
         except PackageNotFoundError:
             identifier = "none"
         return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{identifier}", *ignored]

@@ -24,12 +24,16 @@ from typing import Any
 from evalkit import network
 from evalkit.errors import ModelError
 from evalkit.extras import need
-from evalkit.models.placement import Placement
+from evalkit.models.placement import Placement, quantized_by
 from evalkit.paths import cache_dir
 
 log = logging.getLogger("evalkit")
 WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".gguf")
 DEFAULT_MAX_LENGTH = 2048
+# How a model says that it does not work in some way.
+FAILURES = (RuntimeError, TypeError, AttributeError, IndexError, ValueError, KeyError, NotImplementedError)
+# Their positions begin behind the padding's id, so their last embeddings of positions are for nothing.
+BEHIND_PADDING = frozenset({"camembert", "data2vec-text", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"})
 CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json")
 
 
@@ -213,27 +217,50 @@ def load_weights(
     """The model in evaluation mode on `device` or spread as `placement` says, with the adapter `peft` over it when given.
 
     Raises:
-        ModelError: weights, adapter, device or placement do not work; one line.
+        ModelError: weights, adapter, device or placement do not work, weights are missing, or it is no decoder; one line.
     """
     import torch
     from transformers import AutoModelForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # the run has a bar of its own
+    _refuse_encoders(checkpoint, load_config(checkpoint, trust_remote_code))
     given = placement.arguments(checkpoint, device) if placement else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, told = AutoModelForCausalLM.from_pretrained(
             checkpoint.path,
             revision=checkpoint.revision,
             dtype="auto" if dtype == "auto" else getattr(torch, dtype),
             trust_remote_code=trust_remote_code,
+            output_loading_info=True,
             **given,
         )
+        _refuse_unfilled(checkpoint, model, told)
         if peft:
             model = _with_adapter(model, peft)
         return model.eval() if "device_map" in given else model.eval().to(device)
     except (OSError, ValueError, KeyError, RuntimeError, AttributeError, ImportError) as error:
         raise ModelError(f"{checkpoint.origin} cannot be loaded as a causal language model: {first_line(error)}") from error
+
+
+def _refuse_encoders(checkpoint: Checkpoint, config: Any) -> None:
+    """Raise where transformers would load the decoder of an encoder-decoder model alone, which was never trained to be read alone."""
+    if getattr(config, "is_encoder_decoder", False):
+        name = next(iter(getattr(config, "architectures", None) or []), config.model_type)
+        raise ModelError(
+            f"{checkpoint.origin} is an encoder-decoder model ({name}); evalkit reads decoders, and its decoder alone says nothing of it"
+        )
+
+
+def _refuse_unfilled(checkpoint: Checkpoint, model: Any, told: Mapping[str, Any]) -> None:
+    """Raise where weights are missing, which transformers fills at random: those of an encoder, a classifier, a reward model."""
+    missing = sorted(told.get("missing_keys") or ())
+    if missing and quantized_by(model.config) is None:  # quantised weights go by other names
+        names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise ModelError(
+            f"{checkpoint.origin} does not have all weights of a {type(model).__name__}; {names} would be random; "
+            "use a checkpoint of a causal language model"
+        )
 
 
 def _with_adapter(model: Any, peft: str) -> Any:
@@ -252,7 +279,7 @@ def longest(config: Any, tokenizer: Any) -> int:
     text = config.get_text_config()
     for name in ("n_positions", "max_position_embeddings", "n_ctx"):
         if isinstance(length := getattr(text, name, None), int):
-            return length
+            return length - (text.pad_token_id or 0) - 1 if text.model_type in BEHIND_PADDING else length
     length = tokenizer.model_max_length
     return length if isinstance(length, int) and length < 10**9 else DEFAULT_MAX_LENGTH
 

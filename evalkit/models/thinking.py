@@ -23,16 +23,31 @@ KNOWN: tuple[Marks, ...] = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("<reasoning>", "</reasoning>"),
     ("<thought>", "</thought>"),
+    ("<longcat_think>", "</longcat_think>"),
+    ("<|think|>", "<|end|><|begin|>assistant<|content|>"),
+    ("Here is my thought process:", "Here is my response:"),
+    ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),
+    ("<scratchpad>", "</scratchpad>"),
+    ("<SCRATCHPAD>", "</SCRATCHPAD>"),
+    ("<scratch_pad>", "</scratch_pad>"),
 )
 # Words that an answer may use for something else: marks of a thought only where the text begins with one.
-_AT_START = frozenset({"<reasoning>", "<thought>"})
+_AT_START = frozenset({"<reasoning>", "<thought>", "<scratchpad>", "<SCRATCHPAD>", "<scratch_pad>"})
+# Sentences that an answer may use for something else, the second one too.
+_SENTENCES = frozenset({"Here is my thought process:", "Here are my reasoning steps:"})
 # What some families put around the answer behind a thought, by the thought's opening mark.
 _AROUND_ANSWER: dict[str, Marks] = {
     "<|START_THINKING|>": ("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
     "<|begin_of_thought|>": ("<|begin_of_solution|>", "<|end_of_solution|>"),
     "<|channel|>analysis<|message|>": ("", "<|return|>"),
+    "Here are my reasoning steps:": ("", "[END FINAL RESPONSE]"),
 }
-CHANNEL = frozenset({"<|channel|>", "<|message|>"})  # their own tokens, so the marks made of them are none
+_HIDDEN = "\ue0ff"  # a character of private use, in a mark that is spoken of
+# Some marks are made of tokens that are added by themselves.
+_TOKENS = {
+    "<|channel|>analysis<|message|>": frozenset({"<|channel|>", "<|message|>"}),
+    "<|think|>": frozenset({"<|think|>", "<|content|>"}),
+}
 THOUGHT_TOKENS = 4096  # of a local model that is known to think, where model.thinking_tokens is not set
 
 
@@ -66,10 +81,28 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
         pairs: marks to look for; the first pair of which a mark is in the text is the one.
         opened: the text starts inside a thought. A closing mark without an opening one says the same.
     """
-    found = [pair for pair in pairs if _marks(text, pair, len(pairs) == 1)]
+    quoted, text = text, _unquoted(text, pairs)
+    found = [pair for pair in pairs if _marks(text, pair, len(pairs) == 1, opened)]
     if not found:
-        return Said(text.strip(), None) if opened else Said(None, text)
-    opening, closing = found[0]
+        return Said(quoted.strip(), None) if opened else Said(None, quoted)
+    said = _split(text, *found[0], opened)
+    return Said(_quoted(said.thought), _quoted(said.answer))
+
+
+def _unquoted(text: str, pairs: Sequence[Marks]) -> str:
+    """A mark in a code span is spoken of: its first character is put out of sight until the text is taken in two."""
+    if "`" not in text or _HIDDEN in text:
+        return text
+    for mark in dict.fromkeys(mark for pair in pairs for mark in pair):
+        text = text.replace(f"`{mark}`", f"`{mark[:1]}{_HIDDEN}{mark[1:]}`")
+    return text
+
+
+def _quoted(text: str | None) -> str | None:
+    return text and text.replace(_HIDDEN, "")
+
+
+def _split(text: str, opening: str, closing: str, opened: bool) -> Said:
     thoughts: list[str] = []
     kept, rest, inside = "", text, opened
     while closing in rest:
@@ -93,8 +126,10 @@ def split(text: str, pairs: Sequence[Marks], opened: bool = False) -> Said:
     return Said("\n\n".join(thoughts), answer.rstrip().removesuffix(end) if end and answer.rstrip().endswith(end) else answer)
 
 
-def _marks(text: str, pair: Marks, known: bool) -> bool:
+def _marks(text: str, pair: Marks, known: bool, opened: bool) -> bool:
     """Whether a mark of a pair, which may be known to be the model's, is in a text as a mark."""
+    if pair[0] in _SENTENCES:
+        return text.lstrip().startswith(pair[0]) or (opened and pair[1] in text)
     if pair[0] in _AT_START and pair[0] in text and not known:
         return text.lstrip().startswith(pair[0])
     return pair[0] in text or pair[1] in text
@@ -153,7 +188,7 @@ def marks_of(setting: str | Marks, template: str, added: Collection[str]) -> Mar
     if not isinstance(setting, str):
         return setting
     for pair in pairs_of(setting):
-        tokens = CHANNEL if pair[0].startswith("<|channel|>") else frozenset(pair)
+        tokens = _TOKENS.get(pair[0], frozenset(pair))
         if tokens <= set(added) or all(mark in template for mark in pair):
             return pair
     return None

@@ -51,6 +51,8 @@ class LineTokenizer:
         self.tokenizer = tokenizer
         self.backend: Any = getattr(tokenizer, "backend_tokenizer", None)
         self.start: TokenIds = ()
+        self.end: TokenIds = ()
+        self.end = self._appended()
         self.byte_level = False
         # Some tokenizers put a space before a text: a part from inside one is read behind a line's end, taken off again.
         self.anchor, self.dropped = "", 0
@@ -128,7 +130,16 @@ class LineTokenizer:
         if not texts:
             return {}
         encoded = self.tokenizer(texts, add_special_tokens=special, return_attention_mask=False, verbose=False)["input_ids"]
-        return {text: tuple(row) for text, row in zip(texts, encoded, strict=True)}
+        end = len(self.end) if special else 0
+        rows = (tuple(row[:-end] if end and tuple(row[-end:]) == self.end else row) for row in encoded)
+        return dict(zip(texts, rows, strict=True))
+
+    def _appended(self) -> TokenIds:
+        """What the tokenizer puts behind every text (an EOS, BERT's [SEP]): a text that is to go on does not end so."""
+        plain, special = (self._whole(["a"], flag)["a"] for flag in (False, True))
+        starts = (at for at in range(len(special) - len(plain), -1, -1) if special[at : at + len(plain)] == plain)
+        at = next(starts, None) if plain else None
+        return () if at is None else special[at + len(plain) :]
 
     def _ends_lines(self) -> bool:
         """Whether a line's end may part tokens at all, and special tokens only come before them."""

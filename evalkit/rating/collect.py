@@ -17,7 +17,7 @@ from evalkit.files import to_jsonl, write_atomic
 from evalkit.rating.agreement import alpha
 from evalkit.rating.means import leanings
 from evalkit.rating.ratings import Rating
-from evalkit.rating.sheet import Sheet, SheetItem
+from evalkit.rating.sheet import Sheet, SheetItem, signed
 from evalkit.rating.summaries import Measure, measures, of_measure, summary
 from evalkit.results import RunResult, TaskResult
 from evalkit.store.run_folder import save_scores
@@ -124,8 +124,7 @@ def _task(
         f"{task}: blind ratings from 1 to 5 as 0 to 1 (0.5 is 3); mean_rating is the mean on the scale of 1 to 5, mean_rating_level the "
         "same with every rater's leaning taken out",
         f"{task}: intervals for other prompts and other raters (two-way clustered, Cameron, Gelbach and Miller 2011)",
-        f"{task}: means over several tasks, and tests between models, are for other prompts and the same raters; ratings.md has intervals "
-        "for other raters too",
+        f"{task}: means over several tasks, and tests between models, are for other prompts and other raters too",
         f"{task}: agreement: {', '.join(agreed)}",
     ]
     notes += [f"{task}: {cannot:,} times a rater could not judge; these do not count"] if cannot else []
@@ -150,9 +149,10 @@ def _samples(
     for one in mine:
         by_item[one.item].append(one)
     names = doc_names(sheet)
+    labels = {rater.id: rater_label(sheet, rater.id) for rater in sheet.raters}
     for place in items:
         item = sheet.items[place]
-        scores = {way.name: _verdict(way, by_item[place]) for way in ways}
+        scores = {way.name: _verdict(way, by_item[place], labels) for way in ways}
         asked = {"prompt": [{"role": turn.role, "content": turn.content} for turn in item.turns]}
         answer = item.answers[model]
         given = [{"status": "ok" if answer.strip() else "empty", "text": answer}]
@@ -169,9 +169,17 @@ def _name(item: SheetItem, several: bool) -> str:
     return f"{item.task}/{item.doc}" if several else item.doc
 
 
-def _verdict(way: Measure, ratings: Sequence[Rating]) -> dict[str, Any]:
+def rater_label(sheet: Sheet, rater: str) -> str:
+    """What a rater is called in samples: the same in all runs of the sheet, and without the key nobody's name."""
+    return signed(sheet.secret, "rater of samples", rater, digits=8)
+
+
+def _verdict(way: Measure, ratings: Sequence[Rating], labels: Mapping[str, str]) -> dict[str, Any]:
     counted = of_measure(way, ratings)
     said = ", ".join(str(one.value) for one in counted)
     comments = "; ".join(one.comment for one in counted if one.comment)
     value = stats.mean([way.value(one) for one in counted]) if counted else None
-    return {"value": value, "prediction": f"{said} ({comments})" if comments else said or None, "flags": []}
+    # A judge is one way of measuring and no sample of people, so its label would say nothing.
+    raters = {labels[one.rater]: round(way.value(one), 9) for one in counted if not one.judge}
+    shown = f"{said} ({comments})" if comments else said or None
+    return {"value": value, "prediction": shown, "flags": [], **({"raters": raters} if raters else {})}

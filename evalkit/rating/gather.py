@@ -8,7 +8,7 @@ from typing import Any
 
 from evalkit.data.select import limit_docs
 from evalkit.errors import ConfigError, DataError, did_you_mean
-from evalkit.rating.prompt_set import TASK
+from evalkit.rating.prompt_set import TASK, chosen
 from evalkit.store import SavedRun
 from evalkit.store.layout import PLAN
 from evalkit.store.plan import read_plan
@@ -56,16 +56,22 @@ class _Answered:
     target: Any
 
 
-def gather(runs: Sequence[SavedRun], tasks: Sequence[str] = (), languages: Sequence[str] = (), limit: int | None = None) -> Gathered:
+def gather(
+    runs: Sequence[SavedRun],
+    tasks: Sequence[str] = (),
+    languages: Sequence[str] = (),
+    limit: int | None = None,
+    categories: Sequence[str] = (),
+) -> Gathered:
     """Put the runs' answers side by side.
 
     Args:
         tasks: these alone; empty for every task that all runs have and that writes text.
-        languages: prompts of these alone; empty for all.
+        languages, categories: prompts of these alone; empty for all.
         limit: prompts, spread evenly over languages and categories; None for all.
 
     Raises:
-        ConfigError: fewer than two runs, a task or language that is not there, or a task that ranks choices.
+        ConfigError: fewer than two runs, a task, language or category that is not there, or a task that ranks choices.
         DataError: two runs asked a document in different words, or no document has an answer of every run.
     """
     if len(runs) < 2:
@@ -85,11 +91,13 @@ def gather(runs: Sequence[SavedRun], tasks: Sequence[str] = (), languages: Seque
     if not items:
         more = f" ({left_out[0]})" if left_out else ""
         raise DataError(f"no prompt has an answer of every run{more}; give runs of one generating task, finished")
-    there = list(dict.fromkeys(item.language for item in items))
-    if unknown := [code for code in languages if code not in there]:
-        raise ConfigError(f"languages={','.join(languages)}: no prompt of these runs is in {unknown[0]}; there are {', '.join(there)}")
-    chosen = [item for item in items if not languages or item.language in languages]
-    return Gathered(model_names(runs), tuple(_spread(chosen, limit)), tuple(left_out))
+    of = "the runs have"
+    codes = chosen("languages", languages, list(dict.fromkeys(item.language for item in items)), of)
+    kinds = chosen("categories", categories, list(dict.fromkeys(item.category for item in items)), of)
+    mine = [item for item in items if item.language in codes and item.category in kinds]
+    if not mine:
+        raise ConfigError(f"{of} no prompt of categories={','.join(kinds)} in languages={','.join(codes)}; leave one of the two words out")
+    return Gathered(model_names(runs), tuple(_spread(mine, limit)), tuple(left_out))
 
 
 def model_names(runs: Sequence[SavedRun]) -> tuple[str, ...]:

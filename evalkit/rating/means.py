@@ -1,10 +1,8 @@
 """Means of ratings whose intervals know that prompts and raters repeat, and raters' leanings.
 
 A rating has a prompt and a rater, and both are samples: other prompts and other raters would have given another mean. The
-variance of a mean is therefore clustered in two ways at once: Cameron, Gelbach and Miller, "Robust Inference With Multiway
-Clustering" (2011), equation 2.1: of prompts, plus of raters, minus of single ratings. Every part has its small-sample factor
-G / (G - S), for G clusters and S means that are taken out of them. The interval is Student's t with Satterthwaite's (1946)
-degrees of freedom for a sum of variances. `benchmarks/rating.py` simulates how often it holds the truth.
+variance of a mean is therefore clustered in two ways at once (`stats.two_way`: Cameron, Gelbach and Miller 2011), and the
+interval is Student's t with Satterthwaite's (1946) degrees of freedom. `benchmarks/rating.py` simulates how often it holds the truth.
 """
 
 from __future__ import annotations
@@ -12,14 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from evalkit import stats
 from evalkit.stats.corpus import numbered
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 ALPHA = 0.05
 
@@ -81,61 +74,17 @@ def two_way(
     y, p, r = np.asarray(values, dtype=np.float64), numbered(prompts), numbered(raters)
     of_prompts, of_raters = int(p.max()) + 1, int(r.max()) + 1
     value = stats.mean((np.bincount(p, weights=y) / np.bincount(p)).tolist())
-    if of_prompts < stats.ENOUGH_UNITS or of_raters < stats.ENOUGH_UNITS:
-        return Estimate(value, None, None, 0, n, of_prompts, of_raters)
-    s = _strata(strata, p, r)
-    k = int(s.max()) + 1
+    s = stats.usable(numbered(strata) if strata is not None else np.zeros(n, dtype=np.int64), p, r)
     weight = 1 / np.bincount(p)[p] / of_prompts
     error = weight * (y - (np.bincount(s, weights=weight * y) / np.bincount(s, weights=weight))[s])
-    lost = _linked(s, r)  # means that are taken out of the raters' sums: one for each group of raters who share no language
-    by_prompt, by_rater = _clustered(error, p, of_prompts, k), _clustered(error, r, of_raters, lost)
-    single = float((error * error).sum()) * n / max(1, n - k)
-    variance = max(by_prompt + by_rater - single, by_prompt, by_rater)
-    parts = by_prompt**2 / max(1, of_prompts - k) + (by_rater**2 / max(1, of_raters - lost) if by_rater > single else 0.0)
-    least = float(max(1, min(of_prompts - k, of_raters - lost)))  # the sum has no fewer than its poorest part
-    df = max(least, (by_prompt + max(0.0, by_rater - single)) ** 2 / parts) if parts else least
-    stderr = math.sqrt(variance)
-    low, high = stats.t_interval(value, stderr, int(df))
+    spread = stats.two_way(error, p, r, s)
+    if spread is None:
+        return Estimate(value, None, None, 0, n, of_prompts, of_raters)
+    stderr = math.sqrt(spread.variance)
+    low, high = stats.t_interval(value, stderr, int(spread.df))
     if bounds is not None:
         low, high = max(bounds[0], low), min(bounds[1], high)
-    return Estimate(value, stderr, (low, high), df, n, of_prompts, of_raters)
-
-
-def _clustered(error: NDArray[np.float64], labels: NDArray[np.int64], clusters: int, strata: int) -> float:
-    import numpy as np
-
-    sums = np.bincount(labels, weights=error)
-    return float((sums * sums).sum()) * clusters / max(1, clusters - strata)
-
-
-def _linked(strata: NDArray[np.int64], raters: NDArray[np.int64]) -> int:
-    """How many groups the strata fall into, where strata that share a rater are of one group."""
-    group = list(range(int(strata.max()) + 1))
-
-    def root(stratum: int) -> int:
-        while group[stratum] != stratum:
-            stratum = group[stratum]
-        return stratum
-
-    first: dict[int, int] = {}
-    for stratum, rater in zip(strata.tolist(), raters.tolist(), strict=True):
-        group[root(stratum)] = root(first.setdefault(rater, stratum))
-    return len({root(stratum) for stratum in group})
-
-
-def _strata(strata: Sequence[Hashable] | None, prompts: NDArray[np.int64], raters: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers from 0; a stratum too small to show any variance joins the others that are."""
-    import numpy as np
-
-    if strata is None:
-        return np.zeros(len(prompts), dtype=np.int64)
-    labels = numbered(strata)
-    small = [
-        label
-        for label in range(int(labels.max()) + 1)
-        if min(len(set(prompts[labels == label])), len(set(raters[labels == label]))) <= stats.ENOUGH_UNITS
-    ]
-    return numbered([-1 if label in small else int(label) for label in labels])
+    return Estimate(value, stderr, (low, high), spread.df, n, of_prompts, of_raters)
 
 
 def difference(

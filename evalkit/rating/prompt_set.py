@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evalkit.data import DataSpec
-from evalkit.errors import DataError, did_you_mean
+from evalkit.errors import ConfigError, DataError, did_you_mean
 from evalkit.files import numbered_jsonl
 from evalkit.languages import LANGUAGES
 from evalkit.metrics import LanguageConsistency
@@ -117,20 +117,44 @@ def to_doc(row: Mapping[str, Any]) -> Doc:
     return Doc(prompt.id, {"messages": turns}, target=prompt.reference, language=prompt.language, group=prompt.category)
 
 
-def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 1024) -> Task:
+def chosen(word: str, asked: Sequence[str], there: Sequence[str], of: str) -> list[str]:
+    """What was asked for of what is there, in its order; all where nothing was.
+
+    Args:
+        word: what the setting is called.
+        of: whose the values are, for the error.
+
+    Raises:
+        ConfigError: a value that is not there.
+    """
+    for name in asked:
+        if name not in there:
+            raise ConfigError(
+                f"{word}={','.join(asked)}: {of} nothing in {name!r}{did_you_mean(name, there)}; there are {', '.join(there)}"
+            )
+    return [name for name in there if not asked or name in asked]
+
+
+def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 1024, categories: Sequence[str] = ()) -> Task:
     """A task that asks every prompt of a file; its own score says only whether the answer is in the language of the prompt.
 
     Args:
-        languages: those to ask; empty for all that the file has.
+        languages, categories: those to ask; empty for all that the file has.
 
     Raises:
-        DataError: a damaged file, or none of the languages in it.
+        DataError: a damaged file.
+        ConfigError: a language or category that is not in it.
     """
     prompts = read_prompts(path)
-    there = list(dict.fromkeys(prompt.language for prompt in prompts))
-    wanted = [language for language in there if not languages or language in languages]
-    if missing := [language for language in languages if language not in there]:
-        raise DataError(f"{path} has no prompt in {', '.join(missing)}; it has {', '.join(there)}")
+    of = f"{path.name} has"
+    wanted = chosen("languages", languages, list(dict.fromkeys(prompt.language for prompt in prompts)), of)
+    kinds = chosen("categories", categories, list(dict.fromkeys(prompt.category for prompt in prompts)), of)
+    having = {prompt.language for prompt in prompts if prompt.category in kinds}
+    wanted = [language for language in wanted if language in having]
+    if not wanted:
+        raise ConfigError(
+            f"{of} no prompt of categories={','.join(kinds)} in languages={','.join(languages)}; leave one of the two words out"
+        )
     consistency: Any = LanguageConsistency(measure="language", ignore=CODE)
     return Task(
         name=TASK,
@@ -140,6 +164,7 @@ def task_of(path: Path, languages: Sequence[str] = (), max_new_tokens: int = 102
             to_doc="evalkit.rating.prompt_set.to_doc",
             language_field="language",
             unique="id",
+            groups=kinds if categories else (),
             one_file=True,
             root=str(path),
         ),

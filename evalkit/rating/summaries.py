@@ -78,7 +78,7 @@ def summary(measure: Measure, ratings: Sequence[Rating], sheet: Sheet, items: Se
     def one(places: Sequence[int]) -> Summary:
         wanted = set(places)
         found = estimate(measure, [rating for rating in ratings if rating.item in wanted], sheet)
-        signature = Signature.of(measure.name, measure.about, f"sheet:{sheet.id}", f"ci:{'two-way-t' if found.ci else 'none'}", VERSION)
+        signature = Signature.of(measure.name, measure.about, f"sheet:{sheet.id}", stats.TWO_WAY_CI if found.ci else "ci:none", VERSION)
         return Summary(
             metric=measure.name,
             value=found.value,

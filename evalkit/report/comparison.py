@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from evalkit import numbers
@@ -48,7 +49,7 @@ def build(
     found = sections(runs, cards)
     entries = distinct(found, lambda entry: entry.measurement)
     titles = names(runs)
-    legend = (*length_lines(runs, titles, cards), *_legend(found, cards, runs), *_statements(found, runs))
+    legend = (*length_lines(runs, titles, cards), *_legend(found, cards, runs), *_statements(found, runs), *_numbered(saved, titles))
     beside = f", with the {' and the '.join(card.heading for card in cards)}" if cards else ""
     return Report(
         title=f"{_all_of(titles)}{beside}",
@@ -66,6 +67,14 @@ def build(
 def _all_of(titles: Sequence[str]) -> str:
     """`a, b`; with many runs their number, which fits a heading."""
     return ", ".join(titles) or "No run" if len(titles) <= _NAMED else f"{len(titles)} runs"
+
+
+def _numbered(saved: Sequence[SavedRun | MergedRun], titles: Sequence[str]) -> Iterator[str]:
+    """Which folders are behind titles that differ by their number alone."""
+    for title, run in zip(titles, saved, strict=bool(saved)):
+        if re.search(r" #\d+$", title):
+            parts = run.parts if isinstance(run, MergedRun) else ((run, ()),)
+            yield f"{title}: {', '.join(part.path.name for part, _ in parts)}"
 
 
 def _warnings(runs: Sequence[RunResult], titles: Sequence[str]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def _verdict(comparison: Comparison) -> str:
         return "No regression seen."
     worst = max(blind, key=lambda row: row.detectable or 0.0)
     more = len(blind) - 1
-    rest = f"; {more} more {'row' if more == 1 else 'rows'} could not either" if more else ""
+    rest = f"; the same is true of {more} more {'row' if more == 1 else 'rows'}" if more else ""
     return (
         f"No regression seen, but these documents could hardly have shown one: on {worst.task} a loss below "
         f"{numbers.score(worst.detectable)} would have gone unseen more often than once in five{rest}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from evalkit.data import Source
 from evalkit.errors import EvalkitError
 from evalkit.models.base import Model, WorkItem, check_capabilities
 from evalkit.models.batching import Header, plan, tree_size
+from evalkit.pace import Earlier
 from evalkit.run.prepare import prepare_all, refuse_cut
 from evalkit.store.journal import NAME as JOURNAL
 from evalkit.store.journal import read
@@ -61,10 +62,11 @@ class Memory:
 
 @dataclass(frozen=True)
 class Speed:
-    """Tokens of `Work.cost` per second, and the run that says so."""
+    """Tokens of `Work.cost` per second, the run that says so, and what it took by kind of work."""
 
     tokens: float
     run: str
+    earlier: Earlier = field(default_factory=Earlier)
 
 
 def forecast(
@@ -174,10 +176,10 @@ def last_speed(results: Path, model: Model) -> Speed | None:
     return None
 
 
-def speed_of(results_dir: str | None, model: Model) -> float | None:
-    """Tokens per second of the newest run that says so, for the time told before a run."""
+def speed_of(results_dir: str | None, model: Model) -> tuple[float | None, Earlier | None]:
+    """Tokens per second of the newest run that says so, and what it took by kind of work: for the time told before and during a run."""
     found = last_speed(Path(results_dir or "."), model) if results_dir else None
-    return found.tokens if found else None
+    return (found.tokens, found.earlier) if found else (None, None)
 
 
 def _speed(manifest: Path, own: Mapping[str, Any]) -> Speed | None:
@@ -191,7 +193,7 @@ def _speed(manifest: Path, own: Mapping[str, Any]) -> Speed | None:
     if identity.get("model") != own or not same or counts["reused"] or not counts["measured"] or seconds < LEAST_SECONDS:
         return None
     answers, _ = read(manifest.parent / JOURNAL)
-    return Speed(tokens_of(answers.values()) / seconds, str(manifest.parent))
+    return Speed(tokens_of(answers.values()) / seconds, str(manifest.parent), Earlier(told.get("seconds_per_token") or {}))
 
 
 def tokens_of(answers: Iterable[Any]) -> int:

@@ -14,6 +14,7 @@ from evalkit.data import Source
 from evalkit.errors import ModelError
 from evalkit.metrics.base import NeedsReady
 from evalkit.models.base import Model, Partial, Remarks, WorkItem, check_capabilities
+from evalkit.pace import Pace
 from evalkit.progress import Progress, Silent
 from evalkit.results import RunResult
 from evalkit.run.prepare import Prepared, prepare_all, refuse_cut, run_identity
@@ -75,14 +76,21 @@ def run(
         _say(prepared, len(items), kept)
         reused = len({item.key for item in items} & kept.answers.keys())
         with clock("answer"):
-            measured = _answer(model, items, kept, progress)
+            measured, pace = _answer(model, items, kept, progress)
         with clock("score"):
             scored = {p.task.name: score_task(p.task, p.evidence, plan.answers(p.task.name, kept.answers)) for p in prepared}
         results = {name: result for name, (result, _) in scored.items()}
         samples = (s for p in prepared for s in _samples(p, scored[p.task.name][1], plan, kept.answers))
         log.info("seconds: %s", ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in clock.seconds.items()))
         counts = {"asked": len(items), "reused": reused, "measured": measured}
-        about = manifest.build(model=model.describe(), tasks=_tasks(prepared), config=config or {}, durations=clock.seconds, counts=counts)
+        about = manifest.build(
+            model=model.describe(),
+            tasks=_tasks(prepared),
+            config=config or {},
+            durations=clock.seconds,
+            counts=counts,
+            rates=pace.rates(),
+        )
         return kept.finish(model.name, results, samples, about, absent=absent, fresh=measured > 0)
 
 
@@ -102,15 +110,16 @@ def _remarked(prepared: Prepared, model: Model) -> Prepared:
     return replace(prepared, evidence=replace(prepared.evidence, notes=notes)) if remarks else prepared
 
 
-def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: Progress) -> int:
-    """Ask what is missing, keeping every batch as it finishes; returns the number of new answers."""
+def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: Progress) -> tuple[int, Pace]:
+    """Ask what is missing, keeping every batch as it finishes; returns the number of new answers, and how fast they came."""
     asked = model.wanted(items) if isinstance(model, Partial) else items
     left: dict[str, WorkItem] = {item.key: item for item in asked if item.key not in kept.answers}
     if not left:
         progress.start([], len(asked))
-        return 0
+        return 0, Pace(0.0)
     before = len(kept.answers)
     failed: dict[str, str] = {}
+    pace = Pace.of(list(left.values()), time.monotonic())
     progress.start(list(left.values()), len(asked) - len(left))
     try:
         for batch in model.answer(items, set(kept.answers)):
@@ -118,6 +127,7 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
             kept.append(responses)
             failed |= {r.key: r.error or "no reason given" for r in responses if r.status == "error" and r.key in left}
             if finished := [item for r in responses if (item := left.pop(r.key, None))]:
+                pace.advance(finished, time.monotonic())
                 progress.advance(finished)
     finally:
         progress.stop()
@@ -130,7 +140,7 @@ def _answer(model: Model, items: Sequence[WorkItem], kept: RunFolder, progress: 
             len(items),
             next(iter(failed.values())),
         )
-    return len(kept.answers) - before
+    return len(kept.answers) - before, pace
 
 
 def _samples(p: Prepared, scores: Mapping[str, Sequence[SampleScore]], plan: Plan, answers: Mapping[str, Response]) -> Iterator[Sample]:

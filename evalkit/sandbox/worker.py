@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evalkit.sandbox import moving
 from evalkit.sandbox.base import Limits, Outcome, Program, SandboxError, Status
 
 MIB = 1 << 20
@@ -53,7 +54,8 @@ class Worker:
         """The outcome of one program.
 
         A program with a test runs together with it first: what fails there has failed. What passes there could have been forged,
-        so the test runs again where the program has no say; only what passes both has passed.
+        so the test runs again where the program has no say; only what passes both has passed. Where the program was asked
+        about objects of its own classes, its answers also have to depend on the test's values.
 
         Raises:
             SandboxError: the sandbox, not the program, failed.
@@ -66,11 +68,21 @@ class Worker:
         together = outcome(*self._job([job | judge], limits, factor), token, program)
         if not together.passed:
             return together
-        divided = outcome(*self._job([{"source": program.source}, judge], limits, factor), None, program)
+        reply, verdict = self._job([{"source": program.source}, judge], limits, factor)
+        divided = outcome(reply, verdict, None, program)
         seconds = together.seconds + divided.seconds
-        if divided.passed:
-            return Outcome("passed", seconds=seconds)
-        return Outcome("disputed", printable(f"passes in one process with its test; in two: {divided.result}"), seconds)
+        if not divided.passed:
+            return Outcome("disputed", printable(f"passes in one process with its test; in two: {divided.result}"), seconds)
+        if doubt := moving.doubtful((verdict or {}).get("words")):
+
+            def again(moves: moving.Moves) -> dict[str, Any] | None:
+                return self._job([{"source": program.source}, judge | {"moved": moves}], limits, factor)[1]
+
+            if left := moving.unconfirmed(program.test, doubt, again):
+                line, kind = left[0].split()
+                said = f"the program's own {kind}, asked in line {line} of the test, says the same of other values"
+                return Outcome("disputed", printable(f"passes in one process with its test; in two: {said}"), seconds)
+        return Outcome("passed", seconds=seconds)
 
     def _job(self, sources: Sequence[dict[str, Any]], limits: Limits, factor: float) -> tuple[dict[str, Any], dict[str, Any] | None]:
         """How the processes of one run ended, and the verdict; `sources`: what each process reads, the program's first."""

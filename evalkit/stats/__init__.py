@@ -1,6 +1,7 @@
 """Uncertainty: standard errors, intervals, paired tests, many tests at once, power. Every formula names its source.
 
-`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus`, `paired` and `shared` import numpy when called.
+`student`, `intervals`, `several` and `power` are pure Python; `bootstrap`, `corpus`, `paired`, `shared` and `two_way` import
+numpy when called.
 """
 
 from evalkit.stats.bootstrap import bootstrap_clusters, bootstrap_interval, bootstrap_strata, bootstrap_totals, resample_weights
@@ -33,16 +34,19 @@ from evalkit.stats.power import detectable
 from evalkit.stats.several import holm
 from evalkit.stats.shared import Estimate, Terms, correlations, mean_of_scores
 from evalkit.stats.student import t_cdf, t_quantile
+from evalkit.stats.two_way import TWO_WAY_CI, TwoWay, two_way, usable
 
 __all__ = [
     "CORPUS",
     "ENOUGH_UNITS",
     "LEVEL",
+    "TWO_WAY_CI",
     "Corpora",
     "CorpusScore",
     "Estimate",
     "Interval",
     "Terms",
+    "TwoWay",
     "Z",
     "at_least",
     "at_most",
@@ -76,5 +80,7 @@ __all__ = [
     "t_interval",
     "t_quantile",
     "too_few",
+    "two_way",
+    "usable",
     "wilson",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evalkit.stats.corpus import numbered
 from evalkit.stats.student import t_cdf, t_quantile
+from evalkit.stats.two_way import TwoWay, two_way
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +26,23 @@ class Terms:
         units: int64, shape (m,), from 0: which independent unit a term belongs to. One numbering for all scores, so that terms of
             two scores with one number come from the same document (or passage).
         values: float64, shape (m,): the terms; for a mean of n values `(value - mean) / n`. Their sum is 0.
+        raters: per term who gave it, where scores are means over people, who repeat as units do; one labelling for all scores.
+        strata: int64, shape (m,), for raters: terms whose mean was taken out together.
     """
 
     units: NDArray[np.int64]
     values: NDArray[np.float64]
+    raters: tuple[Hashable, ...] | None = None
+    strata: NDArray[np.int64] | None = None
+
+    def spread(self) -> TwoWay | None:
+        """The variance by units and raters of a score that people gave; None with fewer than two of either."""
+        import numpy as np
+
+        if self.raters is None:
+            return None
+        strata = self.strata if self.strata is not None else np.zeros(len(self.values), dtype=np.int64)
+        return two_way(self.values, self.units, numbered(self.raters), strata)
 
 
 @dataclass(frozen=True)
@@ -88,14 +103,46 @@ def mean_of_scores(values: Sequence[float], stderrs: Sequence[float], parts: Seq
     Variance: `sum_ij r_ij s_i s_j / k^2`. Degrees of freedom: as many as there are units that count alike, less 1; a unit's
     weight is its share of each score's terms, summed, and the number that counts is `(sum w)^2 / sum w^2` (Kish 1965).
     Scores without a common unit give the variance of independent ones, `sum s_i^2 / k^2`.
+
+    Scores that people gave share raters too: they are taken together as one part, whose variance is clustered by units and
+    raters (`Terms.spread`; their own standard errors are not used), and degrees of freedom are Satterthwaite's (1946).
     """
     import numpy as np
 
     k = len(values)
-    spread = np.array(stderrs, dtype=float)
-    variance = float(spread @ correlations(parts) @ spread) / k**2
+    rated = [part for part in parts if part.raters is not None]
+    joint = _joined(rated, k) if rated else None
+    together = joint.spread() if joint else None
+    stds = [stderr for stderr, part in zip(stderrs, parts, strict=True) if together is None or part.raters is None]
+    others = [part for part in parts if together is None or part.raters is None]
+    if joint is not None and together is not None:
+        stds.append(math.sqrt(together.variance) * k)
+        others.append(joint)
+    spread = np.array(stds, dtype=float)
+    variance = max(0.0, float(spread @ correlations(others) @ spread) / k**2)
     weights = np.zeros(_below(parts))
     for part in parts:
         weights += np.bincount(part.units, minlength=len(weights)) / max(1, len(part.units))
-    alike = float(weights.sum() ** 2 / np.square(weights).sum())
-    return Estimate(math.fsum(values) / k, math.sqrt(max(variance, 0.0)), max(1, min(_ENOUGH_DF, round(alike) - 1)))
+    df = round(float(weights.sum() ** 2 / np.square(weights).sum())) - 1
+    if together is not None:
+        of_rest = max(0.0, variance - together.variance)
+        pieces = together.variance**2 / together.df + of_rest**2 / max(1, df)
+        df = math.floor((together.variance + of_rest) ** 2 / pieces) if pieces else math.floor(together.df)
+    return Estimate(math.fsum(values) / k, math.sqrt(variance), max(1, min(_ENOUGH_DF, df)))
+
+
+def _joined(parts: Sequence[Terms], k: int) -> Terms:
+    """The terms of the part of a mean over k scores that these make up."""
+    import numpy as np
+
+    strata, following = [], 0
+    for part in parts:
+        own = part.strata if part.strata is not None else np.zeros(len(part.values), dtype=np.int64)
+        strata.append(own + following)
+        following += 1 + int(own.max(initial=-1))
+    return Terms(
+        np.concatenate([part.units for part in parts]),
+        np.concatenate([part.values for part in parts]) / k,
+        tuple(rater for part in parts for rater in part.raters or ()),
+        np.concatenate(strata),
+    )

@@ -13,6 +13,7 @@
     columns.metrics["acc"].values                 # float64, NaN = not measured (never 0)
     columns.metrics["acc"].invalid                # bool: nothing could be extracted
     columns.metrics["chrf_pp"].stats              # (n, k) sufficient statistics of a corpus metric, else None
+    columns.metrics["rating"].ratings             # who rated what, where values are means over people, else None
     columns.tokens, columns.confidence                # of the prompt; of the likeliest choice, NaN where nothing was chosen
     run.sample_at(columns.offsets[17])            # the whole line of one document, by its place in the file
 
@@ -23,8 +24,8 @@ such a run has no samples to read yet (`has_samples` is False).
 Runs of one model on different tasks are read as one: `merge(runs).runs`.
 """
 
-from evalkit.store.columns import MetricColumn, TaskColumns
+from evalkit.store.columns import MetricColumn, Ratings, TaskColumns
 from evalkit.store.merge import Merged, MergedRun, merge
 from evalkit.store.saved_run import SavedRun, Unfinished, load_run
 
-__all__ = ["Merged", "MergedRun", "MetricColumn", "SavedRun", "TaskColumns", "Unfinished", "load_run", "merge"]
+__all__ = ["Merged", "MergedRun", "MetricColumn", "Ratings", "SavedRun", "TaskColumns", "Unfinished", "load_run", "merge"]

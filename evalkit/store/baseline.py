@@ -3,7 +3,8 @@
     evalkit export RUN to=baseline out=main.baseline
 
 A line that says what it is, then LZMA over MessagePack. Per document: its id, 32 bits of its prompt, its language, group and
-cluster (numbered), and the headline's value with the sufficient statistics of a corpus metric: all that a paired test needs.
+cluster (numbered), and the headline's value with the sufficient statistics of a corpus metric, or with who rated what: all that a
+paired test needs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 
 from evalkit.errors import ConfigError, DataError
 from evalkit.files import write_atomic
-from evalkit.store.columns import MetricColumn, TaskColumns
+from evalkit.store.columns import MetricColumn, Ratings, TaskColumns
 from evalkit.store.scores import from_json, to_json
 
 if TYPE_CHECKING:
@@ -40,6 +41,13 @@ class _Numbers(msgspec.Struct):
     data: bytes
 
 
+class _Raters(msgspec.Struct):
+    names: list[str]
+    docs: _Numbers
+    raters: _Numbers
+    values: _Numbers
+
+
 class _Task(msgspec.Struct):
     docs: str  # ids, a line each
     languages: tuple[list[str], _Numbers]
@@ -50,6 +58,7 @@ class _Task(msgspec.Struct):
     invalid: _Numbers
     stats: _Numbers | None
     tokens: int
+    ratings: _Raters | None = None
 
 
 class _File(msgspec.Struct):
@@ -127,7 +136,12 @@ def _packed(columns: TaskColumns, headline: str, number: dict[Hashable, int]) ->
         invalid=_numbers(metric.invalid.astype(np.int64)),
         stats=None if metric.stats is None else _numbers(metric.stats),
         tokens=int(columns.tokens.clip(min=0).sum()),
+        ratings=_ratings(metric.ratings) if metric.ratings is not None else None,
     )
+
+
+def _ratings(given: Ratings) -> _Raters:
+    return _Raters(list(given.names), _numbers(given.docs), _numbers(given.raters), _numbers(given.values))
 
 
 def _unpacked(name: str, task: _Task, found: _File) -> TaskColumns:
@@ -137,7 +151,11 @@ def _unpacked(name: str, task: _Task, found: _File) -> TaskColumns:
     n = len(docs)
     headline = msgspec.json.decode(found.scores)["tasks"][name]["headline"]
     stats = None if task.stats is None else _array(task.stats)
-    metric = MetricColumn(_array(task.values), _array(task.invalid).astype(bool), stats)
+    told = task.ratings
+    ratings = None
+    if told is not None:
+        ratings = Ratings(_array(told.docs).astype(np.int64), _array(told.raters).astype(np.int64), _array(told.values), tuple(told.names))
+    metric = MetricColumn(_array(task.values), _array(task.invalid).astype(bool), stats, ratings)
     return TaskColumns(
         task=name,
         docs=docs,

@@ -27,6 +27,7 @@ class _Score(msgspec.Struct):
     value: float | None = None
     flags: tuple[str, ...] = ()
     stats: tuple[float, ...] = ()
+    raters: dict[str, float] = {}
 
 
 class _Answer(msgspec.Struct):
@@ -58,6 +59,23 @@ class _Line(msgspec.Struct):
 
 
 @dataclass(frozen=True)
+class Ratings:
+    """The single ratings whose mean is a document's value; every number in the scale of the metric.
+
+    Attributes:
+        docs: int64, shape (m,): place of the rated document among the task's.
+        raters: int64, shape (m,): place in `names`.
+        values: float64, shape (m,).
+        names: what each rater is called: the same in every run of one sheet, and nobody's name.
+    """
+
+    docs: NDArray[np.int64]
+    raters: NDArray[np.int64]
+    values: NDArray[np.float64]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class MetricColumn:
     """One metric over a task's documents.
 
@@ -65,11 +83,13 @@ class MetricColumn:
         values: float64, shape (n,); NaN = not measured.
         invalid: bool, shape (n,): nothing could be extracted.
         stats: float64, shape (n, k): sufficient statistics of a corpus metric (zeros where not measured), else None.
+        ratings: who gave what, where the values are means over people; else None.
     """
 
     values: NDArray[np.float64]
     invalid: NDArray[np.bool_]
     stats: NDArray[np.float64] | None = None
+    ratings: Ratings | None = None
 
 
 @dataclass(frozen=True)
@@ -159,9 +179,24 @@ def _metric(scores: list[_Score | None]) -> MetricColumn:
     invalid = np.array([s is not None and "invalid" in s.flags for s in scores], dtype=bool)
     width = max((len(s.stats) for s in scores if s is not None), default=0)
     if not width:
-        return MetricColumn(values, invalid)
+        return MetricColumn(values, invalid, ratings=_ratings([s.raters if s is not None else {} for s in scores]))
     blank = (0.0,) * width
     return MetricColumn(values, invalid, np.array([s.stats if s is not None and s.stats else blank for s in scores]))
+
+
+def _ratings(given: list[dict[str, float]]) -> Ratings | None:
+    import numpy as np
+
+    names = tuple(dict.fromkeys(name for one in given for name in one))
+    if not names:
+        return None
+    number = {name: i for i, name in enumerate(names)}
+    return Ratings(
+        np.array([doc for doc, one in enumerate(given) for _ in one], dtype=np.int64),
+        np.array([number[name] for one in given for name in one], dtype=np.int64),
+        np.array([value for one in given for value in one.values()], dtype=np.float64),
+        names,
+    )
 
 
 def read_columns(path: Path) -> dict[str, TaskColumns]:

@@ -42,6 +42,7 @@ def build(
     config: Mapping[str, Any],
     durations: Mapping[str, float],
     counts: Mapping[str, int],
+    rates: Mapping[str, Mapping[str, float]] | None = None,
 ) -> dict[str, Any]:
     """The manifest as plain JSON types.
 
@@ -50,6 +51,7 @@ def build(
         tasks: per task: source, revision, hash of the rows, shots, version.
         durations: seconds per stage.
         counts: answers asked, reused, measured.
+        rates: seconds per token by kind of work and task (`evalkit.pace.Earlier`), for the time that a later run is told.
     """
     return {
         "evalkit": {"version": evalkit.__version__, "commit": commit()},
@@ -60,8 +62,13 @@ def build(
         "tasks": {name: dict(task) for name, task in tasks.items()},
         "counts": dict(counts),
         "durations_s": {name: round(seconds, 2) for name, seconds in durations.items()},
+        **({"seconds_per_token": _rounded(rates)} if rates else {}),
         "config": dict(config),
     }
+
+
+def _rounded(rates: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {kind: {task: float(f"{seconds:.4g}") for task, seconds in tasks.items()} for kind, tasks in rates.items()}
 
 
 def commit() -> str | None:

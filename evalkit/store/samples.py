@@ -33,7 +33,8 @@ class Sample:
         row: place of the document among those of the whole split; None where another program did not say.
         asked: `{"prompt": text or turns}` or `{"pairs": [[context, continuation], …]}`.
         responses: one record per sample of the answer.
-        scores: metric name -> `{"value", "prediction", "flags"}`, with `stats` for corpus metrics.
+        scores: metric name -> `{"value", "prediction", "flags"}`, with `stats` for corpus metrics, and `raters` (an anonymous label
+            -> what that rater gave) where the value is a mean over people.
         length: tokens the document was made for; depths: where in its text, in per cent, what it asks for is.
     """
 

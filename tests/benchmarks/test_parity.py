@@ -141,7 +141,7 @@ def test_corpus_scores_are_compared_in_the_peers_unit(modules: Any) -> None:
 
 def test_the_golden_file_keeps_every_prompt(modules: Any) -> None:
     golden = modules[2]
-    request = {"limit": 1, "max_new_tokens": None, "languages": []}
+    request: dict[str, Any] = {"limit": 1, "max_new_tokens": None, "languages": []}
     for dump in (choice_dump(), {**text_dump(), "harness": "0.4.13", "num_fewshot": 0}):
         assert golden.unpack(golden.pack(dump, request))["docs"] == [{**golden.pack(dump, request)["docs"][0], **dump["docs"][0]}]
 

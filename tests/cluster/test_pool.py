@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
-from evalkit.cluster import chunks, pool
+from evalkit.cluster import chunks, pool, wire
 from evalkit.errors import ConfigError, ModelError
 
 ray = pytest.importorskip("ray")
@@ -184,7 +184,7 @@ def test_a_full_object_store_is_waited_for_and_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What Ray raises where neither its memory nor the disk behind it has room for a chunk."""
-    left, real = [2, 10**9], pool.pack_items
+    left, real = [2, 10**9], wire.pack_items
 
     def full(items: Any) -> Any:
         if left[0]:

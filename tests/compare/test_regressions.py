@@ -51,7 +51,7 @@ def test_no_wolf_in_many_comparisons_of_equal_models(saved_runs: Any) -> None:
     for i in range(60):
         base = {f"t{t}": answers(rng, 150, 0.5) for t in range(5)}
         candidate = {name: changed(rng, values, 0.1, 0.1) for name, values in base.items()}
-        pair = [load_run(saved_runs(f"{side}{i}", tasks)) for side, tasks in (("a", base), ("b", candidate))]
+        pair = load_run(saved_runs(f"a{i}", base)), load_run(saved_runs(f"b{i}", candidate))
         alarms += compare(*pair).exit_code == REGRESSION
     assert alarms <= 5  # of 60; expected at most 60 * 0.025 = 1.5
 
@@ -70,17 +70,17 @@ def test_a_threshold_lets_small_real_losses_pass(saved_runs: Any) -> None:
     candidate = {"t": [0.0] * 20 + [1.0] * 880 + [0.0] * 100}
     found = compared(saved_runs, base, candidate, Settings(threshold=0.025))
     assert (found.tasks[0].verdict, found.exit_code) == ("within threshold", NO_REGRESSION)
-    assert compare(*(load_run(saved_runs.folder / name) for name in ("base", "candidate"))).exit_code == REGRESSION
+    plain = compare(load_run(saved_runs.folder / "base"), load_run(saved_runs.folder / "candidate"))
+    assert plain.exit_code == REGRESSION
 
 
 def test_clusters_are_one_observation_each(saved_runs: Any) -> None:
     """Ten passages of 20 questions, one of which went wrong altogether: 20 losses, but one piece of evidence."""
     clusters = [f"p{i // 20}" for i in range(200)]
     base, candidate = {"t": [1.0] * 200}, {"t": [0.0] * 20 + [1.0] * 180}
-    runs = [load_run(saved_runs(n, v, clusters=clusters)) for n, v in (("a", base), ("b", candidate))]
-    row = compare(*runs).tasks[0]
+    row = compare(load_run(saved_runs("a", base, clusters=clusters)), load_run(saved_runs("b", candidate, clusters=clusters))).tasks[0]
     assert row.p == 1.0 and row.test == "sign flips of clusters" and row.verdict == "no difference seen"
-    assert compare(*(load_run(saved_runs(n, v)) for n, v in (("c", base), ("d", candidate)))).exit_code == REGRESSION
+    assert compare(load_run(saved_runs("c", base)), load_run(saved_runs("d", candidate))).exit_code == REGRESSION
 
 
 def test_corpus_scores_are_tested_through_their_statistics(saved_runs: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_missing_task_is_no_success_and_a_new_one_no_failure(saved_runs: Any) 
     found = compared(saved_runs, {"a": values, "b": values}, {"a": values, "c": values})
     assert found.exit_code == CANNOT_COMPARE and found.tasks[1].reason == "the candidate has not measured it"
     assert found.new_tasks == ("c",)
-    runs = [load_run(saved_runs.folder / name) for name in ("base", "candidate")]
+    runs = load_run(saved_runs.folder / "base"), load_run(saved_runs.folder / "candidate")
     assert compare(*runs, Settings(tasks=("a",))).exit_code == NO_REGRESSION
     with pytest.raises(ConfigError, match="no task 'x'"):
         compare(*runs, Settings(tasks=("x",)))
@@ -209,7 +209,8 @@ def test_silence_on_few_documents_says_that_it_is_silence(saved_runs: Any) -> No
     from evalkit.report.regressions import regressions
 
     def title(n: int) -> str:
-        pair = [load_run(saved_runs(f"{side}{n}", {"t": [1.0, 0.0] * n, "u": [1.0] * n + [0.0] * n})) for side in "ab"]
+        tasks = {"t": [1.0, 0.0] * n, "u": [1.0] * n + [0.0] * n}
+        pair = load_run(saved_runs(f"a{n}", tasks)), load_run(saved_runs(f"b{n}", tasks))
         return regressions(compare(*pair), *pair, 0).title
 
     assert title(15).startswith("No regression seen, but these documents could hardly have shown one: on t a loss below 0.")
@@ -221,7 +222,9 @@ def test_silence_on_few_documents_says_that_it_is_silence(saved_runs: Any) -> No
     [
         ("threshold=5", "threshold=5 is 500 points; write 0.05 or 5% for 5 of them"),
         ("treshold=0.01", "unknown word 'treshold=0.01'; did you mean threshold?"),
-        ("threshold=x", "threshold=x is not a number; 0.01 or 1% is one point"),
+        ("threshold=x", "threshold=x is no size of a difference; 0.01 or 1% is one point"),
+        ("threshold=-1%", "a tolerance is 0 or more"),
+        ("alpha=5", "alpha=5 is no probability between 0 and 1"),
     ],
 )
 def test_a_slip_in_a_word_is_named(saved_runs: Any, word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:

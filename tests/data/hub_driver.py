@@ -12,9 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from fake_hub import FakeHub, Repo, serve
+
+if TYPE_CHECKING:
+    from evalkit.data import DataSpec
 
 NEW, OLD = "a" * 40, "b" * 40
 README = b"""---
@@ -103,12 +107,16 @@ def main(cache: str) -> None:
         print(json.dumps(run(hub)))
 
 
-def run(hub: FakeHub) -> dict[str, Any]:
-    from evalkit.data import AutoSource, DataSpec, HubSource
-    from evalkit.network import reachable
+def spec(path: str, **more: Any) -> DataSpec:
+    """The hub's libraries are not imported yet when this module is."""
+    from evalkit.data import DataSpec
 
-    def spec(path: str, **more: Any) -> DataSpec:
-        return DataSpec(**{"path": path, "split": "test", "to_doc": "m.f", "name": "main", **more})
+    return DataSpec(**{"path": path, "split": "test", "to_doc": "m.f", "name": "main", **more})
+
+
+def run(hub: FakeHub) -> dict[str, Any]:
+    from evalkit.data import AutoSource, HubSource
+    from evalkit.network import reachable
 
     results: dict[str, Any] = {}
 
@@ -140,11 +148,11 @@ def run(hub: FakeHub) -> dict[str, Any]:
     odd = {"revision": NEW, "name": None}
     for language in ("hi", "ta", "bn", "te", "two"):
         json_file = spec("org/odd", files={"test": "data/test/{language}.json"}, **odd)
-        case(f"json_{language}", lambda s=json_file, code=language: source.rows("t", s, "test", code))
+        case(f"json_{language}", partial(source.rows, "t", json_file, "test", language))
     columns = ("english", "sentence1", "sentence2", "label")
     for language in ("hi", "bn", "ta"):
         table = spec("org/odd", files={"test": "data/{language}.tsv"}, columns=columns, **odd)
-        case(f"tsv_{language}", lambda s=table, code=language: source.rows("t", s, "test", code))
+        case(f"tsv_{language}", partial(source.rows, "t", table, "test", language))
     squad = spec("org/odd", files={"test": "data/indicqa.{language}.json"}, records="data.paragraphs.qas", **odd)
     case("squad", lambda: source.rows("t", squad, "test", "hi"))
     nowhere = spec("org/odd", files={"test": "data/indicqa.{language}.json"}, records="data.articles.qas", **odd)
@@ -169,13 +177,13 @@ def closed_port(cache: str) -> None:
     """No network at all: the hub's libraries themselves meet a closed port."""
     os.environ.update(HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=cache, HF_HUB_DISABLE_TELEMETRY="1")
     os.environ.pop("HF_HUB_OFFLINE", None)
-    from evalkit.data import DataSpec, HubSource
+    from evalkit.data import HubSource
 
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, more in {"pinned": {"revision": NEW}, "branch": {}, "cached_elsewhere": {"path": "org/tables", "revision": "d" * 40}}.items():
         start = time.monotonic()
         try:
-            HubSource().rows("t", DataSpec(**{"path": "org/new", "split": "test", "to_doc": "m.f", "name": "main", **more}), "test")
+            HubSource().rows("t", spec(**{"path": "org/new", **more}), "test")
             found[name] = {"error": None}
         except Exception as error:
             found[name] = {"error": type(error).__name__, "message": str(error), "seconds": time.monotonic() - start}

@@ -172,7 +172,7 @@ def test_spec_refuses_what_cannot_work() -> None:
 def test_part_of_a_benchmark_is_called_part_of_it(tmp_path: Path) -> None:
     put(tmp_path / "quiz/test.jsonl", row("q0"), row("q1"), row("q2", None))
     part, whole = read(tmp_path, sizes={"test": 1234}), read(tmp_path, sizes={"test": 2})
-    assert (part.n_total, part.notes) == (1234, ("2 documents were read where org/x has 1,234 (test)",))
+    assert (part.n_total, part.notes) == (1234, ("2 documents were read; test of org/x has 1,234",))
     assert (whole.n_total, whole.notes) == (2, ())
     assert read(tmp_path, sizes={"validation": 9}).n_total == 2  # the size of another split says nothing about this one
     more = read(tmp_path, sizes={"test": 1})

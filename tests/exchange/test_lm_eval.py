@@ -256,5 +256,5 @@ def test_the_commands(saved_runs: Any, tmp_path: Path, capsys: pytest.CaptureFix
     from huggingface_hub import ModelCard
 
     card = ModelCard(f"---\n{(tmp_path / 'card.yaml').read_text(encoding='utf-8')}---\n# r\n")
-    [found] = card.data.eval_results
+    [found] = card.data.eval_results  # type: ignore[attr-defined]
     assert (found.dataset_type, found.metric_value, found.dataset_revision) == ("owner/set", 0.5, "abc")

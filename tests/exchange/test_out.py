@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from evalkit.cli import main
+from evalkit.exchange.every_eval_ever import log_of
+from evalkit.extras import install
+from evalkit.store import load_run
 
 DATA = {"path": "owner/set", "revision": "a" * 40, "split": "test"}
 EVAL = "name: Set\ntasks:\n  - {id: set_test, split: test}\n  - {id: set_other, split: other}\n"
@@ -155,6 +158,56 @@ def test_logs_of_inspect(part: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     except ModuleNotFoundError:
         return
     assert read_eval_log(str(tmp_path / "logs/a.json")).results.scores[0].metrics["acc"].value == 0.5
+
+
+def test_logs_of_every_eval_ever(part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The library's own model and schema take them, where it is installed."""
+    pytest.importorskip("every_eval_ever", reason="it needs Python 3.12 or newer")
+    out = tmp_path / "out"
+    assert main(["export", str(part), "to=every-eval-ever", f"out={out}", "organization=Ours", "relationship=third_party"]) == 0
+    said = capsys.readouterr().err
+    assert "left out: b: " in said and "a part of the benchmark, 2 of 8" in said and "1 log" in said
+    [file] = out.rglob("*.json")
+    assert file.relative_to(out).parts[:4] == ("data", "a", "unknown", "r")
+    from every_eval_ever.eval_types import EvaluationLog
+    from every_eval_ever.schema import schema_json
+    from jsonschema import validate
+
+    log = json.loads(file.read_text(encoding="utf-8"))
+    validate(log, schema_json())
+    [result] = EvaluationLog.model_validate(log).evaluation_results
+    assert result.score_details.score == 0.5 and result.score_details.details["part"] == "2 of 8 documents"
+    assert log["source_metadata"]["source_organization_name"] == "Ours"
+
+
+def test_what_a_log_of_every_eval_ever_says(part: Path) -> None:
+    """As plain JSON, before the library checks it."""
+    run = load_run(part)
+    log = log_of(run, "a", run.result.tasks["a"], DATA)
+    assert log["model_info"]["id"] == "unknown/r" and log["source_metadata"]["source_organization_name"] == "not stated"
+    [result] = log["evaluation_results"]
+    source = result["source_data"]
+    assert (source["hf_repo"], source["hf_split"], source["samples_number"]) == ("owner/set", "test", 8)
+    assert source["additional_details"]["revision"] == "a" * 40
+    assert result["metric_config"]["metric_id"] == "acc" and result["metric_config"]["max_score"] == 1.0
+    assert result["score_details"]["uncertainty"]["num_samples"] == 2
+    assert all(isinstance(value, str) for value in source["additional_details"].values())
+
+
+def test_without_the_library_or_with_an_old_python_one_line_says_so(
+    part: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["export", str(part), "to=every-eval-ever", f"out={tmp_path / 'out'}"]
+    monkeypatch.setattr("evalkit.exchange.every_eval_ever.NEEDS_PYTHON", (3, 99))
+    assert main(words) == 2
+    assert "to=every-eval-ever needs Python 3.99 or newer" in capsys.readouterr().err
+    monkeypatch.setattr("evalkit.exchange.every_eval_ever.NEEDS_PYTHON", (3, 11))
+    monkeypatch.setattr("evalkit.extras.there", lambda module: False)
+    assert main(words) == 2
+    assert install("every-eval-ever") in capsys.readouterr().err
+    assert main([*words, "relationship=thirdparty"]) == 2 and "did you mean third_party?" in capsys.readouterr().err
+    assert main(["export", str(part), "to=inspect", "out=x", "organization=Ours"]) == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_parquet(part: Path, tmp_path: Path) -> None:

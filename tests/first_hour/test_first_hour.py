@@ -35,17 +35,24 @@ SEEN: dict[str, dict[str, tuple[int, list[str]]]] = {
     },
     "ci": {
         "run": (0, ["100%"]),
-        "compare": (0, ["No regression seen, but these documents could hardly have shown one", "sample rows, not the benchmark"]),
+        "compare": (
+            0,
+            [
+                "No regression seen, but these documents could hardly have shown one",
+                "the same is true of 2 more rows",
+                "sample rows, not the benchmark",
+            ],
+        ),
         "gate base candidate out": (12, ["NOT ENOUGH EVIDENCE", "documents are needed for 80%", "wrote decision/gate.md"]),
-        "gate base candidate polcy": (2, ["did you mean policy?"]),
+        "gate base candidate polcy": (2, ["did you mean policy? Usage: evalkit gate BASE CANDIDATE"]),
         "gate base": (2, ["needs two runs, not base"]),
-        "gate plan": (0, ["Too few documents in base to decide"]),
+        "gate plan": (0, ["Too few documents in base to decide", "less than a minute at the base run's speed"]),
         "export": (0, ["wrote main.baseline"]),
     },
     "leaderboard": {
         "run": (0, ["sample rows, not the benchmark"]),
         "import": (0, ["imported/imported-harness"]),
-        "report runs/* other": (0, ["Leaderboard", "wrote board/report.html"]),
+        "report runs/* other": (0, ["Leaderboard", "fake #1: fake-", "wrote board/report.html"]),
         "report runs/* nowhere": (2, ["nowhere is not a run directory"]),
         "export other to=model-index": (0, ["left out: mmlu: measured on sample rows"]),
         "export other to=lm-eval": (0, ["wrote other.json"]),

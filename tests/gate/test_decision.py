@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from benchmarks.gate import rates
 from benchmarks.invented import Made, answers, changed, run_of
 from evalkit import stats
 from evalkit.gate import MEAN, Decision, Policy, decide, policy_of, read_policy, schema
-from evalkit.store import load_run
+from evalkit.store import SavedRun, load_run
 from tests.conftest import Evalkit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def decided(base: dict[str, Any], candidate: dict[str, Any], **policy: Any) -> Decision:
-    runs = [run_of(n, {k: Made(np.array(v, dtype=float)) for k, v in t.items()}) for n, t in (("base", base), ("candidate", candidate))]
-    return decide(*runs, policy_of(policy))
+    def saved(name: str, tasks: dict[str, Any]) -> SavedRun:
+        return run_of(name, {k: Made(np.array(v, dtype=float)) for k, v in tasks.items()})
+
+    return decide(saved("base", base), saved("candidate", candidate), policy_of(policy))
 
 
 def lost(values: list[float], n: int) -> list[float]:
@@ -130,8 +133,8 @@ def test_corpus_scores_and_passages() -> None:
     assert decide(run_of("a", {"t": base}), run_of("b", {"t": same}), policy).outcome == "pass"
     assert decide(run_of("a", {"t": base}), run_of("b", {"t": worse}), policy).outcome == "regression"
     clusters = [f"p{i // 60}" for i in range(1200)]
-    runs = [run_of(n, {"t": Made(np.array(v), clusters=clusters)}) for n, v in (("a", GOOD), ("b", lost(GOOD, 40)))]
-    assert decide(*runs).outcome == "not enough evidence"  # one passage of twenty went wrong altogether
+    first, second = (run_of(n, {"t": Made(np.array(v), clusters=clusters)}) for n, v in (("a", GOOD), ("b", lost(GOOD, 40))))
+    assert decide(first, second).outcome == "not enough evidence"  # one passage of twenty went wrong altogether
     assert decided({"t": GOOD}, {"t": lost(GOOD, 40)}, tolerance=0.05).outcome == "pass"
 
 
@@ -186,8 +189,8 @@ def test_matched_pairs_keep_their_error_rates_exactly(n: int, tolerance: float, 
 
 def test_the_interval_says_what_the_tests_say() -> None:
     for a, b, n in ((0, 0, 400), (10, 3, 400), (3, 10, 400), (60, 20, 400)):
-        high = stats.highest(lambda d, a=a, b=b, n=n: stats.matched_at_least(a, b, n, d), 0.05)
-        low = stats.lowest(lambda d, a=a, b=b, n=n: stats.matched_at_most(a, b, n, d), 0.05)
+        high = stats.highest(partial(stats.matched_at_least, a, b, n), 0.05)
+        low = stats.lowest(partial(stats.matched_at_most, a, b, n), 0.05)
         assert low < (a - b) / n < high
         assert stats.matched_at_least(a, b, n, high + 1e-6) <= 0.05 < stats.matched_at_least(a, b, n, high - 1e-6)
 
@@ -204,14 +207,15 @@ BAD = [
     ("tolerance: 5", "tolerance=5 is 500 points; write 0.05 or 5% for 5 of them"),
     ("treshold: 0.01", "unknown setting 'treshold'; did you mean tolerance?"),
     ("tolerence: 0.01", "unknown setting 'tolerence'; did you mean tolerance?"),
+    ("tolerance: 500", "tolerance=500 is 50,000 points; a scale has 100, and 0.01 or 1% is one"),
     ("tolerance: wide", "tolerance=wide is no size"),
     ("tolerance: -1%", "a tolerance is 0 or more"),
     ("tasks: {a: {tolerance: 150%}}", "tasks.a.tolerance=150% is 150 points; write 0.015 or 1.5%"),
-    ("tasks: {a: {tier: requird}}", "tasks.a: tier=requird: Invalid enum value"),
+    ("tasks: {a: {tier: requird}}", "tasks.a: tier=requird is none of required, supporting, advisory; did you mean required?"),
     ("tasks: {a: {teir: required}}", "tasks.a: unknown setting 'teir'; did you mean tier?"),
     ("tasks: [a]", "tasks is a list"),
     ("alpha: 5", "alpha=5: Expected `float` < 0.5"),
-    ("missing: skip", "missing=skip: Invalid enum value"),
+    ("missing: skip", "missing=skip is none of refuse, fail, ignore"),
     ("[1, 2]", "is no policy; it holds a list"),
     ("a: [", "is no YAML"),
 ]
@@ -247,6 +251,12 @@ def test_misuse_is_refused(saved_runs: Any, evalkit: Evalkit) -> None:
         ((base, same, "policy=nowhere.yaml"), "is no file"),
         ((base, same, "ci=gitlab"), "junit=FILE"),
         (("schema", "x"), "no further words"),
+        (("model=fake", base), "the base comes first; write evalkit gate BASE model=fake"),
+        ((base, same, "task=t"), "task=t changes nothing: both runs are there"),
+        ((base, same, "power=80"), "power=80 is no probability between 0 and 1"),
+        (("paln", f"base={base}"), "paln is no run; did you mean plan?"),
+        (("plan", f"base={base}", "treshold=1%"), "did you mean tolerance?"),
+        (("plan", f"base={base}", "flips=5"), "is 500 points"),
     ):
         found = evalkit("gate", *words)
         assert found.code == 2 and said in found.error, found.err
@@ -269,7 +279,11 @@ def test_twins_do_not_pass_the_mean_ten_times(saved_runs: Any) -> None:
     rng = np.random.default_rng(8)
     base = answers(rng, 150, 0.6)
     new = changed(rng, base, 0.04, 0.06)
-    apart = decide(*(run_of(n, {f"t{i}": Made(v) for i in range(10)}) for n, v in (("a", base), ("b", new))))
-    twins = decide(*(run_of(n, {f"t{i}": Made(v, rows="same") for i in range(10)}) for n, v in (("a", base), ("b", new))))
+
+    def decided_on(**more: Any) -> Decision:
+        a, b = (run_of(n, {f"t{i}": Made(v, **more) for i in range(10)}) for n, v in (("a", base), ("b", new)))
+        return decide(a, b)
+
+    apart, twins = decided_on(), decided_on(rows="same")
     assert apart.mean is not None and twins.mean is not None and twins.mean.task == MEAN
     assert twins.mean.power is not None and apart.mean.power is not None and twins.mean.power < apart.mean.power / 2

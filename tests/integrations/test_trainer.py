@@ -188,7 +188,7 @@ def test_a_model_that_is_spread_over_processes_is_refused(loaded: tuple[Any, Any
         torch.distributed.destroy_process_group()
 
 
-class Rows(torch.utils.data.Dataset):  # type: ignore[type-arg]
+class Rows(torch.utils.data.Dataset):
     def __init__(self, tokenizer: Any) -> None:
         self.ids = tokenizer("A boy wets a muddy bicycle with a hose.").input_ids
 

@@ -372,7 +372,7 @@ def test_a_missing_encoder_is_one_line_and_costs_no_other_score(bert: str) -> No
     docs, answers = corpus(["नदी के पार"], ["नदी के पार"], language="hi")
     task = Task(
         "t",
-        DataSpec(path="x", split="test", to_doc=lambda row: None),
+        DataSpec(path="x", split="test", to_doc="m.f"),
         Completion("{q}"),
         [BertScore(), ChrF(), BertScore(name="local", encoder=bert, layer=2)],
         "bertscore",

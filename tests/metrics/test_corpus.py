@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -163,7 +164,8 @@ def test_holding() -> None:
 
 
 def test_too_few() -> None:
-    assert [stats.too_few(strata) for strata in ([], [range(2)], [range(1)], [[]], [["s", "s"], ["s", "t"]])] == [0, 0, 1, 1, 1]
+    every: list[list[Sequence[Any]]] = [[], [range(2)], [range(1)], [[]], [["s", "s"], ["s", "t"]]]
+    assert [stats.too_few(strata) for strata in every] == [0, 0, 1, 1, 1]
 
 
 def test_signature_is_its_text_in_parts() -> None:

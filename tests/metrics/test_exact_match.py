@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from evalkit.errors import ConfigError, DataError
@@ -108,6 +110,7 @@ def test_a_benchmarks_own_normaliser_with_golds_of_its_own() -> None:
 def test_an_unknown_normaliser_and_a_missing_gold_field_are_refused() -> None:
     with pytest.raises(ConfigError, match="normalizer='triviqa' is unknown; did you mean triviaqa"):
         ExactMatch(normalizer="triviqa")
-    for golds in ({}, {"golds": []}, {"golds": [None]}):
+    every: list[dict[str, Any]] = [{}, {"golds": []}, {"golds": [None]}]
+    for golds in every:
         with pytest.raises(DataError, match="document d: field golds"):
             said(ExactMatch(gold_field="golds"), "x", doc=Doc("d", golds, target="x"))

@@ -203,7 +203,7 @@ def test_instructions_of_one_prompt_are_one_observation() -> None:
 def test_failed_is_not_measured_and_empty_is_wrong() -> None:
     one = doc(("punctuation:no_comma", {}))
     for level in ("prompt", "instruction", "average"):
-        metric = IFEval(level=level)  # type: ignore[arg-type]
+        metric = IFEval(level=level)
         failed, empty = metric.score(one, [Response("k", "error")]), metric.score(one, [Response("k", "empty", text="")])
         assert failed.value is None and "error" in failed.flags and empty.value == 0.0 and "empty" in empty.flags
         summary = metric.summarize([failed, empty])

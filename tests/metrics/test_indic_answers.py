@@ -89,11 +89,11 @@ def test_entities_are_counted_over_the_corpus_not_averaged_over_sentences() -> N
     def scored(measure: str) -> list[SampleScore]:
         return [EntityMatch(measure).score(d, say(t)) for d, t in zip(docs, texts, strict=True)]  # type: ignore[arg-type]
 
-    values = {m: EntityMatch(m).summarize(scored(m)).value for m in ("recall", "precision", "f1", "sentence")}  # type: ignore[arg-type]
+    values = {m: EntityMatch(m).summarize(scored(m)).value for m in ("recall", "precision", "f1", "sentence")}
     # Two of three gold entities; the sentence without any changes nothing but the share of sentences.
     assert values == pytest.approx({"recall": 2 / 3, "precision": 2 / 3, "f1": 2 / 3, "sentence": 2 / 3})
     summary = EntityMatch("f1").summarize(scored("f1"))
-    assert summary.ci is not None and 0 <= summary.ci[0] <= summary.value <= summary.ci[1] <= 1
+    assert summary.ci is not None and summary.value and 0 <= summary.ci[0] <= summary.value <= summary.ci[1] <= 1
 
 
 def test_an_answer_that_names_nothing_and_does_not_say_none_is_invalid() -> None:

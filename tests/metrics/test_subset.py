@@ -73,7 +73,7 @@ def test_macro_average_swaps_the_two_means() -> None:
     macro = macro_average(summary)
     assert macro.value == macro.macro == pytest.approx(0.625) and macro.weighted == pytest.approx(0.7)
     hi, ta = summary.groups["hi"].stderr, summary.groups["ta"].stderr
-    assert macro.stderr == pytest.approx((hi**2 + ta**2) ** 0.5 / 2)
+    assert hi and ta and macro.stderr == pytest.approx((hi**2 + ta**2) ** 0.5 / 2)
     assert macro.ci is not None and macro.ci[0] >= 0 and macro.ci[1] <= 1
     assert macro.signature.endswith("|average:macro")
     one = NUMBER.summarize([NUMBER.score(d, answered(text)) for d, text in docs if d.language == "hi"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import pytest
 
@@ -11,7 +12,7 @@ from evalkit.metrics.base import mean_summary
 from evalkit.types import SampleScore
 
 
-def samples(values: list[float | None], **labels: str | None) -> list[SampleScore]:
+def samples(values: Sequence[float | None], **labels: str | None) -> list[SampleScore]:
     return [SampleScore(f"{labels}{i}", v, **labels) for i, v in enumerate(values)]  # type: ignore[arg-type]
 
 

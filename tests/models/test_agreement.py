@@ -125,7 +125,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "expand": 2,
         },
     ),
-    "DiffLlama": ("DiffLlama", "plain", {**GROUPED}),
+    "DiffLlama": ("DiffLlama", "tree", {**GROUPED}),
     "GptOss": ("GptOss", "tree", {**GROUPED, "head_dim": 8, "sliding_window": 16, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "RecurrentGemma": ("RecurrentGemma", "plain", {**GROUPED, "lru_width": 32, "attention_window_size": 16, "head_dim": 8}),
     "Lfm2": ("Lfm2", "plain", {**GROUPED, "layer_types": ["conv", "full_attention", "conv"]}),
@@ -191,9 +191,14 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "layer_types": ["linear_attention", "full_attention", "linear_attention"],
         },
     ),
+    "HrmText": (
+        "HrmText",
+        "tree",
+        {**SMALL, "num_hidden_layers": 4, "head_dim": 8, "max_position_embeddings": 512},  # each layer is called several times
+    ),
     "Llama4": (
         "Llama4Text",
-        "plain",
+        "tree",
         {
             **GROUPED,
             "num_hidden_layers": 4,
@@ -282,10 +287,10 @@ def test_numbers_and_texts_are_those_of_one_at_a_time(label: str) -> None:
     assert greedy_texts(model, scorer) == {item.key: alone(model, item) for item in few()}
 
 
-def greedy_texts(model: Any, scorer: Scorer) -> dict[str, str | None]:
+def greedy_texts(model: Any, scorer: Scorer, use_cache: bool = True) -> dict[str, str | None]:
     """What the path that scores writes for `few`, by key."""
     if scorer.path == "tree":
         writer = Generator(scorer.forward, Spelled(), END, room=4000, budget=256, most=8, fill=32)
         return {answer.key: answer.text for batch in writer.run(few()) for answer in batch}
-    batches = (batch for item in few() for batch in generate_plainly(model, Spelled(), [item], pad=0, eos=END))
+    batches = (batch for item in few() for batch in generate_plainly(model, Spelled(), [item], pad=0, eos=END, use_cache=use_cache))
     return {answer.key: answer.text for batch in batches for answer in batch}

@@ -84,7 +84,7 @@ def requests(seed: int = 0) -> list[WorkItem]:
     for number in range(24):
         stem = (*headers[number % 4], *some(3, 20)) if number % 4 < 3 else some(1, 30)
         if number % 3 == 0:
-            pairs = tuple((stem, (token,)) for token in (5, 6, 7, 8))
+            pairs: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = tuple((stem, (token,)) for token in (5, 6, 7, 8))
         elif number % 3 == 1:
             pairs = tuple((stem, some(1, 9)) for _ in range(4))
         else:
@@ -197,16 +197,86 @@ def long_documents() -> list[WorkItem]:
     return [WorkItem(f"k{i}", "t", str(i), 0, "loglikelihood", pairs=pair) for i, pair in enumerate(pairs)]
 
 
-def test_what_the_start_check_is_too_short_to_feel() -> None:
+def test_what_the_start_check_is_too_short_to_feel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Chunks of attention that only long documents reach, and the index of a token that is taken for its position."""
-    settings = {**GROUPED, "head_dim": 8, "intermediate_size_mlp": 48, "num_local_experts": 2, "num_experts_per_tok": 1}
-    layers = {"attention_chunk_size": 100, "no_rope_layers": [1, 1, 0], "attn_temperature_tuning": True, "floor_scale": 60}
-    model, items = build("Llama4Text", {**settings, **layers}, torch.float32), long_documents()
+    monkeypatch.setattr(path_check, "LONGEST_PROBE", 40)
+    model, items = llama4(100), long_documents()
     scorer = Scorer(model, pad=0, budget=128)
-    assert scorer.path == "plain" and "attention_chunk_size" in scorer.why
+    assert scorer.path == "tree", scorer.why
     found = measured(scorer, items)
     for item, right in zip(items, naive(model, items), strict=True):
-        assert found[item.key] == pytest.approx(right, rel=1e-4, abs=1e-4)
+        assert found[item.key] == pytest.approx(right, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize(("chunk", "budget"), [(7, 128), (90, 64), (32, 400)])
+def test_chunks_that_begin_within_and_at_the_end_of_a_header(chunk: int, budget: int) -> None:
+    model, items = llama4(chunk), requests()[:10]
+    scorer = Scorer(model, pad=0, budget=budget)
+    assert scorer.path == "tree", scorer.why
+    found = measured(scorer, items)
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=1e-5, abs=1e-5)
+
+
+def llama4(chunk: int) -> Any:
+    settings = {**GROUPED, "head_dim": 8, "intermediate_size_mlp": 48, "num_local_experts": 2, "num_experts_per_tok": 1}
+    layers = {"attention_chunk_size": chunk, "no_rope_layers": [1, 1, 0], "attn_temperature_tuning": True, "floor_scale": 60}
+    return build("Llama4Text", {**settings, **layers}, torch.float32)
+
+
+def test_a_chunk_that_no_layer_is_known_to_have_takes_the_plain_path() -> None:
+    model = build("Llama", TREE["Llama"], torch.float32)
+    model.config.attention_chunk_size = 100
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "plain" and "attention_chunk_size" in scorer.why
+
+
+BART = {"vocab_size": VOCABULARY, "d_model": 32, "decoder_layers": 2, "decoder_attention_heads": 4, "decoder_ffn_dim": 48}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "why"),
+    [
+        ("Bart", {**BART, "max_position_embeddings": 512}, "does not heed the positions"),
+        ("Roberta", {**SMALL, "max_position_embeddings": 512, "is_decoder": True}, "counts positions in another way"),
+    ],
+)
+def test_positions_are_compared_closely_in_narrow_types_too(name: str, settings: dict[str, Any], why: str) -> None:
+    """Positions that are off by a few change less than bfloat16 rounds."""
+    scorer = Scorer(build(name, settings, torch.bfloat16), pad=0, budget=128)
+    assert scorer.path != "tree" and why in scorer.why
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_reaches_over_from_the_sequence_before_is_found(dtype: torch.dtype) -> None:
+    """A convolution or an n-gram next to attention, however little it does."""
+    model = build("Llama", TREE["Llama"], dtype)
+
+    def mixing(_: Any, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        states = arguments[0]
+        return (torch.cat([states[:, :1], states[:, 1:] + 0.3 * states[:, :-1]], 1), *arguments[1:])
+
+    model.model.layers[1].mlp.register_forward_pre_hook(mixing)
+    scorer = Scorer(model, pad=0, budget=128)
+    assert scorer.path == "plain" and "what lies next to a sequence" in scorer.why
+
+
+@pytest.mark.parametrize(("told", "why"), [({"indices": 1}, "ask attention for indices"), ({"attention_mask": 1}, "mask keys")])
+def test_what_a_layer_asks_for_and_ours_does_not_know_takes_the_plain_path(
+    told: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, seen = attention.TreeAttention.__call__, []
+
+    def asked(self: Any, module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **settings: Any) -> Any:
+        try:
+            return ours(self, module, query, key, value, **settings, **told)
+        except RuntimeError as error:
+            seen.append(str(error))
+            raise
+
+    monkeypatch.setattr(attention.TreeAttention, "__call__", asked)
+    assert Scorer(build("Llama", TREE["Llama"], torch.float32), pad=0, budget=128).path == "plain"
+    assert why in seen[0]
 
 
 @pytest.mark.parametrize(("told", "path"), [(True, "tree"), (False, "plain")])
@@ -214,6 +284,8 @@ def test_a_window_beyond_the_start_check_must_be_told(told: bool, path: str, mon
     monkeypatch.setattr(path_check, "LONGEST_PROBE", 40)
     if not told:
         rule = attention.rule_of
-        monkeypatch.setattr(attention, "rule_of", lambda query, settings: rule(query, {**settings, "sliding_window": None}))
+        monkeypatch.setattr(
+            attention, "rule_of", lambda module, query, mask, settings: rule(module, query, mask, {**settings, "sliding_window": None})
+        )
     scorer = Scorer(build("Mistral", {**GROUPED, "sliding_window": 100}, torch.float32), pad=0, budget=128)
     assert scorer.path == path and ("window" in scorer.why) is not told

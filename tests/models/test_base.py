@@ -12,7 +12,7 @@ from evalkit.errors import ModelError
 from evalkit.models import Capabilities, check_capabilities
 from evalkit.models.base import content_key, params_key
 from evalkit.models.fake import FakeModel
-from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Message, Request
 
 part = st.text(max_size=6) | st.lists(st.integers(-(2**40), 2**40), max_size=4).map(tuple)
 
@@ -79,7 +79,7 @@ def test_a_missing_ability_is_named(able: Capabilities, request_: LoglikelihoodR
 
 
 def test_fake_answers_depend_on_the_prompt_and_its_seed_alone() -> None:
-    requests = [
+    requests: list[Request] = [
         SCORE,
         WRITE,
         GenerateRequest("t", "2", "\ud800", GenerationParams(), num_samples=2),

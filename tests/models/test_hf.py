@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Callable, Sequence
@@ -423,6 +424,120 @@ def test_a_path_that_is_nothing(tmp_path: Path, tiny: Tiny) -> None:
     (tmp_path / "broken/config.json").write_text("{}")
     with pytest.raises(ModelError):
         ask(hf(tmp_path / "broken"), SCORED)
+
+
+def without(folder: Path, copy: Path, *gone: str, **config: Any) -> Path:
+    """A checkpoint without some of its weights, and with other words in its configuration."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, copy)
+    weights = load_file(copy / "model.safetensors")
+    save_file({name: weight for name, weight in weights.items() if name not in gone}, copy / "model.safetensors", {"format": "pt"})
+    about = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(about | config))
+    return copy
+
+
+def test_weights_that_are_missing_are_not_drawn_at_random(tiny: Tiny, tmp_path: Path) -> None:
+    """A classifier, a reward model, an encoder: transformers loads each, and invents what it lacks."""
+    folder = without(tiny(), tmp_path / "headless", "lm_head.weight")
+    with pytest.raises(ModelError, match=r"headless does not have all weights of a LlamaForCausalLM; lm_head\.weight would be random; use"):
+        ask(hf(folder), SCORED[:1])
+    tied = without(tiny(tie_word_embeddings=True), tmp_path / "tied", "lm_head.weight")
+    assert ask(hf(tied), SCORED[:1])[0].status == "ok"
+
+
+def test_half_of_an_encoder_decoder_model_is_not_scored(tiny: Tiny, tmp_path: Path) -> None:
+    from transformers import BartConfig, BartForConditionalGeneration
+
+    folder = without(tiny(), tmp_path / "both")
+    BartForConditionalGeneration(BartConfig(**BART)).save_pretrained(folder)
+    with pytest.raises(ModelError, match=r"both is an encoder-decoder model \(BartForConditionalGeneration\); evalkit reads decoders"):
+        ask(hf(folder), SCORED[:1])
+
+
+def test_a_family_without_decoder_is_refused_by_name(tiny: Tiny, tmp_path: Path) -> None:
+    folder = without(tiny(), tmp_path / "sees", model_type="vit", architectures=["ViTModel"])
+    with pytest.raises(ModelError, match=r"cannot be loaded as a causal language model: .*ViTConfig") as refused:
+        ask(hf(folder), SCORED[:1])
+    assert "\n" not in str(refused.value)
+
+
+BART = {
+    "vocab_size": 401,
+    "d_model": 32,
+    "encoder_layers": 1,
+    "decoder_layers": 1,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 512,
+}
+
+
+def test_a_family_that_suggests_a_forced_end_token_writes_on(tiny: Tiny, tmp_path: Path) -> None:
+    """No file of a Bart names its forced end token: its class does, and `generate` would put it last."""
+    import torch
+    from transformers import BartConfig, BartForCausalLM
+
+    folder = without(tiny(), tmp_path / "bart")
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    torch.manual_seed(1)
+    # An end token that this model never chooses by itself.
+    BartForCausalLM(BartConfig(**BART, init_std=0.4, forced_eos_token_id=2, eos_token_id=400)).save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    model, reference = hf(folder), loaded(folder)
+    (answer,) = ask(model, [gen("A boy wets a muddy", 6)])
+    ids = torch.tensor([model.encode([gen("A boy wets a muddy", 6)])[0].prompt_ids])
+    as_suggested = reference.generate(ids, max_new_tokens=6, do_sample=False)[0, ids.shape[1] :]
+    reference.generation_config.forced_eos_token_id = None
+    as_asked = reference.generate(ids, max_new_tokens=6, do_sample=False)[0, ids.shape[1] :]
+    assert as_suggested[-1] == 2 != as_asked[-1] and answer.text == model.tokenizer.decode(as_asked, skip_special_tokens=True)
+    told = model.describe()["generation_config"]
+    assert told["not_applied"]["forced_eos_token_id"] == 2 and told["applied"] == {"eos_token_id": [400]}
+
+
+def test_a_prompt_beyond_the_positions_is_one_line(tiny: Tiny, tmp_path: Path) -> None:
+    folder = gpt2(without(tiny(), tmp_path / "short"))
+    with pytest.raises(ModelError, match=r"tiny failed on t/long .*index out of range"):
+        ask(hf(folder, max_length=2048), [ll(("word " * 900, "end"), doc="long")])
+
+
+def test_positions_that_begin_behind_the_padding_leave_fewer(tiny: Tiny, tmp_path: Path) -> None:
+    from transformers import RobertaConfig, RobertaForCausalLM
+
+    folder = without(tiny(), tmp_path / "roberta")
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "vocab_size": 401}
+    RobertaForCausalLM(RobertaConfig(**sizes, is_decoder=True, max_position_embeddings=66)).save_pretrained(folder)
+    model = hf(folder)
+    assert model.max_length == 64
+    (answer,) = ask(model, [ll(("word " * 90, "end"))])
+    assert answer.status == "ok" and answer.truncated_tokens > 0
+
+
+def test_a_cache_that_changes_the_text_is_not_used(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    requests: list[Request] = [gen(text, 8, doc=text) for text in ("A boy", "Question: how many eggs?")]
+    expected = [answer.text for answer in ask(hf(tiny()), requests)]
+    model = hf(tiny())
+    runtime = model._runtime
+    runtime.scorer.path = "plain"
+    forward = runtime.model.forward
+
+    def disturbed(input_ids: torch.Tensor, **more: Any) -> Any:
+        told = forward(input_ids=input_ids, **more)
+        if input_ids.shape[1] == 1:  # a step behind what is cached
+            told.logits = told.logits.roll(1, -1)
+        return told
+
+    monkeypatch.setattr(runtime.model, "forward", disturbed)
+    assert [answer.text for answer in ask(model, requests)] == expected
+    assert any("its cache changes what it writes" in warning for warning in model.describe()["warnings"])
+    monkeypatch.setattr(runtime.model, "forward", forward)
+    del model._writes_with_a_cache
+    assert model._writes_with_a_cache
 
 
 def test_settings_that_do_not_exist_are_named(tiny: Tiny) -> None:

@@ -34,7 +34,7 @@ def test_a_long_draft_does_not_lengthen_its_neighbours() -> None:
 def test_rows_and_line_are_each_others_inverse(counts: list[int], before: int) -> None:
     tokens = sum(counts)
     states = torch.randn(2, before + tokens + 1, 3)
-    run = Run(slice(0, len(counts)), slice(before, before + tokens), counts, [4] * len(counts), "cpu")
+    run = Run(slice(0, len(counts)), slice(before, before + tokens), counts, [4] * len(counts), 0, "cpu")
     rows = run.in_rows(states)
     assert rows.shape == (len(counts), 2, max(counts), 3)
     assert torch.equal(run.in_line(rows).transpose(0, 1), states[:, before : before + tokens])

@@ -120,7 +120,7 @@ def test_a_packed_form_that_multiplies_wrongly_is_not_used(monkeypatch: pytest.M
 
 
 def test_without_the_library_everything_stays_plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onednn_linear.torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     assert pack(llama()) == 0
 
 

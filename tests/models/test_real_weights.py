@@ -51,11 +51,11 @@ def norms_in_double(model: Any) -> None:
 def test_equals_naive(name: str, dtype: str) -> None:
     model = build(compose([f"model={name}", f"model.dtype={dtype}", "model.device=cpu"]), allow_no_task=True).model()
     items = work(model)
-    loaded = model._runtime.model
+    loaded = model._runtime.model  # type: ignore[attr-defined]
     if dtype == "float64":
         norms_in_double(loaded)
     expected = naive(loaded, items)
-    within = {"rel": 1e-4, "abs": 0.0} if dtype == "float32" else {"rel": 1e-9, "abs": 0.0}
+    within: dict[str, Any] = {"rel": 1e-4, "abs": 0.0} if dtype == "float32" else {"rel": 1e-9, "abs": 0.0}
     for budget in (1024, 100) if dtype == "float32" else (100,):
         scorer = Scorer(loaded, pad=0, budget=budget)
         assert scorer.path == "tree"

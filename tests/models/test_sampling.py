@@ -74,7 +74,7 @@ def test_each_setting_draws_with_its_own_probabilities() -> None:
         ({"min_p": 0.3}, [5 / 9, 2.5 / 9, 1.5 / 9, 0]),
         ({"top_k": 3, "top_p": 0.8}, [2 / 3, 1 / 3, 0, 0]),
     ):
-        one = row(GenerationParams(8, temperature=1.0, **extra))  # type: ignore[arg-type]
+        one = row(GenerationParams(8, temperature=1.0, **extra))
         drawn = torch.tensor([own_choice(logits, one) for _ in range(2000)]).bincount(minlength=4) / 2000
         assert torch.allclose(drawn.double(), torch.tensor(expected, dtype=torch.float64), atol=0.04)
 
@@ -147,7 +147,7 @@ def test_keys_hold_what_changes_a_text_and_old_ones_stay() -> None:
     greedy, drawn = GenerationParams(8, ("x",)), GenerationParams(8, ("x",), 0.5, 0.9, 3)
     assert params_key(greedy, 0) == '[8, ["x"], [], 0]' and params_key(drawn, 2) == '[8, ["x"], [0.5, 0.9, 3], 2]'
     assert params_key(replace(greedy, top_k=5, min_p=0.1), 0) == params_key(greedy, 0)
-    changed = [{"top_k": 5}, {"min_p": 0.1}, {"repetition_penalty": 1.1}, {"presence_penalty": 1.0}]
+    changed: list[dict[str, Any]] = [{"top_k": 5}, {"min_p": 0.1}, {"repetition_penalty": 1.1}, {"presence_penalty": 1.0}]
     assert len({params_key(replace(drawn, **change), 0) for change in [{}, *changed]}) == 5
     assert len({params_key(replace(greedy, **change), 0) for change in [{}, *changed]}) == 3
     assert hosted().identity() == hosted(sampling={}).identity() and "sampling" not in hosted().identity()

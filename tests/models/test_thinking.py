@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from evalkit.errors import ConfigError
@@ -14,6 +15,7 @@ from evalkit.models.hf.sequence import GeneratedSequence
 from evalkit.models.openai import OpenAIModel
 from evalkit.models.openai.said import Thought, answers
 from evalkit.models.thinking import KNOWN, Said, Thinking, after_thought, checked_thinking, marks_of, split
+from evalkit.run.recut import recut
 from evalkit.types import GenerateRequest, GenerationParams, Message, Response
 from tests.chat_server import Habits, serving
 
@@ -26,6 +28,14 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
     assert split(f"{start}{thought}{marks[1]}\n\n{answer}", KNOWN, opened) == Said(thought.strip(), after_thought(f"\n\n{answer}"))
     assert split(f"{start}{thought}", [marks], opened) == Said(thought.strip(), None)
     assert split(answer, KNOWN) == Said(None, answer)
+
+
+@given(st.sampled_from(KNOWN), plain, plain)
+def test_marks_in_a_code_span_are_spoken_of(marks: tuple[str, str], thought: str, answer: str) -> None:
+    assume("`" not in thought + answer)
+    about = f"`{marks[1]}` ends it {thought}"
+    assert split(f"{marks[0]}{about}{marks[1]}{answer}", KNOWN) == Said(about.strip(), after_thought(answer))
+    assert split(f"no `{marks[0]}`{answer}", KNOWN) == Said(None, f"no `{marks[0]}`{answer}")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +56,16 @@ def test_thought_and_answer_of_every_family(marks: tuple[str, str], thought: str
         ("<reasoning>x</reasoning><answer>B</answer>", Said("x", "<answer>B</answer>")),
         ("My <reasoning> is short.", Said(None, "My <reasoning> is short.")),
         ("<thought>\nx\n</thought>\nB", Said("x", "B")),
+        ("18 (without `<think>` tags)", Said(None, "18 (without `<think>` tags)")),
+        ("<think>I write `</think>` at the end. And", Said("I write `</think>` at the end. And", None)),
+        ("<think>I write `</think>` now.</think>B", Said("I write `</think>` now.", "B")),
+        ("<longcat_think>x</longcat_think>B", Said("x", "B")),
+        ("Here is my thought process:\nx\nHere is my response:\nB", Said("x", "B")),
+        ("Here is my response:\nB", Said(None, "Here is my response:\nB")),
+        ("Here are my reasoning steps:\nx\n[BEGIN FINAL RESPONSE]\nB\n[END FINAL RESPONSE]", Said("x", "B\n")),
+        ("<|think|>x<|end|><|begin|>assistant<|content|>B", Said("x", "B")),
+        ("<scratch_pad>x</scratch_pad>B", Said("x", "B")),
+        ("My <scratchpad> is empty.", Said(None, "My <scratchpad> is empty.")),
         ("<unused94>thought\nx<unused95>B", Said("x", "B")),
         ("<|START_THINKING|>x<|END_THINKING|><|START_RESPONSE|>B<|END_RESPONSE|>", Said("x", "B")),
         ("<|begin_of_thought|>x<|end_of_thought|>\n\n<|begin_of_solution|>\nB<|end_of_solution|>", Said("x", "B")),
@@ -68,12 +88,26 @@ def test_odd_texts(text: str, said: Said) -> None:
         ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "y"}]}, {"type": "text", "text": "B"}]}, "y", "B"),
         ({"content": [{"type": "thinking", "thinking": "y"}, {"type": "text", "text": "[THINK]x[/THINK]B"}]}, "y\n\nx", "B"),
         ({"content": [{"type": "thinking", "thinking": "y"}]}, "y", ""),
+        ({"content": "\n\nB", "reasoning_content": "y"}, "y", "B"),
+        ({"content": "\n    return x", "reasoning": "y"}, "y", "    return x"),
+        ({"content": "B", "thinking": "y"}, "y", "B"),
+        ({"content": "B", "reasoning_details": [{"type": "reasoning.text", "text": "y"}]}, "y", "B"),
+        ({"content": [{"type": "reasoning", "text": "y"}, {"type": "text", "text": "B"}]}, "y", "B"),
     ],
 )
 def test_a_thought_by_itself_and_marks_in_the_content(message: dict[str, Any], thinking: str, text: str) -> None:
     item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9))
     (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
     assert (said.thinking, said.text, said.status) == (thinking, text, "ok" if text else "thinking")
+
+
+def test_a_stop_at_the_line_between_a_thought_and_its_answer_cuts_nothing() -> None:
+    item = WorkItem("k", "t", "d", 0, "generate", params=GenerationParams(9, ("\n",)))
+    message = {"content": "\n\nB\nC", "reasoning_content": "y"}
+    (said,) = answers({"choices": [{"message": message, "finish_reason": "stop"}]}, "chat", [item], Thought(KNOWN))
+    assert (said.text, said.status, said.raw) == ("B", "ok", "\n\nB\nC")
+    lost = replace(said, text="", status="empty")  # as it was kept before
+    assert (recut(lost, ("\n",)).text, recut(said, ("\n",)).text, recut(said, ("C",)).text) == ("B", "B", "B\n")
 
 
 def test_a_programs_indentation_survives_the_thought() -> None:

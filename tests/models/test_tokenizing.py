@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from evalkit.models.base import TokenIds
 from evalkit.models.encoding import AT_ONCE, Encoder
 from evalkit.models.tokenizing import LINES, PARAGRAPHS, WORDS, LineTokenizer, Pair, cut, last_cut
-from evalkit.types import LoglikelihoodRequest, Request
+from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Request
 
 NEWER = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 GREEDY = r"\s+\p{L}+|\s+|\S+"  # a line's end sticks to the word behind it
@@ -124,6 +124,21 @@ def test_a_tokenizer_that_joins_lines_reads_whole_texts(name: str) -> None:
     lines = LineTokenizer(WHOLE[name])
     assert not lines.shares
     assert lines(some_pairs(60), True) == {pair: expected(WHOLE[name], pair, True) for pair in some_pairs(60)}
+
+
+@pytest.mark.parametrize("made", ["<s> $A </s>", "$A </s>", "$A </s> <s>"])
+def test_what_a_tokenizer_puts_behind_a_text_is_no_part_of_a_prompt(made: str) -> None:
+    plain, closing = byte_level(), byte_level()
+    ids = [(token, closing.convert_tokens_to_ids(token)) for token in ("<s>", "</s>")]
+    closing.backend_tokenizer.post_processor = processors.TemplateProcessing(single=made, special_tokens=ids)
+    lines, head = LineTokenizer(closing), (ids[0][1],) * made.startswith("<s>")
+    pairs = [*some_pairs(60), ("a</s>", "b"), ("a", "b</s>")]
+    for pair, (context, more) in lines(pairs, True).items():
+        first, second = expected(plain, pair, False)
+        assert (context, more) == (head + first, second), pair
+    assert lines.shares
+    (item,) = Encoder(closing, 512, "f", None).encode([GenerateRequest("t", "d", "a 7", GenerationParams(4))])
+    assert item.prompt_ids == head + tuple(plain("a 7").input_ids)
 
 
 def test_a_sample_that_disagrees_ends_the_sharing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     downloads = tmp_path_factory.mktemp("downloads")
     options.add_experimental_option("prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    started = webdriver.Chrome(options=options, service=webdriver.ChromeService(service or "chromedriver"))
+    started: Any = webdriver.Chrome(options=options, service=webdriver.ChromeService(service or "chromedriver"))
     started.downloads = downloads
     yield started
     started.quit()

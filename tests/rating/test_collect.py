@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from evalkit.compare import compare
@@ -17,7 +18,7 @@ from evalkit.rating.make import Made
 from evalkit.rating.ratings import read_files
 from evalkit.rating.saved import means_by, read_rated
 from evalkit.rating.sources import read_ratings
-from evalkit.rating.told import told
+from evalkit.rating.told import pair, told
 from evalkit.store import load_run
 from tests.conftest import Evalkit
 from tests.rating.invented import MODELS, answers_of, file_of, leaning_scores, write_files
@@ -70,6 +71,27 @@ def test_means_are_those_of_first_ratings_prompt_by_prompt(room: Made, files: li
         rated = read_rated(done.runs[name].path or Path())
         assert means_by(rated, "category")["reasoning"].value == pytest.approx(expected)
     assert sum(one.repeat for one in ratings) == 6 * 2 * 4
+
+
+def test_samples_say_who_rated_without_saying_who_it_is(room: Made, files: list[Path], tmp_path: Path) -> None:
+    """Leaderboard, `compare` and `gate` need to know that a rater repeats; the labels of two runs of one sheet are the same."""
+    done = collect(room.sheet, read_files(files, room.sheet), tmp_path / "runs")
+    runs = [load_run(done.runs[model].path or Path()) for model in MODELS]
+    names = []
+    for run in runs:
+        column = run.columns["rating_reasoning"].metrics["rating"]
+        given = column.ratings
+        assert given is not None and len(given.names) == 6 and not set(given.names) & set(LEANINGS)
+        means = np.bincount(given.docs, weights=given.values) / np.bincount(given.docs)
+        assert means == pytest.approx(column.values)
+        names.append(sorted(given.names))
+        text = (run.path / "samples.jsonl").read_text(encoding="utf-8")
+        assert not any(f'"{rater}"' in text for rater in LEANINGS)
+    assert all(one == names[0] for one in names)
+    row = compare(runs[1], runs[2]).tasks[0]
+    wanted = pair(room.sheet, [one for one in done.ratings if room.sheet.items[one.item].category == "creative_writing"], 2, 1)
+    assert row.task == "rating_creative_writing" and wanted.stderr is not None and wanted.value is not None
+    assert (row.difference, row.stderr) == pytest.approx((wanted.value / 4, wanted.stderr / 4))  # 1 to 5 as 0 to 1
 
 
 def test_leanings_are_found_and_taken_out(room: Made, files: list[Path], tmp_path: Path) -> None:

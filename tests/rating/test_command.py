@@ -36,6 +36,22 @@ def ask(evalkit: Evalkit, prompts: Path, name: str, seed: int) -> str:
     return said.out.strip()
 
 
+def test_categories_and_languages_of_the_shipped_prompts(evalkit: Evalkit) -> None:
+    """Models are asked what was chosen, and nothing else; another choice is another run."""
+    words = ("model=fake", "model.name=wombat", "languages=hi,en", "limit=6", "progress=none")
+    said = evalkit("rate", "ask", *words, "categories=[coding,reasoning]")
+    assert said.code == 0, said.err
+    told = [json.loads(line) for line in (Path(said.out.strip()) / "samples.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert (
+        len(told) == 6 and {one["group"] for one in told} == {"coding", "reasoning"} and {one["language"] for one in told} == {"hi", "en"}
+    )
+    other = evalkit("rate", "ask", *words)
+    assert other.code == 0 and other.out != said.out
+    wrong = evalkit("rate", "ask", *words, "categories=sumarisation")
+    assert wrong.code == 2 and "prompts.jsonl has nothing in 'sumarisation'; did you mean summarisation?" in wrong.error
+    assert "\n" not in wrong.error.strip()
+
+
 def write_card(folder: Path) -> None:
     """A card that prints mean ratings: one is a range, one is of a column that nobody ran."""
     folder.mkdir()
@@ -58,7 +74,12 @@ def test_from_prompts_to_a_chart(evalkit: Evalkit, prompts: Path, tmp_path: Path
     sheet = read_sheet(Path("sheet"))
     assert [model for model in sheet.models] == ["wombat", "numbat", "quoll"] and sheet.runs == tuple(folders)
     assert {item.category for item in sheet.items} == {"creative_writing", "reasoning"}
-    assert "no prompt of these runs is in ta; there are en, hi" in evalkit("rate", "make", *folders, "languages=hi,ta", "out=other").error
+    said = evalkit("rate", "make", *folders, "languages=hi,ta", "out=other")
+    assert "languages=hi,ta: the runs have nothing in 'ta'; there are en, hi" in said.error
+    said = evalkit("rate", "make", *folders, "categories=[reasonning]", "out=other")
+    assert said.code == 2 and "categories=reasonning: the runs have nothing in 'reasonning'; did you mean reasoning?" in said.error
+    assert evalkit("rate", "make", *folders, "categories=[reasoning]", "out=part").code == 0
+    assert {item.category for item in read_sheet(Path("part")).items} == {"reasoning"}
     Path("few.jsonl").write_text('{"id": "asha", "languages": []}\n{"id": "jo", "languages": ["gu"]}\n', encoding="utf-8")
     few = evalkit("rate", "make", *folders, "raters=few.jsonl", "per_prompt=1", "languages=hi", "out=few")
     assert few.code == 0 and "no prompt is left for jo, so no page" in few.err and few.out.count(".html") == 1 and "page in hi" in few.out

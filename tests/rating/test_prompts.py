@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from evalkit.errors import DataError
+from evalkit.errors import ConfigError, DataError
 from evalkit.languages import LANGUAGES
 from evalkit.rating.prompt_set import CODE, read_prompts, shipped, task_of, to_doc
 from evalkit.rating.words import WORDS
-from evalkit.types import Doc, Response
+from evalkit.types import Doc, GenerateRequest, Response
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPTS = {"hi": "DEVANAGARI", "mr": "DEVANAGARI", "bn": "BENGALI", "ta": "TAMIL", "te": "TELUGU", "ur": "ARABIC", "en": "LATIN"}
@@ -88,6 +88,7 @@ def test_an_answer_in_plain_text_ends_where_another_turn_would_begin() -> None:
     prompt = task_of(shipped()).prompt
     doc = to_doc({"id": "a", "language": "en", "category": "c", "prompt": "Why?"})
     plain, chat = (prompt.render("t", doc, (), chat) for chat in (False, True))
+    assert isinstance(plain, GenerateRequest) and isinstance(chat, GenerateRequest)
     assert plain.prompt == "User: Why?\nAssistant:" and set(plain.params.stop) == {"\nUser:", "\nAssistant:"} and not chat.params.stop
 
 
@@ -157,5 +158,5 @@ def test_an_id_twice_an_empty_file_and_a_language_that_is_not_there(tmp_path: Pa
     with pytest.raises(DataError, match="holds no prompt"):
         read_prompts(path)
     path.write_text(json.dumps(GOOD), encoding="utf-8")
-    with pytest.raises(DataError, match="has no prompt in ta; it has hi"):
+    with pytest.raises(ConfigError, match=r"languages=ta: .* has nothing in 'ta'; there are hi"):
         task_of(path, ["ta"])

@@ -71,7 +71,7 @@ def right(row: dict[str, Any]) -> str:
 def test_a_number_is_the_row_of_the_file(score: Run, tmp_path: Path) -> None:
     rows = sentiment(tmp_path, "kn")["kn"]
     words = ("data=local", f"data.root={tmp_path / 'data'}", "languages=[kn]")
-    every = [{"id": i, "response": right(row)} for i, row in enumerate(rows)]
+    every: list[dict[str, Any]] = [{"id": i, "response": right(row)} for i, row in enumerate(rows)]
     found, out = score("indic_sentiment", every, *words)
     assert found["summaries"]["acc"]["value"] == 1.0 and found["summaries"]["acc"]["n"] == 37
     assert "3 answers to rows that the benchmark does not score left out" in out

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from evalkit.sandbox import Limits, Outcome, Pool, Program
+from tests.sandbox.pairs import HERE, topics
+
+QUICKER = Limits(seconds=0.5, memory_mb=512, calibrate=False)
 
 TEST = "def check(candidate):\n    assert candidate(3) == 6\n    assert candidate(0) == 0\n\ncheck(f)"
 PROMPT = "def f(x):\n    '''Return x doubled.'''\n"
@@ -169,6 +172,18 @@ def test_a_forged_pass_is_disputed(sandbox: Pool, source: str, test: str) -> Non
     outcome = judged(sandbox, source, test)
     assert outcome.status == "disputed" and not outcome.passed
     assert outcome.message.startswith("passes in one process with its test; in two: ")
+
+
+# These programs mean harm: they run in the sandbox alone, never by plain `exec`.
+FORGERIES_BY_TOPIC = topics(HERE / "forgeries.txt")
+
+
+@pytest.mark.parametrize("topic", FORGERIES_BY_TOPIC)
+def test_what_plain_python_would_let_pass_never_passes(sandbox: Pool, topic: str) -> None:
+    programs, tests = FORGERIES_BY_TOPIC[topic]
+    asked = [Program(program, test, "f") for program in programs for test in tests]
+    outcomes = sandbox.run(asked, QUICKER)
+    assert [(program, outcome) for program, outcome in zip(asked, outcomes, strict=True) if outcome.passed] == []
 
 
 FORGED_END = """

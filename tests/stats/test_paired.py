@@ -92,14 +92,14 @@ def test_paired_tests_of_a_corpus_score_agree_with_sacrebleu(translations: tuple
     metric = CHRF(word_order=2, references=[references])
     theirs = PairedTest([("base", base), ("candidate", candidate)], {"chrF++": metric}, None, test_type="ar", n_samples=4000)()[1]
     plain = CHRF(word_order=2)
-    systems = [
+    first, second = (
         stats.Corpora.of(np.array(plain._extract_corpus_statistics(s, [references]), dtype=float), "chrf") for s in (base, candidate)
-    ]
-    assert stats.corpus_permutation(*systems, draws=4000) == pytest.approx(theirs["chrF2++"][1].p_value, abs=0.02)
-    stderr, (low, high) = stats.bootstrap_difference(*systems)
-    assert low < systems[1].value - systems[0].value < high and 0 < stderr < 0.05
-    assert stats.corpus_permutation(systems[0], systems[0]) == 1.0
-    same = bootstrap_scores([systems[0], systems[0]], 50, 1)
+    )
+    assert stats.corpus_permutation(first, second, draws=4000) == pytest.approx(theirs["chrF2++"][1].p_value, abs=0.02)
+    stderr, (low, high) = stats.bootstrap_difference(first, second)
+    assert low < second.value - first.value < high and 0 < stderr < 0.05
+    assert stats.corpus_permutation(first, first) == 1.0
+    same = bootstrap_scores([first, first], 50, 1)
     assert (same[0] == same[1]).all()
 
 

@@ -7,6 +7,7 @@ change is meant, write the copy again and read its diff: `python -m tests.tasks.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,32 +79,37 @@ def test_suites_compose_to_what_they_did(golden: dict[str, Any], alone: dict[str
     assert_as_kept(suites(alone), golden["suites"])
 
 
-def test_a_task_may_stand_under_another_name(alone: dict[str, Any]) -> None:
+def test_a_task_may_be_composed_under_another_name(alone: dict[str, Any]) -> None:
+    """By a word of the command line; the next test does it with every task, in a file."""
+    some = ("hellaswag", "flores_in_en_xx", "bharatbench_ner")
+    made = plain([f"+task@tasks.other_{name}={name}" for name in some])["tasks"]
+    assert made == {f"other_{name}": alone[name] for name in some}
+
+
+def test_a_users_task_may_build_on_ours(alone: dict[str, Any], tmp_path: Path) -> None:
     """Nothing in a task or its bases names the place where it is, so one task may be measured in two ways."""
-    made = plain([f"+task@tasks.other_{name}={name}" for name in names("task")])["tasks"]
-    assert made == {f"other_{name}": task for name, task in alone.items()}
+    made = mine(tmp_path, {name: f"defaults: [/task/{name}@_here_, _self_]\nnum_fewshot: 7\n" for name in names("task")})
+    for name, task in alone.items():
+        assert made.pop(name) == {**task, "num_fewshot": 7}, name
+    assert not made
 
 
-@pytest.mark.parametrize("name", names("task"))
-def test_a_users_task_may_stand_on_ours(alone: dict[str, Any], tmp_path: Path, name: str) -> None:
-    made = mine(tmp_path, f"defaults: [/task/{name}@_here_, _self_]\nnum_fewshot: 7\n")
-    assert made == {**alone[name], "num_fewshot": 7}
-
-
-def mine(folder: Path, text: str) -> dict[str, Any]:
-    """A task of a user's own configuration folder, composed."""
+def mine(folder: Path, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The tasks of a user's own configuration folder, composed together; each is called `mine_NAME`."""
     (folder / "task").mkdir()
-    (folder / "task" / "mine.yaml").write_text(f"# @package tasks.mine\n{text}", encoding="utf-8")
-    made: dict[str, Any] = plain(["task=mine", "--config-dir", str(folder)])["tasks"]["mine"]
-    return made
+    for name, text in texts.items():
+        (folder / "task" / f"mine_{name}.yaml").write_text(f"# @package tasks.mine_{name}\n{text}", encoding="utf-8")
+    made = plain([f"task=[{','.join(f'mine_{name}' for name in texts)}]", "--config-dir", str(folder)])["tasks"]
+    return {name.removeprefix("mine_"): task for name, task in made.items()}
 
 
-@pytest.mark.parametrize("base", sorted(file.stem for file in (conf_dir() / "task" / "base").glob("*.yaml")))
-def test_every_base_is_used_and_may_be_by_a_users_task(tmp_path: Path, base: str) -> None:
-    files = [file for file in (conf_dir() / "task").rglob("*.yaml") if file.stem != base or file.parent.name != "base"]
-    assert any(f"{base}@_here_" in file.read_text(encoding="utf-8") for file in files)
-    made = mine(tmp_path, f"defaults: [/task/base/{base}@_here_, _self_]\nname: mine\n")
-    assert made["name"] == "mine" and len(made) > 1
+def test_every_base_is_used_and_may_be_by_a_users_task(tmp_path: Path) -> None:
+    texts = {file: file.read_text(encoding="utf-8") for file in (conf_dir() / "task").rglob("*.yaml")}
+    bases = names("task/base")
+    for base in bases:
+        assert any(f"{base}@_here_" in text for file, text in texts.items() if file.stem != base or file.parent.name != "base"), base
+    made = mine(tmp_path, {base: f"defaults: [/task/base/{base}@_here_, _self_]\nname: mine\n" for base in bases})
+    assert sorted(made) == bases and all(task["name"] == "mine" and len(task) > 1 for task in made.values())
 
 
 if __name__ == "__main__":

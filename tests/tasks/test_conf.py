@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from evalkit.data import SamplesSource, load
 from evalkit.languages import LANGUAGES
 from evalkit.task import Task
-from evalkit.types import GenerateRequest
+from evalkit.types import GenerateRequest, LoglikelihoodRequest
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 TASKS = sorted(p.stem for p in (CONF / "task").glob("*.yaml"))
@@ -93,14 +93,20 @@ def test_mmlu_cloze_scores_the_text_of_the_answers() -> None:
     made = task("mmlu_cloze")
     doc = load("mmlu_cloze", made.data, SamplesSource(), (), want_shots=False).docs[0]
     request = made.prompt.render("mmlu_cloze", doc, (), chat=False)
-    assert request.pairs[0] == (f"Question: {doc.fields['question']}\nAnswer:", f" {doc.choices[0]}")
+    assert isinstance(request, LoglikelihoodRequest) and request.pairs[0] == (
+        f"Question: {doc.fields['question']}\nAnswer:",
+        f" {doc.choices[0]}",
+    )
 
 
 def test_commonsense_qa_cloze_scores_the_text_after_the_bare_question() -> None:
     made = task("commonsense_qa_cloze")
     doc = load("commonsense_qa_cloze", made.data, SamplesSource(), (), want_shots=False).docs[0]
     request = made.prompt.render("commonsense_qa_cloze", doc, (), chat=False)
-    assert request.pairs[0] == ("Where would you keep a spare umbrella at work?", " desk drawer")
+    assert isinstance(request, LoglikelihoodRequest) and request.pairs[0] == (
+        "Where would you keep a spare umbrella at work?",
+        " desk drawer",
+    )
     assert (made.headline, len(request.pairs)) == ("acc_norm", 5)
 
 
@@ -108,8 +114,8 @@ def test_flores_released_names_the_code_of_the_wrong_side() -> None:
     for name, code in (("flores_in_en_xx_released", "en"), ("flores_in_xx_en_released", "hi")):
         made = task(name)
         docs = load(name, made.data, SamplesSource(), ["hi"], want_shots=False).docs
-        prompt = made.prompt.render(name, docs[0], (), chat=False).prompt
-        assert f"\n\nTo {code}: {docs[0].fields['source']}\nOutput:" in prompt
+        request = made.prompt.render(name, docs[0], (), chat=False)
+        assert isinstance(request, GenerateRequest) and f"\n\nTo {code}: {docs[0].fields['source']}\nOutput:" in request.prompt
         assert made.data.files == task(name.removesuffix("_released")).data.files
 
 

@@ -58,7 +58,7 @@ def test_a_language_is_filled_in_from_the_folder_and_never_overruled(tmp_path: P
 def test_xnli_labels() -> None:
     row = {"premise": "क", "hypothesis": "ख", "language": "hi"}
     for label in (2, 2.0, "2", "Contradiction "):
-        assert indic_xnli.to_doc({**row, "label": label}).fields["answer"] == "2"  # type: ignore[union-attr]
+        assert indic_xnli.to_doc({**row, "label": label}).fields["answer"] == "2"
     twins = [indic_xnli.to_doc({**row, "hypothesis": h, "label": 2}) for h in "खग"]
     assert twins[0] and twins[1] and twins[0].cluster == twins[1].cluster and twins[0].target == 2
     with pytest.raises(ValueError, match="3 is none of 0"):
@@ -68,7 +68,7 @@ def test_xnli_labels() -> None:
 def test_paraphrase_labels_come_as_text_or_numbers() -> None:
     row = {"sentence1": "क", "sentence2": "ख", "language": "te"}
     labels = ("1", 1, 1.0, True, "0", 0)
-    assert [indic_xparaphrase.to_doc({**row, "label": label}).target for label in labels] == [1, 1, 1, 1, 0, 0]  # type: ignore[union-attr]
+    assert [indic_xparaphrase.to_doc({**row, "label": label}).target for label in labels] == [1, 1, 1, 1, 0, 0]
     with pytest.raises(ValueError, match=r"'yes' is none of 0 \(no paraphrase\), 1 \(paraphrase\)"):
         indic_xparaphrase.to_doc({**row, "label": "yes"})
 
@@ -92,7 +92,7 @@ def test_copa_cuts_the_last_character_and_reads_odd_rows_strictly() -> None:
     row = {"premise": " வந்தான் ", "choice1": "Ab", "choice2": "Cd", "question": "cause", "label": 0, "language": "ta"}
     doc = indic_copa.to_doc(row)
     assert doc and doc.fields["premise"] == "வந்தான்"[:-1] and doc.choices == ("ab", "cd")
-    assert indic_copa.to_doc_gen({**row, "label": "1"}).target == "B"  # type: ignore[union-attr]
+    assert indic_copa.to_doc_gen({**row, "label": "1"}).target == "B"
     for change, words in (({"question": "why"}, "neither 'cause' nor 'effect'"), ({"label": 2}, "2 is none of 0")):
         with pytest.raises(ValueError, match=words):
             indic_copa.to_doc({**row, **change})
@@ -136,7 +136,7 @@ def test_crosssum_shots_come_from_dev_whatever_the_file_is_called(tmp_path: Path
         put(tmp_path / f"crosssum_in/hi/{stem}.jsonl", {**row, "text": stem})
         loaded = local(tmp_path, "crosssum_in", "hi")
         assert [doc.fields["text"] for doc in loaded.pool] == [stem] and (len(loaded.docs), loaded.n_dropped) == (1, 1)
-    assert crosssum_in.to_doc({**row, "lang": "ur"}).fields["target_language"] == "Urdu"  # type: ignore[union-attr]
+    assert crosssum_in.to_doc({**row, "lang": "ur"}).fields["target_language"] == "Urdu"
 
 
 @pytest.mark.parametrize("place", ["in22/test.jsonl", "in22/gen.jsonl", "in22.jsonl", "in22/hi/gen.jsonl", "in22_en_xx/hi/test.jsonl"])

@@ -147,7 +147,7 @@ def test_truthfulqa_lists_every_choice_once_for_both_scores() -> None:
     assert doc.target == (0, 1)
     with pytest.raises(ValueError, match="mc1_targets has 1 choices but 2 labels"):
         truthfulqa.to_doc({**row, "mc1_targets": {"choices": ["No."], "labels": [1, 0]}})
-    empty = {"choices": [], "labels": []}
+    empty: dict[str, list[object]] = {"choices": [], "labels": []}
     assert truthfulqa.to_doc({**row, "mc1_targets": empty, "mc2_targets": empty}) is None
 
 

@@ -48,7 +48,13 @@ def make(words: list[str]) -> int:
     named, page, out = _named(taken.get("named", "refuse")), _page(taken.get("page", "")), Path(taken["out"])
     check_free(out)  # before any model is asked
     runs, limit = _runs(words, taken)
-    gathered = gather(runs, listed(taken.get("task", "")), listed(taken.get("languages", "")), limit)
+    gathered = gather(
+        runs,
+        listed(taken.get("task", "")),
+        listed(taken.get("languages", "")),
+        limit,
+        listed(taken.get("categories", "")),
+    )
     done = made_of(
         gathered,
         raters,
@@ -106,7 +112,12 @@ def _asked(words: Sequence[str], taken: Mapping[str, str]) -> list[Path]:
     from evalkit.store.layout import run_path
 
     path = Path(taken["prompts"]) if "prompts" in taken else shipped()
-    task = task_of(path, listed(taken.get("languages", "")), integer("max_new_tokens", taken.get("max_new_tokens", "1024")))
+    task = task_of(
+        path,
+        listed(taken.get("languages", "")),
+        integer("max_new_tokens", taken.get("max_new_tokens", "1024")),
+        listed(taken.get("categories", "")),
+    )
     models = [name for word in words if word.startswith("model=") for name in listed(word.partition("=")[2])]
     others = [word for word in words if not word.startswith("model=")]
     found = []

@@ -7,37 +7,19 @@ may think aloud and take back. A letter ends at a boundary: `Based` is not B, `2
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from evalkit.metrics.extraction.choice_words import ARROWS, COLONED, COPULA, GOES_ON, GOOD, IS, NUMBER_WORDS, OTHER, RIGHT, plain, words
 from evalkit.metrics.extraction.denial import NATIVE, NEAR, denies, takes_back
-from evalkit.metrics.extraction.marks import ANSWER, CONJUNCTION, LABEL, bare, bare_sentence
-from evalkit.text import equivalent, normal_label
+from evalkit.metrics.extraction.marks import ANSWER, CONJUNCTION, LABEL, bare, bare_sentence, ended
+from evalkit.metrics.extraction.native_letters import latin_letters
+from evalkit.metrics.extraction.sentence import SIGNS, affirmed
+from evalkit.text import normal_label
 
-_WIDE = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_MARKUP = re.compile(r"\*+|__+|(?<!\w)_(?=\w)|(?<=\w)_(?!\w)|`+|\\[()\[\]]|(?<!\\)\$")
-_STRUCK = re.compile(r"~~[^~\n]+~~")
-_TEX = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
 MAX_LINE = 1000  # read behind a mark; a longer line is a model in a loop
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*)\}")
-# Behind an A that is a letter and no article.
-_GOES_ON = (
-    "because|since|as|is|was|seems|appears|would|must|should|due|for|by|that|which|but|not|follows|makes|describes|entails|contradicts|"
-    "and|or"
-)
-_DOUBT = r"(?:(?:maybe|perhaps|possibly|probably|even|also)\s+)?"
-_OTHER = (
-    rf"\s*[)\]\"'.]?\s*[(\[]?\s*(?:(?:/|,|&|\||\bor\b|\band\b|(?<!\S)(?:{CONJUNCTION})(?!\S))\s*)+"
-    rf"{_DOUBT}(?:(?:option|choice)\s+)?[(\[\"']?"
-)
-# A letter goes on with vowel signs, which are no letters for Python's patterns.
-_SIGNS = "".join(sign for sign in map(chr, (*range(0x064B, 0x0660), *range(0x0900, 0x0E00))) if unicodedata.category(sign)[0] == "M")
-_RIGHT = "सही|ठीक|बरोबर|সঠিক|ঠিক|শুদ্ধ|સાચો|સાચું|સાચી|ਸਹੀ|ਠੀਕ|ସଠିକ|ଠିକ|சரி|சரியான|சரியானது|సరైన|సరైనది|ಸರಿ|ಸರಿಯಾದ|ശരി|ശരിയാണ്|ശരിയായ|صحیح|درست"
-_COPULA = "है|हैं|आहे|হল|হলো|হচ্ছে|ਹੈ|છે|ହେଉଛି|ହେଲା|ہے"
-_IS = r"(?:is|was|must\s+be|would\s+be|should\s+be|seems(?:\s+to\s+be)?|=)"
-_GOOD = r"(?:correct|right|best|better|true|answer|likely|likelier|plausible|appropriate|accurate)"
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Options:
 
     def choice(self, text: str) -> str | None:
         """The label an answer chooses; None where it chooses none, or several at once."""
-        text = _plain(text)
+        text = latin_letters(plain(ended(text)), self.labels)
         denied = self._denied(text)
         said = [(place, label) for place, label in sorted(self._said(text)) if not any(name == label and place < at for at, name in denied)]
         if self.again and said:
@@ -74,15 +56,25 @@ class Options:
         lines = [self._alone(line) for line in text.splitlines() if bare(line)]
         if None not in lines and len(set(lines)) > 1:
             return None  # a list of options
-        return said[-1][1] if said else self._by_its_text(text)
+        if said:
+            return said[-1][1]
+        heads = [match["label"].casefold() for line in text.splitlines() if bare(line) and (match := self._heads.match(line))]
+        if len(set(heads)) > 1 and len(heads) == sum(bool(bare(line)) for line in text.splitlines()):
+            return None  # the question's options again
+        return self._weakly(text) or self._by_its_text(text)
+
+    @cached_property
+    def _heads(self) -> re.Pattern[str]:
+        """`A: text`, as a question lists its options."""
+        return re.compile(rf"\W*(?:option\s+)?{self._label}[)\]]?\s*[:.)]\s", re.IGNORECASE)
 
     @cached_property
     def _label(self) -> str:
         """A label, with nothing around it that makes it another word or number."""
-        names = "|".join(re.escape(_plain(label)) for label in sorted(self.labels, key=len, reverse=True))
+        names = "|".join(re.escape(plain(label)) for label in sorted(self.labels, key=len, reverse=True))
         if all(label.isdecimal() for label in self.labels):
-            return rf"(?<![\w.,/+\-])(?P<label>{names})(?:\.0+)?(?![\w/%{_SIGNS}]|[.,:]\d|-\d|\s*%)"
-        return rf"(?<![\w./\-])(?<!\w['\u2019])(?P<label>{names})(?![\w/{_SIGNS}]|['\u2019]\w|-\w|\.\w)"
+            return rf"(?<![\w.,/+\-])(?P<label>{names})(?:\.0+)?(?![\w/%{SIGNS}]|[.,:]\d|-\d|\s*%)"
+        return rf"(?<![\w./\-])(?<!\w['\u2019])(?P<label>{names})(?![\w/{SIGNS}]|['\u2019]\w|-\w|\.\w)"
 
     @cached_property
     def _opening(self) -> re.Pattern[str]:
@@ -97,7 +89,7 @@ class Options:
 
     @cached_property
     def _other(self) -> re.Pattern[str]:
-        return re.compile(_OTHER + self._label, re.IGNORECASE)
+        return re.compile(OTHER + self._label, re.IGNORECASE)
 
     @cached_property
     def _mark(self) -> re.Pattern[str]:
@@ -107,8 +99,9 @@ class Options:
         native = "|".join(word for word in ANSWER.split("|") if not word.isascii())
         named = self._label.replace("?P<label>", "?:")
         return re.compile(
-            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{_IS}(?=\W)|\s+(?:{_COPULA})(?=[\s:]))"
-            rf"|<(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
+            rf"(?<![^\W_])(?:{ANSWER}|{LABEL})(?:\s+(?:option|choice|letter|number)|\s+of\s+th(?:e|is)\s+\w+)?(?:{colon}|\s+{IS}(?=\W)|\s*(?:{COPULA})(?=[\s:]))"
+            rf"|(?<![^\W_])(?:{COLONED}){colon}"
+            rf"|<(?:final[\s_]?)?(?:{ANSWER})>|{heading}|(?<![^\W_])(?:{native})(?=\s+[(\[\"']*{named})|(?<![^\W_])ans\.(?=\s)",
             re.IGNORECASE | re.MULTILINE,
         )
 
@@ -116,19 +109,24 @@ class Options:
     def _approved(self) -> list[re.Pattern[str]]:
         """`B is correct`, `I choose B`, `so B.`, `B सही है`, `A नहीं, B`."""
         adverb = r"(?:therefore|clearly|thus|definitely|the|a|more|most|much|only|probably)"
-        choose = r"choose|select|pick|go\s+with|chose|opt\s+for|(?:I['\u2019]d|I\s+would)\s+say"
+        choose = r"choose|prefer|select|pick|go\s+with|chose|opt\s+for|(?:I['\u2019]d|I\s+would)\s+say"
         end = r"(?=[)\]\"']*\s*(?:[.!;\u0964]|$|\n))"
         after = (
-            r"\b(?:[Ss]o|[Hh]ence|[Tt]hus|[Tt]herefore|[Aa]ctually|[Rr]ather|[Ww]ait|[Cc]orrection)\b,?\s+(?:it\s+is\s+|it's\s+)?"
+            r"\b(?:[Ss]o|[Hh]ence|[Tt]hus|[Tt]herefore|[Aa]ctually|[Rr]ather|[Ww]ait|[Cc]orrection|[Oo]n\s+reflection|[Oo]verall)\b,?\s+(?:it\s+is\s+|it's\s+)?"
             r"|\b[Nn]o[.,;:]\s+|\b[Bb]ut\s+(?:rather\s+)?|\b(?<![Ii]f\s)[Ii]t(?:['\u2019]s|\s+is)\s+"
         )
         patterns = (
-            rf"{{0}}[)\]\"']*\s+{_IS}\s+(?:{adverb}\s+)*{_GOOD}\b",
-            rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
+            rf"{{0}}[)\]\"']*\s+{IS}\s+(?:{adverb}\s+)*{GOOD}\b",
+            rf"\b(?<!not )(?<!n't )(?<!n\u2019t )(?i:{choose})\s+(?:the\s+)?(?:option|choice|answer)?\s*[(\[\"']*{{0}}",
             rf"\b(?:{choose})\s+(?:the\s+)?(?:option|choice|answer)\s*[(\[\"']*(?i:{{0}})",
-            rf"{{0}}[)\]\"']*\s*[:\u2013-]\s*(?:correct|right){end}",
+            rf"{{0}}[)\]\"']*\s*(?:[:\u2013-]|{ARROWS})\s*(?i:correct|right|yes|true)(?=\s*(?:[.,!;\u0964]|$|\n))",
+            r"{0}[)\]\"']*\s+(?:fits|works|matches|applies|makes\s+sense)\b",
+            r"{0}[)\]\"':. \t\u2013-]*\u2713",
+            r"\u2713[ \t]*(?:[Oo]ption\s+)?[(\[\"']*{0}",
+            rf"(?m:^)\s*{ARROWS}\s*[(\[\"']*{{0}}{end}",
+            rf"\b(?i:rather\s+than|instead\s+of)\s+[^,.\n]{{1,60}},\s*(?:option\s+)?[(\[\"']*{{0}}{end}",
             rf"(?:{after})(?:option\s+)?[(\[\"']*{{0}}{end}",
-            rf"{{0}}[)\]\"']*\s+(?:विकल्प\s+)?(?:{_RIGHT})(?![\w{_SIGNS}])",
+            rf"{{0}}[)\]\"']*\s+(?:विकल्प\s+)?(?:{RIGHT})(?![\w{SIGNS}])",
             rf"(?:{NATIVE})\s*[,;\u0964]\s*[(\[\"']*{{0}}{end}",
         )
         return [re.compile(pattern.replace("{0}", self._label)) for pattern in patterns]
@@ -149,13 +147,52 @@ class Options:
         lines = [line for line in text.splitlines(keepends=True) if line.strip()]
         if lines and (label := self._alone(lines[-1])) is not None:
             yield text.rindex(lines[-1].rstrip("\n")), label
+        elif lines and (label := self._ends(lines[-1][-MAX_LINE:].strip())) is not None:
+            yield 1, label  # anything said with a word for it is more than this
+
+    def _ends(self, line: str) -> str | None:
+        """The label that is all of a line's last sentence."""
+        *before, last = re.split(r"[.!?;\u0964]\s+", line)
+        front, colon, behind = last.rpartition(": ")
+        if colon and re.search(self._label, front):  # `0 for positive, 1 for negative: 1`
+            before, last = [front], behind
+        return self._alone(last) if before and not last.endswith("?") else None
+
+    @cached_property
+    def _stated(self) -> re.Pattern[str]:
+        """`it must be B`, `definitely B`, `less likely than B`: said of something that may not be the answer."""
+        verb = r"is|be|was|definitely|probably|clearly|obviously|surely|likely|less\s+\w+\s+than"
+        adverb = r"(?:definitely|probably|clearly|therefore|thus|most|likely|the|option|choice)"
+        return re.compile(rf"\b(?i:{verb})\s+(?:{adverb}\s+)*[(\[\"']*{self._label}(?=[)\]\"']*\s*(?:[.!;\u0964]|$|\n))")
+
+    def _weakly(self, text: str) -> str | None:
+        """The last label that a text states without denying it or asking for it."""
+        found = None
+        for match in self._stated.finditer(text):
+            before = re.split(r"[.,;:\n!?]", text[max(0, match.start() - NEAR) : match.end()].strip(".;!\u0964 "))[-1]
+            asked = re.match(r"\s*if\b", before, re.IGNORECASE)
+            if not asked and (not denies(before) or match[0].casefold().startswith("less")):
+                found = self._named(match["label"])
+        return found
 
     def _denied(self, text: str) -> list[tuple[int, str]]:
         """(place, label) of all that is taken back: behind a mark, or in its own sentence (`A is wrong`)."""
         marked = ((mark.start(), self._opening.match(text, mark.end())) for mark in self._mark.finditer(text))
         found = [(place, match) for place, match in marked if match] + [(match.start(), match) for match in self._doubted.finditer(text)]
         rests = ((place, match, text[match.end("label") : match.end("label") + NEAR].partition("\n")[0]) for place, match in found)
-        return [(place, self._named(match["label"])) for place, match, rest in rests if takes_back(rest)]
+        crossed = [
+            (match.start(), name)
+            for match in self._crossed.finditer(text)
+            if self._by_text.get(normal_label(match["word"] or ""))
+            != (name := self._named(match["label"]))  # an option may be called False
+        ]
+        return crossed + [(place, self._named(match["label"])) for place, match, rest in rests if takes_back(rest)]
+
+    @cached_property
+    def _crossed(self) -> re.Pattern[str]:
+        """`A ✗`, `A - no`."""
+        no = rf"\s*(?:[:\u2013-]|{ARROWS})\s*(?P<word>(?i:no|false))(?=\s*(?:[.,!;]|$))"
+        return re.compile(rf"{self._label}[)\]\"']*(?:[:. \t\u2013-]*\u2717|{no})", re.MULTILINE)
 
     def _behind(self, text: str, place: int) -> str | None:
         """The label that a mark which ends at `place` gives: on its line, or on the next where its own is empty."""
@@ -167,12 +204,14 @@ class Options:
             return label
         if opening := self._opening.match(own):
             return self._named(opening["label"]) if self._stands(own, opening) else None
+        if (word := NUMBER_WORDS.get(bare_sentence(own).casefold())) in self.labels:
+            return word
         return self._only(own)
 
     def _stands(self, line: str, found: re.Match[str]) -> bool:
         """Whether a label at the start of a line is chosen: no article, not taken back, no second one with it."""
         rest = line[found.end() :]
-        if found["label"] in ("A", "a", "I", "i") and re.match(rf"\s+(?!(?:{_GOES_ON})\b)[a-z]", rest):
+        if found["label"] in ("A", "a", "I", "i") and re.match(rf"\s+(?!(?:{GOES_ON})\b)[a-z]", rest):
             return False
         if re.match(r"[)\]\"'\s]*\?", rest) or takes_back(rest):
             return False
@@ -186,32 +225,41 @@ class Options:
         if not opening or not self._stands(text.partition("\n")[0], opening):
             return None
         rest = text[opening.end() :]
-        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;\u0964\u2013\u2014]|-(?!>))|\s+(?:{_GOES_ON})\b|\s+है", rest) and not (
+        if not re.match(rf"\s*(?:\n|$|[)\]}}>\"'\u201d.,:;(\u0964\u2013\u2014\u2713]|-(?!>))|\s+(?:{GOES_ON})\b|\s+है", rest) and not (
             opening["label"].isalpha() and re.match(r"\s+[^\W\d_a-zA-Z]", rest)
         ):
             return None
         if re.match(r"[)\].:]", rest) and re.search(r"(?m)^\s*[(\[]?(?:\d+|[A-Za-z])[)\].:]\s", rest):
             return None  # the first line of a list
+        if self._in_brackets(text.partition("\n")[0]) == "":
+            return None
         return self._named(opening["label"])
 
     def _alone(self, text: str) -> str | None:
         """The label that is all a text says."""
         if len(text) > MAX_LINE:
             return None
-        plain = re.sub(rf"^(?:(?:the\s+)?(?:{ANSWER})\b|(?:number|no\.)(?=\s+\d))\s*", "", bare_sentence(text), flags=re.IGNORECASE)
-        found = re.fullmatch(self._label, bare_sentence(plain), re.IGNORECASE)
+        text = text.strip().strip("|")
+        without = re.sub(rf"^(?:(?:the\s+)?(?:{ANSWER})\b|(?:number|no\.)(?=\s+\d))\s*", "", bare_sentence(text), flags=re.IGNORECASE)
+        found = re.fullmatch(self._label, bare_sentence(without), re.IGNORECASE)
         return self._named(found["label"]) if found else None
 
     def _only(self, line: str) -> str | None:
         """The one label (in its own case), or the one option's text, in a line behind a mark that denies nothing."""
-        if denies(line):
+        if denies(line) or self._both.search(line):
             return None
         ends = rf"{self._label}(?=[)\]\"'\u201d]*\s*(?:[.,;:!\u0964]|$))"
         labels = {self._named(match["label"]) for match in re.finditer(ends, line)}
         if not labels:
-            words = f" {_words(line)} "
-            labels = {label for form, label in self._by_text.items() if f" {_words(form)} " in words}
+            said = f" {words(line)} "
+            labels = {label for form, label in self._by_text.items() if f" {words(form)} " in said}
         return labels.pop() or None if len(labels) == 1 else None
+
+    @cached_property
+    def _both(self) -> re.Pattern[str]:
+        """Two labels, joined."""
+        name = self._label.replace("?P<label>", "?:")
+        return re.compile(rf"{name}\s*(?:/|&|\band\b|\bor\b|(?<!\S)(?:{CONJUNCTION})(?!\S))\s*{name}")
 
     def _text_opens(self, line: str) -> str | None:
         """The option whose own text is what a line says, or how it begins before a sign that ends it."""
@@ -232,36 +280,35 @@ class Options:
             if found := self._by_text.get(normal_label(bare_sentence(part))):
                 return found
         for part in (*lines[-1:], *lines[:1]):
-            if found := self._concluded(part[-MAX_LINE:]) or self._in_brackets(part[-MAX_LINE:]):
-                return found
+            part = part[-MAX_LINE:]
+            if self._in_brackets(part) == "":
+                return None
+            if found := self._concluded(part) or self._in_brackets(part) or affirmed(part, self._by_text) or self._text_begins(part):
+                return found or None
         return None
+
+    def _text_begins(self, line: str) -> str | None:
+        """`No, they differ`: the option whose short name a line begins with."""
+        begins = re.match(r"([^\s,.;:!\u0964]+)\s*[,.;:!\u0964]", line.strip())
+        return begins and self._by_text.get(normal_label(bare_sentence(begins[1])))
 
     def _concluded(self, line: str) -> str | None:
         """The option whose text a line ends in, behind `is` (with nothing denied), `so`, `but` and the like."""
         whole = normal_label(bare_sentence(line))
         is_, so = r"(?:is|was)", r"(?:so|hence|thus|therefore|but)(?:\s+it\s+is|\s+it's)?"
+        if "anything but" in whole:
+            return None
         verb = so if denies(line) else f"(?:{is_}|{so})"
         found = {label for form, label in self._by_text.items() if re.search(rf"\b{verb}\s+(?:the\s+|an?\s+)?{re.escape(form)}$", whole)}
         return found.pop() or None if len(found) == 1 else None
 
     def _in_brackets(self, line: str) -> str | None:
-        """`2 (contradiction)`, `contradiction (2)`: one option, said twice."""
-        if not (parts := re.fullmatch(r"\s*([^()]+)\(([^()]+)\)[\s.!\u0964]*", line)):
+        """`2 (contradiction)`, `contradiction (2)`: one option, said twice; empty for two."""
+        if "(" not in line or not (parts := re.fullmatch(r"\s*([^()]+)\(([^()]+)\)[\s.!\u0964]*", line)):
             return None
         said = {self._alone(part) or self._by_text.get(normal_label(bare_sentence(part))) for part in parts.groups()}
-        return said.pop() if len(said) == 1 else None
+        return said.pop() if len(said) == 1 else None if None in said else ""
 
     def _named(self, said: str) -> str:
         """The label as the question writes it."""
-        return next(label for label in self.labels if _plain(label).casefold() == said.casefold())
-
-
-def _plain(text: str) -> str:
-    """One spelling, ASCII in place of full-width signs, without markup."""
-    text = _TEX.sub(r"\1", equivalent(text.translate(_WIDE)))
-    return _MARKUP.sub("", _STRUCK.sub("", text))
-
-
-def _words(text: str) -> str:
-    """The text's words between single blanks."""
-    return " ".join(re.sub(r"[\s.,;:!?()\[\]\"'\u201c\u201d\u0964-]+", " ", normal_label(text)).split())
+        return next(label for label in self.labels if plain(label).casefold() == said.casefold())

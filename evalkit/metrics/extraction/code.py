@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import html
 import itertools
 import json
 import re
+import symtable
 import textwrap
 import warnings
 from collections.abc import Iterator
 
-from evalkit.metrics.extraction.marks import fenced
+from evalkit.metrics.extraction.marks import ended, fenced
 
 # Lines that only say where an answer begins and ends; `[BEGIN]` alone would be Python.
 _TAGS = re.compile(
     r"(?mi)^[ \t]*(?:\[/?(?:python|begin|end|done|code|answer|solution)\]|</?(?:code|answer|solution|python|pre)>)[ \t]*$\n?"
 )
+_HTML = re.compile(r"(?s)<pre\b[^>]*>\s*(?:<code\b[^>]*>)?\n?(.*?)(?:</code>|</pre>|\Z)")
+_QUOTED = re.compile(r"(?m)^> ?")
 _WIDE_INDENT = re.compile(r"(?m)^[ \t\u00a0\u3000]+")
 _SESSION = re.compile(r"(?m)^[ \t]*(?:>>>|\.\.\.)(?: |$)(.*)$")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -23,6 +27,9 @@ _START = re.compile(r"(?m)^(?:from\s+\S+\s+import|import\s|def\s|class\s|async\s
 MAX_LENGTH = 100_000
 MAX_STARTS = 20  # lines of a text at which code may begin
 MAX_TRIES = 200  # lines dropped from the end of prose before it is given up
+_VALUES = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.While, ast.With, ast.Delete)
+_SETTERS = ("setrecursionlimit", "seed", "setcontext", "set_int_max_str_digits")
+_FILLERS = ("append", "extend", "update", "add", "insert", "setdefault")
 _SETUP = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
@@ -31,10 +38,20 @@ def program(text: str, prompt: str, entry_point: str) -> str | None:
 
     Of several fenced blocks the last that defines the entry point counts, with what earlier ones define for it; without one, the
     text. A block may go on from the prompt, indented or not, or say the signature again: then what is in the prompt in
-    front of it (imports, helpers) comes first. A program compiles and gives the entry point a body.
+    front of it (imports, helpers) comes first. A program compiles and gives the entry point a body; a method of a class that needs
+    nothing to be made is taken for the function. What a program runs by itself (its own tests, examples, `sys.exit()`) is left out.
     """
+    found = _program(text, prompt, entry_point)
+    return found and _definitions(found, entry_point)
+
+
+def _program(text: str, prompt: str, entry_point: str) -> str | None:
     if len(text) > MAX_LENGTH:
         return None
+    text = ended(text)
+    if all(line.startswith(">") and not line.startswith(">>>") for line in text.splitlines() if line.strip()):
+        text = _QUOTED.sub("", text)
+    text = _HTML.sub(lambda match: f"```\n{html.unescape(match[1])}\n```", text)
     text = _WIDE_INDENT.sub(lambda match: match[0].replace("\u00a0", " ").replace("\u3000", " "), text.lstrip("\ufeff\u200b"))
     text = _TAGS.sub("", text)
     blocks = [block for block in fenced(text) if block.strip()]
@@ -48,7 +65,81 @@ def program(text: str, prompt: str, entry_point: str) -> str | None:
         for candidate in _readings(part, prompt, entry_point):
             if _complete(candidate, entry_point):
                 return candidate
-    return next((found for other in _otherwise(text, blocks) if (found := _whole(other, prompt, entry_point))), None)
+    if found := next((found for other in _otherwise(text, blocks) if (found := _whole(other, prompt, entry_point))), None):
+        return found
+    return next((found for part in (*reversed(blocks), text) if (found := _of_a_class(part, prompt, entry_point))), None)
+
+
+def _of_a_class(code: str, prompt: str, entry_point: str) -> str | None:
+    """A program whose one class has the function as a method."""
+    if (tree := _parsed(code := textwrap.dedent(code))) is None:
+        return None
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    holds = [node for node in classes if any(isinstance(inner, ast.FunctionDef) and inner.name == entry_point for inner in node.body)]
+    if len(holds) != 1 or any(isinstance(inner, ast.FunctionDef) and inner.name == "__init__" for inner in holds[0].body):
+        return None
+    signature = _signature(prompt, entry_point)
+    before = prompt[: signature.start()].rstrip() if signature else ""
+    return f"{before}\n\n{code}\n\n{entry_point} = {holds[0].name}().{entry_point}\n".lstrip("\n")
+
+
+def _definitions(code: str, entry_point: str) -> str:
+    """A program without what it runs by itself: calls, assertions, its main part, and values that only those use."""
+    if (tree := _parsed(code)) is None:
+        return code
+    used = _used(code, tree) | {entry_point}
+    kept: list[ast.stmt] = []
+    while len(more := [node for node in tree.body if _needed(node, used)]) > len(kept):
+        kept = more  # what a kept value is made of is needed as well
+        used |= {name.id for node in kept if isinstance(node, _VALUES) for name in ast.walk(node) if isinstance(name, ast.Name)}
+    lines = code.splitlines(keepends=True)
+    staying = {line for node in kept for line in range(_first_line(node), (node.end_lineno or 0) + 1)}
+    out = {line for node in tree.body if node not in kept for line in range(node.lineno, (node.end_lineno or 0) + 1)}
+    if not out or out & staying:
+        return code
+    return "".join(line for number, line in enumerate(lines, 1) if number not in out)
+
+
+def _used(code: str, tree: ast.Module) -> set[str]:
+    """Names of the module that its functions and classes use, when they are defined or when they run."""
+    used: set[str] = set()
+    tables = [symtable.symtable(code, "<answer>", "exec")]
+    for table in tables:
+        tables += table.get_children()
+        if table.get_type() != "module":
+            used |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            body = {id(inner) for part in node.body for inner in ast.walk(part)}
+            used |= {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and id(inner) not in body}
+    return used
+
+
+def _first_line(node: ast.stmt) -> int:
+    """A definition's first line is that of its decorators."""
+    return min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+
+
+def _is_main(node: ast.stmt) -> bool:
+    """`if __name__ == "__main__":`"""
+    return isinstance(node, ast.If) and any(isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test))
+
+
+def _needed(node: ast.stmt, used: set[str]) -> bool:
+    """Whether a statement defines something, or sets up what a definition uses: a value, `sys.setrecursionlimit(…)`."""
+    if isinstance(node, ast.Expr):
+        call = node.value.func if isinstance(node.value, ast.Call) else None
+        if not isinstance(call, ast.Attribute):
+            return isinstance(node.value, ast.Constant)
+        return call.attr in _SETTERS or (isinstance(call.value, ast.Name) and call.value.id in used and call.attr in _FILLERS)
+    if isinstance(node, _VALUES):
+        stored = (ast.Store, ast.Del)
+        names = {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, stored)}
+        items = [item.value for item in ast.walk(node) if isinstance(item, (ast.Subscript, ast.Attribute)) and isinstance(item.ctx, stored)]
+        calls = [inner.func for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+        items += [call.value for call in calls if isinstance(call, ast.Attribute) and call.attr in _FILLERS]
+        return bool((names | {item.id for item in items if isinstance(item, ast.Name)}) & used)
+    return not isinstance(node, (ast.Assert, ast.Raise)) and not _is_main(node)
 
 
 def _otherwise(text: str, blocks: list[str]) -> Iterator[str]:

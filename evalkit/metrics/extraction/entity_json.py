@@ -94,6 +94,9 @@ def _of_mapping(row: Mapping[str, Any], known: Mapping[str, str]) -> Iterator[tu
     if kind and text is not None:
         yield kind, text
         return
+    if kind and (lists := [inner for key, inner in lower.items() if isinstance(inner, (list, tuple)) and key not in _TYPE_KEYS]):
+        yield from ((kind, said) for inner in lists for said in _texts(inner))
+        return
     for key, inner in row.items():
         if name := _kind(key, known):
             yield from ((name, text) for text in _texts(inner))

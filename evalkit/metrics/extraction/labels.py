@@ -8,7 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from evalkit.metrics.extraction.marks import ANSWER, COLONS, LABEL, bare, bare_sentence, fenced
+from evalkit.metrics.extraction.marks import ANSWER, COLONS, LABEL, bare, bare_sentence, colons, ended, fenced
+from evalkit.metrics.extraction.sentence import affirmed
 from evalkit.text import SENTENCE_ENDS, normal_label
 
 _WORD = rf"(?<![^\W_])(?:{LABEL}|{ANSWER})"
@@ -22,10 +23,14 @@ _AS = re.compile(
 _WHY = re.compile(r"\s+(?:because|since|as|due\s+to)\s.*", re.IGNORECASE | re.DOTALL)
 _COPULA = re.compile(r"\s+(?:है|हैं|हे|आहे|છે|ਹੈ|ہے)$")
 _CALLED = re.compile(rf"\s+(?:{LABEL})$", re.IGNORECASE)
+_NAMED = re.compile(rf"^(?:{LABEL}|{ANSWER})\s+", re.IGNORECASE)
+_TAG = re.compile(r"</?\w{1,20}>")
 _WRAPPED = re.compile(r"<(\w+)>\s*([^<>]+?)\s*</\1>")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{\s*(?:\\text(?:bf)?\s*\{)?([^{}]*)\}")
+_TEX = re.compile(r"\$?\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}\$?")
+_NUMBER = re.compile(r"[-\u2212]?\d+(?:[.,/]\d+)?%?")
 # What may follow a label: an explanation behind a full stop, comma, dash, bracket.
-_FIRST = re.compile(rf"(.+?)\s*(?:[.,;({COLONS}{SENTENCE_ENDS}]|\s[-\u2013\u2014]\s|\n|$)")
+_FIRST = re.compile(rf"(.+?)\s*(?:[.,](?!\d)|[;({COLONS}{SENTENCE_ENDS}]|\s[-\u2013\u2014]\s|\n|$)")
 _DENIED = r"\b(?:not|rather\s+than|instead\s+of|unlike)\s+(?:the\s+)?[\"'\u201c\u2018*_]*"
 
 
@@ -34,9 +39,12 @@ def label(text: str, labels: Sequence[str]) -> str | None:
 
     Both sides are compared as `normal_label` makes them; where that finds nothing, `&` is `and`, and hyphens, underscores, wide
     letters and pictures are the writer's choice too. An answer may quote or mark the label, call it a label, put it in JSON, or explain
-    it afterwards. A label somewhere in a sentence is no answer.
+    it afterwards. A sentence gives the one label that it affirms (`sentence.affirmed`).
     """
     known = _known(labels)
+    text = _TEX.sub(r"\1", colons(ended(text)))
+    if _NUMBER.fullmatch(text.strip()):
+        return known.get(normal_label(text))  # -1 and 1.5 are not 1
     lines = [known.get(normal_label(bare_sentence(line)), "") for line in text.splitlines() if bare(line)]
     if len(set(lines)) > 1 and all(lines):
         return None  # a list of labels
@@ -44,7 +52,13 @@ def label(text: str, labels: Sequence[str]) -> str | None:
         for form in (normal_label(reading), _loose(reading), _loose(_COPULA.sub("", reading)), _loose(_CALLED.sub("", reading))):
             if (found := known.get(form)) is not None:
                 return found
-    return _explained(text, known)
+    return _explained(text, known) or _in_a_sentence(text, known)
+
+
+def _in_a_sentence(text: str, known: dict[str, str]) -> str | None:
+    """The label that the last line affirms, or the first."""
+    lines = [line.replace("_", " ") for line in text.splitlines() if bare(line)]
+    return next((found for line in (*lines[-1:], *lines[:1]) if (found := affirmed(line, known))), None)
 
 
 def _known(labels: Sequence[str]) -> dict[str, str]:
@@ -76,6 +90,8 @@ def _readings(text: str) -> Iterator[str]:
     lines = [line for line in text.splitlines() if bare(line) and not line.strip().startswith(("```", "~~~"))]
     for line in dict.fromkeys([*lines[:1], *lines[-1:]]):
         yield bare_sentence(line)
+        yield bare_sentence(_NAMED.sub("", bare(line)))
+        yield bare_sentence(_TAG.sub(" ", line))
         for colon in COLONS:
             if colon in line:
                 yield bare_sentence(line.rpartition(colon)[2])

@@ -19,17 +19,49 @@ _FENCE = re.compile(r"```[^\n`]*\n?(.*?)(?:```|\Z)", re.DOTALL)
 _LONG_FENCE = re.compile(r"(?ms)^[ \t]*(~{3,}|`{4,})[^\n`]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)")
 READING = "reading:3"  # for signatures: raised whenever an answer could be read otherwise than before
 CONJUNCTION = "या|और|व|एवं|আৰু|বা|অথবা|ও|এবং|અથવા|અને|ਜਾਂ|ਅਤੇ|କିମ୍ବା|ଏବଂ|ଓ|அல்லது|மற்றும்|లేదా|మరియు|ಅಥವಾ|ಮತ್ತು|അല്ലെങ്കിൽ|یا|اور|आणि|किंवा"
-# The word for "answer" (or option, label) in the languages of our tasks.
-ANSWER = (
-    "answer|ans|option|choice|"
-    "उत्तर|जवाब|जबाब|उतर|विकल्प|पर्याय|উত্তর|উত্তৰ|জবাব|বিকল্প|જવાબ|ઉત્તર|વિકલ્પ|ਉੱਤਰ|ਜਵਾਬ|ਵਿਕਲਪ|ଉତ୍ତର|ବିକଳ୍ପ|ଜବାବ|"
-    "பதில்|விடை|விருப்பம்|సమాధానం|జవాబు|ఎంపిక|ಉತ್ತರ|ಆಯ್ಕೆ|ഉത്തരം|മറുപടി|جواب"
+# The word for "answer" in the languages of our tasks, and the word for "option".
+RESULT = (
+    "answer|ans|respuesta|réponse|antwort|resposta|ответ|正确答案|答案|回答|答え|"
+    "उत्तर|जवाब|जबाब|उतर|উত্তর|উত্তৰ|জবাব|જવાબ|ઉત્તર|ਉੱਤਰ|ਜਵਾਬ|ଉତ୍ତର|ଜବାବ|"
+    "பதில்|விடை|సమాధానం|జవాబు|ಉತ್ತರ|ഉത്തരം|മറുപടി|جواب"
 )
+OPTION = "option|choice|alternative|विकल्प|पर्याय|বিকল্প|વિકલ્પ|ਵਿਕਲਪ|ବିକଳ୍ପ|விருப்பம்|ఎంపిక|ಆಯ್ಕೆ"
+ANSWER = f"{RESULT}|{OPTION}"
 LABEL = (
     "label|category|class|topic|sentiment|classification|"
     "लेबल|श्रेणी|वर्ग|विषय|লেবেল|শ্রেণি|শ্রেণী|શ્રેણી|લેબલ|ਲੇਬਲ|ਸ਼੍ਰੇਣੀ|ଲେବଲ|ଶ୍ରେଣୀ|லேபிள்|வகை|లేబుల్|వర్గం|ಲೇಬಲ್|ವರ್ಗ|ലേബൽ|വിഭാഗം|لیبل|"
     "भाव|भावना|ভাব|অনুভূতি|ભાવના|ਭਾਵਨਾ|ଭାବନା|உணர்வு|భావం|ಭಾವನೆ|വികാരം"
 )
+
+
+# Tokens that end a turn; a text that still has one goes on with somebody else's. And those that begin the answer's own turn.
+_ENDS = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|eom_id|endoftext|end_of_text|end|return|end_of_turn|eos|EOT|user|assistant)\|>"
+    r"|</?s>|<(?:eos|end_of_turn|start_of_turn|EOT)>|<\uff5cend\u2581of\u2581sentence\uff5c>|\[/INST\]"
+)
+_BEGINS = re.compile(
+    r"(?:\s|</?s>|<bos>|<\|begin_of_text\|>|(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>)(?:assistant|model)|<\|end_header_id\|>"
+    r"|<\|assistant\|>)+"
+)
+_VISARGA = re.compile(rf"((?<![^\W_])(?:{ANSWER}|{LABEL}))[\u0983\u0903](?=\s|$)")
+
+
+def ended(text: str) -> str:
+    """A text without the tokens that begin a turn, up to the one that ends it, where a server or a decoder left some in it."""
+    if "<" not in text and "[/INST]" not in text:
+        return text
+    begins = _BEGINS.match(text)
+    start = begins.end() if begins and begins[0].strip() else 0
+    for found in _ENDS.finditer(text, start):
+        if text[start : found.start()].strip():
+            return text[start : found.start()]
+        start = found.end()  # in front of everything that is said
+    return text[start:]
+
+
+def colons(text: str) -> str:
+    """A colon for the visarga that looks like one, behind the word for "answer" and its like: `উত্তরঃ`."""
+    return _VISARGA.sub(r"\1:", text)
 
 
 def bare(text: str) -> str:

@@ -13,7 +13,7 @@ from evalkit.models.hf.lm_head import Projection
 from evalkit.models.hf.rotary import Rotary, reaching
 from evalkit.models.placement import home_of
 
-State = dict[int, KeyValue]  # a header's keys and values, by layer
+State = dict[int, KeyValue]  # a header's keys and values, by attention call of a pass
 
 
 class Forward:

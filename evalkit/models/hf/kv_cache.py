@@ -15,7 +15,20 @@ from typing import Any
 import torch
 
 from evalkit.models.batching import Header
-from evalkit.models.hf.attention import WIDE, Masked, Rule, attend, fold, header_mask, merge, rule_of, unfold, with_sinks, within
+from evalkit.models.hf.attention import (
+    Masked,
+    Reach,
+    Rule,
+    attend,
+    fold,
+    header_mask,
+    merge,
+    rule_of,
+    tempered,
+    unfold,
+    with_sinks,
+    within,
+)
 from evalkit.models.hf.forward import State
 from evalkit.models.hf.kernels import Attended, additive
 from evalkit.models.hf.prompt_lookup import LONGEST
@@ -33,14 +46,16 @@ class Run:
         rows: first and last (excluded) row in the batch.
         tokens: the same of the step's tokens in the batch.
         counts, lengths: of each row, tokens in the step and columns filled before it.
+        start: position of the first column.
     """
 
     rows: slice
     tokens: slice
     counts: list[int]
     lengths: list[int]
+    start: int
     device: Any
-    masks: dict[tuple[int, int], torch.Tensor | None] = field(default_factory=dict)
+    masks: dict[tuple[Reach, int], torch.Tensor | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.most, self.shortest = max(self.counts), min(self.lengths)
@@ -62,21 +77,27 @@ class Run:
         """The inverse: (rows, heads, most, …) to (tokens, heads, …)."""
         return states.transpose(1, 2).flatten(0, 1) if self.filled else states[self.row, :, self.step]
 
-    def span(self, window: int) -> slice:
+    def span(self, reach: Reach) -> slice:
         """Columns that some token looks at."""
-        return slice(max(0, self.shortest + 1 - window), self.end)
+        first = max(0, self.shortest + 1 - reach.window)
+        if reach.chunk:
+            first = max(first, (self.start + self.shortest) // reach.chunk * reach.chunk - self.start)
+        return slice(first, self.end)
 
-    def mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor | None:
+    def mask(self, reach: Reach, groups: int, like: torch.Tensor) -> torch.Tensor | None:
         """(rows, 1, groups × most, columns) additive mask; None when all see all."""
-        if (window, groups) not in self.masks:
+        if (reach, groups) not in self.masks:
             even = self.most == 1 and self.shortest == max(self.lengths)
-            self.masks[window, groups] = None if even else self._mask(window, groups, like)
-        return self.masks[window, groups]
+            self.masks[reach, groups] = None if even else self._mask(reach, groups, like)
+        return self.masks[reach, groups]
 
-    def _mask(self, window: int, groups: int, like: torch.Tensor) -> torch.Tensor:
-        span = self.span(window)
-        distance = self.columns[:, :, None] - torch.arange(span.start, span.stop, device=like.device)
-        outside = (distance < 0) | (distance >= window)
+    def _mask(self, reach: Reach, groups: int, like: torch.Tensor) -> torch.Tensor:
+        span = self.span(reach)
+        keys = torch.arange(span.start, span.stop, device=like.device)
+        distance = self.columns[:, :, None] - keys
+        outside = (distance < 0) | (distance >= reach.window)
+        if reach.chunk:
+            outside |= ((self.start + self.columns) // reach.chunk)[:, :, None] != (self.start + keys) // reach.chunk
         return additive(~outside.repeat(1, groups, 1), like.dtype)[:, None]
 
 
@@ -98,7 +119,7 @@ class CachedBatch:
 
     Args:
         rows: the texts; row i has read `lengths[i]` tokens behind the header.
-        state: keys and values of a prefill pack, per layer (1, kv heads, tokens, width).
+        state: keys and values of a prefill pack, per attention call (1, kv heads, tokens, width).
         places: row i's tokens are `places[i] .. places[i] + lengths[i]` of the pack.
         header: the shared header's keys and values; empty without one.
         headers: the chain of headers it stands for.
@@ -154,7 +175,7 @@ class CachedBatch:
         for first, last in runs_of(counts):
             size = sum(counts[first:last])
             lengths = self.lengths[first:last]
-            self.runs.append(Run(slice(first, last), slice(at, at + size), list(counts[first:last]), lengths, device))
+            self.runs.append(Run(slice(first, last), slice(at, at + size), list(counts[first:last]), lengths, self.start, device))
             at += size
         self._row = torch.tensor([row for row, count in enumerate(counts) for _ in range(count)], device=device)
         self._column = torch.tensor(self.depths, device=device)
@@ -166,7 +187,7 @@ class CachedBatch:
         if device == self._row.device:
             return self.runs, self._row, self._column
         if device not in self._elsewhere:
-            runs = [Run(run.rows, run.tokens, run.counts, run.lengths, device) for run in self.runs]
+            runs = [Run(run.rows, run.tokens, run.counts, run.lengths, self.start, device) for run in self.runs]
             self._elsewhere[device] = (runs, self._row.to(device), self._column.to(device))
         return self._elsewhere[device]
 
@@ -184,10 +205,10 @@ class CachedBatch:
             else:
                 buffer[row, :, column] = states.transpose(0, 1)
 
-    def view(self, layer: int, run: Run, window: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def view(self, layer: int, run: Run, reach: Reach) -> tuple[torch.Tensor, torch.Tensor]:
         """Keys and values that some token of the run may look at: (rows, kv heads, columns, width) each."""
         key, value = self.buffers[layer]
-        span = run.span(window)
+        span = run.span(reach)
         return key[run.rows, :, span], value[run.rows, :, span]
 
     def remove(self, index: int) -> None:
@@ -219,23 +240,26 @@ class BatchAttention:
     def use(self, batches: Sequence[CachedBatch]) -> None:
         """Describe the next forward pass; batches are open, and those under one header come one after another."""
         self.batches = batches
-        self._header_masks: dict[tuple[Any, int, int, int], Masked | None] = {}
+        self.calls = 0
+        self._header_masks: dict[tuple[Any, int, Reach, int], Masked | None] = {}
 
     def __call__(
         self, module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask: Any = None, **settings: Any
     ) -> tuple[torch.Tensor, None]:
-        rule = rule_of(query, settings)
+        call, self.calls = self.calls, self.calls + 1
+        rule = rule_of(module, query, attention_mask, settings)
         groups = query.shape[1] // key.shape[1]
-        out, lse = with_sinks(self._local(module.layer_idx, query, key, value, rule, groups), rule)
+        query = tempered(module, query, lambda: self._positions(query.device))
+        out, lse = with_sinks(self._local(call, query, key, value, rule, groups), rule)
         at = 0
         merged = []
         for header, run in groupby(self.batches, key=lambda batch: id(batch.header)):
             batches = list(run)
             end = at + sum(sum(batch.counts) for batch in batches)
             part: Attended = out[:, :, at:end], lse[:, :, at:end]
-            known = batches[0].header.get(module.layer_idx)
-            if known is not None and (seen := within(known, rule.window)) is not None:
-                masked = self._mask(header, batches, rule.window, query, groups)
+            known = batches[0].header.get(call)
+            if known is not None and (seen := within(known, rule.reach)) is not None:
+                masked = self._mask(header, batches, rule.reach, query, groups)
                 merged.append(merge(query[:, :, at:end], part, seen, masked, rule))
             else:
                 merged.append(part[0])
@@ -249,19 +273,22 @@ class BatchAttention:
             end = at + sum(batch.counts)
             batch.append(layer, key[0, :, at:end], value[0, :, at:end])
             for run in batch.on(query.device)[0]:
-                keys, values = batch.view(layer, run, rule.window)
+                keys, values = batch.view(layer, run, rule.reach)
                 rows = run.in_rows(query[0, :, at:end])
-                out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.window, groups, query), rule)
+                out, lse = attend(fold(rows, groups), keys, values, run.mask(rule.reach, groups, query), rule)
                 outs.append(run.in_line(unfold(out, groups)))
                 sums.append(run.in_line(unfold(lse[..., None], groups)[..., 0]))
             at = end
         return torch.cat(outs).transpose(0, 1)[None], torch.cat(sums).transpose(0, 1)[None]
 
-    def _mask(self, header: int, batches: Sequence[CachedBatch], window: int, query: torch.Tensor, groups: int) -> Masked | None:
-        if window >= WIDE:
+    def _positions(self, device: Any) -> torch.Tensor:
+        return torch.tensor([batch.start + depth for batch in self.batches for depth in batch.depths], device=device)
+
+    def _mask(self, header: int, batches: Sequence[CachedBatch], reach: Reach, query: torch.Tensor, groups: int) -> Masked | None:
+        if reach.everything:
             return None
-        kind = (query.device, header, window, groups)
+        kind = (query.device, header, reach, groups)
         if kind not in self._header_masks:
             depths = torch.tensor([depth for batch in batches for depth in batch.depths], device=query.device)
-            self._header_masks[kind] = header_mask(depths, batches[0].start, window, query.dtype, groups)
+            self._header_masks[kind] = header_mask(depths, batches[0].start, reach, query.dtype, groups)
         return self._header_masks[kind]

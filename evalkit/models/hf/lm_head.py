@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from evalkit.models.checkpoint import FAILURES, is_memory
 from evalkit.models.placement import home_of
 
 ROWS, GPU_ROWS = 512, 2048  # positions projected at once
@@ -161,11 +162,13 @@ class Projection:
         vocabulary = self.model.config.get_text_config().vocab_size
         ids = torch.arange(5, 21, device=home_of(self.model)).remainder(vocabulary)[None]
         with torch.inference_mode():
-            expected = self.model(input_ids=ids, use_cache=False).logits[0]
             try:
+                expected = self.model(input_ids=ids, use_cache=False).logits[0]
                 with self.held_back() as seen:
                     self.model(input_ids=ids, use_cache=False)
                 got = self.logits(seen[0][0]) if seen else None
-            except (RuntimeError, TypeError, IndexError):
+            except FAILURES as error:
+                if is_memory(error):
+                    raise
                 return False
         return got is not None and got.shape == expected.shape and torch.allclose(got, expected.to(got.dtype), rtol=1e-4, atol=1e-4)

@@ -181,7 +181,7 @@ class HFModel(LocalModel):
                     answered.update(response.key for response in responses)
                     yield responses
                 return
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, *ckpt.FAILURES) as error:
                 self._refuse(batch, error, last=len(batch) == 1 and scorer.budget <= SMALLEST)
             scorer.budget = max(1, scorer.budget // 2)
             self._less_memory(f"{scorer.budget} tokens per pass")
@@ -212,7 +212,7 @@ class HFModel(LocalModel):
             try:
                 yield from answers
                 return
-            except (MemoryError, RuntimeError) as error:
+            except (MemoryError, *ckpt.FAILURES) as error:
                 self._refuse(generator.in_work(), error, last=len(generator.in_work()) == 1 and generator.budget <= SMALLEST)
             generator.retreat()
             self._less_memory(f"{generator.most} texts at once")
@@ -222,11 +222,25 @@ class HFModel(LocalModel):
         from evalkit.models.hf.plain_generation import generate_plainly
 
         runtime = self._runtime
-        run = partial(generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos)
+        run = partial(
+            generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos, use_cache=self._writes_with_a_cache
+        )
         tokens = 0 if runtime.scorer.path == "single" else PLAIN_TOKENS
         for batch in equal_batches(items, tokens):
             if any(items[index].key not in done for index in batch):
                 yield from self._halving([items[index] for index in batch], run)
+
+    @cached_property
+    def _writes_with_a_cache(self) -> bool:
+        """Whether the model's own cache leaves its numbers what they are; tried once, for text on the plain path."""
+        from evalkit.models.hf.path_check import cache_differs
+        from evalkit.models.hf.plain_generation import cached_loglikelihood
+
+        runtime = self._runtime
+        gap = cache_differs(runtime.scorer, partial(cached_loglikelihood, runtime.model, pad=runtime.pad))
+        if gap:
+            self._warn(f"{self.name}: its cache changes what it writes (by {gap:.1g}, relative), so it writes without one, more slowly")
+        return not gap
 
     def describe(self) -> Mapping[str, Any]:
         scorer = self._runtime.scorer if "_runtime" in self.__dict__ else None
@@ -252,7 +266,7 @@ class HFModel(LocalModel):
                 answered.update(response.key for response in responses)
                 yield responses
             return
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, *ckpt.FAILURES) as error:
             self._refuse(batch, error, last=len(batch) == 1)
         self._less_memory("half of the batch")
         left = [item for item in batch if item.key not in answered]

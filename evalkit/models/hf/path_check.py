@@ -11,7 +11,7 @@ import torch
 from evalkit.errors import ModelError
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import Header
-from evalkit.models.checkpoint import first_line, is_memory
+from evalkit.models.checkpoint import FAILURES, first_line, is_memory
 from evalkit.models.placement import quantized_by
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("evalkit")
 TOLERANCE = 2e-4  # relative difference of log-likelihoods that is accepted, in float32
 ROUGH_TOLERANCE = 0.05  # the same in narrower types
+SAME = 0.005  # the same where both are computed alike, in any type
 LONGEST_PROBE = 2048  # tokens of the longest header that is tried
 BEHIND = 24  # tokens of a probe behind its header, at most
 AFFORDABLE, ON_GPU = 10**12, 100  # weights × tokens that a CPU multiplies in some twenty seconds; how much faster a GPU is
 # What cuts attention without being handed to the attention function, and may lie far beyond any check at start.
 UNTOLD = ("attention_chunk_size", "keep_window_size")
-# A model's own code raises these where it cannot read what it is given (too little memory is a RuntimeError: `is_memory`).
-FAILURES = (RuntimeError, TypeError, AttributeError, LookupError, ValueError)
+CHUNKED = "chunked_attention"  # of a layer, for which our attention looks up the chunk
 
 
 def choose_path(scorer: Scorer) -> tuple[str, str]:
@@ -60,8 +60,10 @@ def _no_tree(scorer: Scorer) -> str | None:
         return "its attention does not go through ours (its own code, recurrent layers)"
     config = scorer.model.config.get_text_config()
     for name in UNTOLD:
-        if getattr(config, name, None):
+        if getattr(config, name, None) and not (name == "attention_chunk_size" and CHUNKED in _kinds(config)):
             return f"its attention depends on {name}, which ours is not told"
+    if apart := _positions_are_not_told(scorer) or _leaks(scorer):
+        return apart
     probe, header = _probe(scorer)
     for length in [0, *(switch + 1 for switch in rotary.switches), *([rotary.grows_from + 40] if rotary.grows_from else [])]:
         forward.length = length
@@ -72,9 +74,60 @@ def _no_tree(scorer: Scorer) -> str | None:
         if gap > _tolerance(scorer):
             return f"what it shares changes its numbers (by {gap:.1g}, relative)"
     window = _window(config)
-    if window > LONGEST_PROBE - BEHIND and window not in forward.attention.windows:
+    reaches = forward.attention.reaches
+    if window > LONGEST_PROBE - BEHIND and not any(window in reach for reach in reaches):
         return f"its window of {window} tokens is longer than the check at start, and its layers do not tell it"
     return _other_factors(scorer)
+
+
+def _positions_are_not_told(scorer: Scorer) -> str | None:
+    """What to say of a model that counts positions itself, whatever it is told (Bart), or from elsewhere (RoBERTa).
+
+    Every pass is computed alike, so this is as sure in bfloat16 as in float32, where rounding hides what is off by a position.
+    """
+    size = 12
+    ids = torch.arange(5, 5 + size, device=scorer.forward.device).remainder(scorer.model.config.get_text_config().vocab_size)[None]
+    inside = torch.arange(size, device=ids.device)[None]
+    farther = inside + (inside >= size // 2)  # one position is left out
+
+    def read(**told: Any) -> tuple[float, ...]:
+        with torch.inference_mode():
+            scorer.forward.rotary.forget()
+            logits = scorer.model(input_ids=ids, use_cache=False, **told).logits[0, -1]
+        return tuple(logits.float().log_softmax(-1).tolist())
+
+    own = read()
+    gap = _worst(scorer, lambda: own, lambda: read(position_ids=inside))
+    if isinstance(gap, str):
+        return f"it cannot be told positions ({gap})"
+    if gap > SAME:
+        return f"it counts positions in another way than it is told them (by {gap:.1g}, relative)"
+    return "it does not heed the positions it is told" if read(position_ids=farther) == own else None
+
+
+def _leaks(scorer: Scorer) -> str | None:
+    """What to say of a model in which a sequence is changed by what comes before it in a pack: convolutions, n-grams, recurrent layers."""
+    vocabulary = scorer.model.config.get_text_config().vocab_size
+    probe, others = _probe_of(vocabulary, (1, 2)), [_probe_of(vocabulary, (9,)), _probe_of(vocabulary, (9,), 1)]
+
+    def read(other: WorkItem) -> tuple[float, ...]:
+        return scorer._tree([other, probe], 0, {})[1].loglikelihoods or ()
+
+    gap = _worst(scorer, lambda: read(others[0]), lambda: read(others[1]))
+    if isinstance(gap, str):
+        return None  # the comparison with one at a time says what went wrong
+    return f"what lies next to a sequence in a pack changes its numbers (by {gap:.1g}, relative)" if gap > SAME else None
+
+
+def cache_differs(scorer: Scorer, written: Callable[[Sequence[int], Sequence[int]], float]) -> float:
+    """How far, relatively, a model that writes with its cache is from the same model reading the whole text; 0 within rounding.
+
+    Args:
+        written: sum of log-probabilities of a text behind a prompt, read token by token with a cache.
+    """
+    probe = _uneven(scorer)
+    gap = _worst(scorer, lambda: _alone(scorer, probe), lambda: tuple(written(*pair) for pair in probe.pairs))
+    return gap if not isinstance(gap, str) and gap > _tolerance(scorer) else 0.0  # one that fails is found while it writes
 
 
 def _other_factors(scorer: Scorer) -> str | None:
@@ -185,16 +238,25 @@ def _uneven(scorer: Scorer) -> WorkItem:
 
 
 def _window(config: Any) -> int:
-    """Tokens of the sliding window; 0 without one, and where the configuration gives no layer one."""
-    kinds = getattr(config, "layer_types", None)
+    """Tokens of the sliding window or of the chunks; 0 without either, and where the configuration gives no layer one."""
+    kinds = _kinds(config)
+    chunk = getattr(config, "attention_chunk_size", None)
+    if CHUNKED in kinds and type(chunk) is int:
+        return chunk
     if kinds and not any("sliding" in kind for kind in kinds):
         return 0
     window = getattr(config, "sliding_window", None)
     return window if type(window) is int else 0
 
 
-def _probe_of(vocabulary: int, sizes: Sequence[int]) -> WorkItem:
+def _kinds(config: Any) -> Sequence[str]:
+    """What the configuration calls its layers; empty where it does not."""
+    kinds = getattr(config, "layer_types", None)
+    return [kind for kind in kinds if isinstance(kind, str)] if isinstance(kinds, (list, tuple)) else []
+
+
+def _probe_of(vocabulary: int, sizes: Sequence[int], seed: int = 0) -> WorkItem:
     """Pairs with contexts of these sizes."""
-    ids = tuple((19 * i * i + 7 * i + 3) % vocabulary for i in range(max(sizes) + 10))
+    ids = tuple((19 * i * i + 7 * i + 3 + 31 * seed) % vocabulary for i in range(max(sizes) + 10))
     pairs = tuple((ids[start : start + size], ids[start + size : start + size + 3]) for start, size in enumerate(sizes))
     return WorkItem("probe", "probe", "probe", 0, "loglikelihood", pairs=pairs)

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.checkpoint import first_line, is_memory
-from evalkit.models.hf.path_check import FAILURES
+from evalkit.models.checkpoint import FAILURES, first_line, is_memory
 from evalkit.models.hf.rotary import Rotary
 from evalkit.models.hf.sequence import GeneratedSequence, choose
 from evalkit.models.placement import home_of
@@ -43,16 +42,45 @@ class _Writer:
         return torch.tensor([index in self.answers for index in range(len(self.rows))], device=ids.device)
 
 
-def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int]) -> Iterator[list[Response]]:
+class _Reader:
+    """Makes a model write a given text, and adds up what it thought of it."""
+
+    def __init__(self, target: Sequence[int]) -> None:
+        self.left = list(target)
+        self.total = 0.0
+
+    def process(self, ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Leave only the text's next token possible."""
+        token = self.left.pop(0)
+        self.total += float(scores[0].double().log_softmax(-1)[token])
+        only = torch.full_like(scores, -torch.inf)
+        only[:, token] = 0.0
+        return only
+
+    def finished(self, ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        return torch.tensor([not self.left], device=ids.device)
+
+
+def cached_loglikelihood(model: Any, context: Sequence[int], target: Sequence[int], pad: int) -> float:
+    """Sum of log-probabilities of `target` behind `context`, read as `generate` reads what it writes: token by token, with a cache."""
+    Rotary(model).forget()
+    reader = _Reader(target)
+    _run(model, [context], reader, len(target), pad, use_cache=True)
+    return reader.total
+
+
+def generate_plainly(
+    model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], use_cache: bool = True
+) -> Iterator[list[Response]]:
     """Continue prompts of one length until a stop, EOS or each row's own limit.
 
     A model that fails with its cache (some recurrent ones in some shapes) reads everything again for every token.
     """
     Rotary(model).forget()
     try:
-        answers = _written(model, tokenizer, items, pad, eos, use_cache=True)
+        answers = _written(model, tokenizer, items, pad, eos, use_cache=use_cache)
     except FAILURES as error:
-        if is_memory(error):
+        if is_memory(error) or not use_cache:
             raise
         log.info("%s cannot write with its cache (%s); it writes without one", type(model).__name__, first_line(error))
         Rotary(model).forget()
@@ -61,13 +89,19 @@ def generate_plainly(model: Any, tokenizer: Any, items: Sequence[WorkItem], *, p
 
 
 def _written(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], *, use_cache: bool) -> list[Response]:
+    writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
+    longest = max(row.item.limit for row in writer.rows)
+    _run(model, [item.prompt_ids for item in items], writer, longest, pad, use_cache=use_cache)
+    return list(writer.answers.values())
+
+
+def _run(model: Any, prompts: Sequence[Sequence[int]], writer: _Writer | _Reader, longest: int, pad: int, *, use_cache: bool) -> None:
+    """Let `generate` ask `writer` for every token."""
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-    writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
-    ids = torch.tensor([item.prompt_ids for item in items], device=home_of(model))
-    # Everything is chosen above. `generate` would take what is not said here from the checkpoint's own configuration, penalties and
-    # stop strings alike.
-    longest = max(row.item.limit for row in writer.rows)
+    ids = torch.tensor([list(prompt) for prompt in prompts], device=home_of(model))
+    # Everything is chosen by the writer. `generate` would take what is not said here from the checkpoint's own configuration,
+    # penalties, forced tokens and stop strings alike.
     config = GenerationConfig(do_sample=False, num_beams=1, max_new_tokens=longest, pad_token_id=pad, use_cache=use_cache)
     own, model.generation_config = model.generation_config, GenerationConfig()
     try:
@@ -81,4 +115,3 @@ def _written(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eo
             )
     finally:
         model.generation_config = own
-    return list(writer.answers.values())

@@ -21,8 +21,8 @@ NEUTRAL = {"do_sample": False, "num_beams": 1, "temperature": 1.0, "top_p": 1.0,
 
 
 def load_suggested(checkpoint: Checkpoint) -> Any:
-    """The checkpoint's generation configuration; where it has no file of it, what its `config.json` says."""
-    from transformers import GenerationConfig, PretrainedConfig
+    """The checkpoint's generation configuration; where it has no file of it, what its `config.json` and its family's defaults say."""
+    from transformers import AutoConfig, GenerationConfig, PretrainedConfig
 
     if not checkpoint.path:  # a model in memory, which no file says anything of
         return GenerationConfig()
@@ -30,7 +30,15 @@ def load_suggested(checkpoint: Checkpoint) -> Any:
         return GenerationConfig.from_pretrained(checkpoint.path, revision=checkpoint.revision)
     except (OSError, ValueError, TypeError, KeyError):  # none there, or one that cannot be read: transformers then goes on without it
         told, _ = PretrainedConfig.get_config_dict(checkpoint.path, revision=checkpoint.revision)
-        return GenerationConfig.from_model_config(told)
+    suggested = GenerationConfig.from_model_config(dict(told))
+    try:  # Bart's class suggests a forced end token that no file of a checkpoint names
+        family = GenerationConfig.from_model_config(AutoConfig.for_model(**told)).to_dict()
+    except (ValueError, TypeError, KeyError):  # a family of the checkpoint's own
+        return suggested
+    for name, value in family.items():
+        if value is not None and getattr(suggested, name, None) is None:
+            setattr(suggested, name, value)
+    return suggested
 
 
 def applied_and_not(checkpoint: Checkpoint, asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought
     parts = split(full, thought.pairs, thought.opened)
     apart = _reasoning(message) if thought.pairs else None
     thinking = "\n\n".join(part for part in (apart, parts.thought) if part) or parts.thought
-    answer = parts.answer
+    # White space between a thought and its answer is neither's, wherever the thought is handed over.
+    answer = after_thought(parts.answer) if apart and parts.answer is not None else parts.answer
     # A server that hands the thought over by itself leaves the content empty until the thought has ended.
     unfinished = answer is None or bool(apart and not answer.strip() and (finish in CUT or not thought.known))
     answer = without_question(asked, answer or "") if stops else answer or ""
@@ -116,12 +117,17 @@ def cut_in_question(asked: str, response: Response, stops: Sequence[str]) -> boo
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
-    """The thought where the server hands it over in its own field, under one of two names, or as parts of the content (Mistral)."""
-    for name in ("reasoning_content", "reasoning"):
+    """The thought where the server hands it over in its own field, under one of several names, or as parts of the content (Mistral)."""
+    for name in ("reasoning_content", "reasoning", "thinking"):
         if isinstance(said := message.get(name), str) and said.strip():
             return said.strip()
-    content = message.get("content")
-    parts = [part.get("thinking") for part in content if part.get("type") == "thinking"] if isinstance(content, list) else []
+    listed = next((said for name in ("reasoning_details", "thinking_blocks") if isinstance(said := message.get(name), list)), None)
+    content = message.get("content") if listed is None else listed
+    parts = (
+        [part.get("thinking") or part.get("text") for part in content if str(part.get("type")).startswith(("thinking", "reasoning"))]
+        if isinstance(content, list)
+        else []
+    )
     texts = [part if isinstance(part, str) else "".join(str(inner.get("text", "")) for inner in part or ()) for part in parts]
     return "\n\n".join(text.strip() for text in texts if text.strip()) or None
 

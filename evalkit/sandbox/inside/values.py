@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import collections
 import datetime
+import gc
 import importlib
+import re
 import sys
+import types
 from array import array
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,17 +16,20 @@ from fractions import Fraction
 from typing import Any
 
 DICTS = (dict, collections.Counter, collections.OrderedDict, collections.defaultdict)
-MUTABLE = (list, set, bytearray, collections.deque, array, *DICTS)
+MUTABLE = (list, set, bytearray, collections.deque, array, types.SimpleNamespace, *DICTS)
 BASES = (int, float, complex, str, bytes, bytearray, list, tuple, set, frozenset, collections.deque, dict)
 STANDARD = ("builtins", "datetime", "decimal", "fractions", "collections", "array", "uuid")  # types of these are sent by name
 LAZY = {"UUID": ("uuid", "UUID"), "PurePosixPath": ("pathlib", "PurePosixPath"), "PosixPath": ("pathlib", "PosixPath")}
 CONSTANTS: dict[str, Any] = {"Ellipsis": Ellipsis, "NotImplemented": NotImplemented}
+VIEWS: dict[Any, str] = {type({}.keys()): "keys", type({}.items()): "items", type({}.values()): "values"}
 Convert = Callable[[Any], Any]
 
 ITERABLE: dict[str, Convert] = {
     "tuple": tuple, "frozenset": frozenset, "keys": lambda items: dict.fromkeys(items).keys(),
     "items": lambda items: dict(items).items(), "values": lambda items: dict(enumerate(items)).values(),
-    "slice": lambda parts: slice(*parts),
+    "slice": lambda parts: slice(*parts), "ChainMap": lambda maps: collections.ChainMap(*maps), "memoryview": lambda one: memoryview(*one),
+    "alias": lambda parts: types.GenericAlias(parts[0] if isinstance(parts[0], type) else object, tuple(parts[1:])),
+    "mappingproxy": lambda one: types.MappingProxyType(*one), "Pattern": lambda parts: re.compile(*parts),
 }  # fmt: skip
 SIMPLE: dict[str, Convert] = {
     "int": lambda text: int(text, 16), "bytes": bytes.fromhex, "complex": lambda parts: complex(*parts), "Fraction": Fraction,
@@ -82,16 +88,25 @@ def parts(value: Any, kind: type, pack: Convert) -> dict[str, Any] | None:
         return {"bytearray": value.hex()}
     if kind is array:
         return {"array": [value.typecode, [pack(item) for item in value]]}
-    for name in ("keys", "items", "values"):
-        if kind is type(getattr({}, name)()):
-            return {name: [pack(item) for item in value]}
+    if kind in VIEWS:
+        of = gc.get_referents(value)[0]
+        return {"view": [VIEWS[kind], pack(of)]} if type(of) in DICTS else {VIEWS[kind]: [pack(item) for item in value]}
+    if kind is collections.ChainMap:
+        return {"ChainMap": [pack(one) for one in value.maps]}
+    if kind is memoryview:
+        return {"memoryview": [pack(bytes(value))]}
+    if kind is types.MappingProxyType:
+        return {"mappingproxy": [pack(dict(value))]}
+    if kind is types.GenericAlias:
+        return {"alias": [pack(value.__origin__), *map(pack, value.__args__)]}
+    if kind is re.Pattern:
+        return {"Pattern": [pack(value.pattern), pack(value.flags & ~re.UNICODE if isinstance(value.pattern, str) else value.flags)]}
+    if kind is types.SimpleNamespace:
+        return {"SimpleNamespace": [[pack(k), pack(v)] for k, v in vars(value).items()]}
     if kind is range:
         return {"range": [pack(part) for part in (value.start, value.stop, value.step)]}
     if kind is slice:
         return {"slice": [pack(part) for part in (value.start, value.stop, value.step)]}
-    fields = vars(kind).get("_fields")
-    if kind.__mro__[1:] == (tuple, object) and type(fields) is tuple:
-        return {"named": [kind.__name__, list(fields), [pack(item) for item in tuple.__iter__(value)]]}
     return None
 
 
@@ -128,6 +143,10 @@ def fill(target: Any, kind: str, content: Any, unpack: Convert) -> None:
     if isinstance(target, bytearray):
         target[:] = bytes.fromhex(content)
         return
+    if isinstance(target, types.SimpleNamespace):
+        vars(target).clear()
+        vars(target).update({str(unpack(k)): unpack(v) for k, v in content})
+        return
     if isinstance(target, dict):
         pairs = [(unpack(k), unpack(v)) for k, v in (content[1] if kind == "defaultdict" else content)]
         target.clear()
@@ -142,6 +161,11 @@ def fill(target: Any, kind: str, content: Any, unpack: Convert) -> None:
     else:
         target.clear()
         (target.extend if isinstance(target, collections.deque) else target.update)(items)
+
+
+def size(container: Any) -> int:
+    """How many items a container has."""
+    return len(vars(container) if isinstance(container, types.SimpleNamespace) else container)
 
 
 def as_base(value: Any, base: Any) -> Any:

@@ -7,6 +7,7 @@ import json
 import random
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from lm_eval.api.metrics import exact_match_hf_evaluate
 from lm_eval.filters.extraction import RegexFilter, WhitespaceFilter
@@ -22,7 +23,7 @@ PATTERNS = [
 ]
 GSM8K = [",", "\\$", "(?s).*#### ", "\\.$"]
 NQ = ["\\b(?:The |the |An |A |The |a |an )"]
-RULES = {
+RULES: dict[str, dict[str, Any]] = {
     "gsm8k": {"regexes_to_ignore": GSM8K, "ignore_case": True, "ignore_punctuation": False},
     "nq_open": {"regexes_to_ignore": NQ, "ignore_case": True, "ignore_punctuation": True},
     "triviaqa": {"regexes_to_ignore": None, "ignore_case": True, "ignore_punctuation": True},

@@ -234,6 +234,62 @@ NLI = Options(("0", "1", "2"), (("entailment", "entails"), ("neutral",), ("contr
         (AB, "উত্তর: A নয়\nউত্তর: B", "B"),
         (AB, "Answer: A, B, C", None),
         (AB, "Answer: A, because B is wrong", "A"),
+        (AB, "Correct: B", "B"),
+        (AB, "The correct alternative is **B**.", "B"),
+        (AB, "Verdict: B", "B"),
+        (AB, "Result: A man fell", None),
+        (AB, "The cause is B.", "B"),
+        (AB, "It must be B.", "B"),
+        (AB, "It cannot be B.", None),
+        (AB, "If it is B.", None),
+        (AB, "Definitely B.", "B"),
+        (AB, "I prefer B over A", "B"),
+        (AB, "A is less likely than B.", "B"),
+        (AB, "B rather than A", "B"),
+        (AB, "Rather than B, A.", "A"),
+        (AB, "I initially chose A. On reflection, B.", "B"),
+        (AB, "Eliminate A. Choose B.", "B"),
+        (AB, "A or B? B.", "B"),
+        (AB, "A? B?", None),
+        (AB, "=> B", "B"),
+        (AB, "→ B", "B"),
+        (AB, "A ❌\nB ✅", "B"),
+        (AB, "✅ B", "B"),
+        (AB, "A - No\nB - Yes", "B"),
+        (AB, "Ⓑ", "B"),
+        (AB, "🅱️", "B"),
+        (AB, "Answer: 𝗕", "B"),
+        (AB, "| Answer |\n|---|\n| B |", "B"),
+        (AB, "উত্তরঃ B", "B"),
+        (AB, "সঠিক উত্তৰ হৈছে B।", "B"),
+        (AB, "答案是 B。", "B"),
+        (AB, "正确答案：B", "B"),
+        (AB, "Respuesta: B", "B"),
+        (AB, "Die Antwort ist B.", "B"),
+        (AB, "उत्तर: (ख)", "B"),
+        (AB, "विकल्प बी सही है।", "B"),
+        (AB, "சரியான விடை: (ஆ)", "B"),
+        (AB, "صحیح جواب (ب) ہے", "B"),
+        (AB, "उत्तर: बीच में", None),
+        (AB, "B<|eot_id|>", "B"),
+        (AB, "Answer: It depends on A and B", None),
+        (AB, "A: बारिश हुई\nB: सड़क सूखी थी", None),
+        (AB, "I think बारिश हुई is the cause.", "A"),
+        (AB, "बारिश हुई नहीं, सड़क सूखी थी", "B"),
+        (SIGN, "The review is not positive; it is negative.", "1"),
+        (SIGN, "It's positive, not negative.", "0"),
+        (SIGN, "यह सकारात्मक नहीं, नकारात्मक है।", "1"),
+        (SIGN, "यह सकारात्मक नहीं है", None),
+        (SIGN, "It is anything but positive", None),
+        (SIGN, "both positive and negative", None),
+        (SIGN, "The text is negative, so I answer 1.", "1"),
+        (SIGN, "0 for positive, 1 for negative: 1", "1"),
+        (SIGN, "sentiment: negative\nconfidence: 0", "1"),
+        (SIGN, '{"sentiment": "positive", "score": 1}', "0"),
+        (SIGN, "Answer: one", "1"),
+        (SIGN, "1\ufe0f\u20e3", "1"),
+        (NLI, "The premise neither entails nor contradicts the hypothesis.", None),
+        (NLI, "This is not entailment. It is a contradiction.", "2"),
     ],
 )
 def test_the_option_an_answer_chooses(options: Options, text: str, chosen: str | None) -> None:
@@ -324,6 +380,19 @@ def test_a_prompt_said_again_and_a_next_question_change_nothing(label: str, form
     assert SIGN.choice(said + more) == label
     assert SIGN.choice(f"{asked} {label}") == label
     assert SIGN.choice(f"{asked} {label}{more}") == label
+
+
+NATIVE = {"hi": ("कखगघ", "उत्तर"), "bn": ("কখগঘ", "উত্তর"), "gu": ("કખગઘ", "જવાબ"), "or": ("କଖଗଘ", "ଉତ୍ତର"), "ta": ("அஆஇஈ", "விடை")}
+
+
+@given(st.integers(0, 3), st.sampled_from([*NATIVE]), st.sampled_from(["{}: {}", "{}: ({})", "{} ({})", "{} = {}."]))
+def test_the_letters_of_a_script_are_the_options_letters(place: int, code: str, form: str) -> None:
+    letters, word = NATIVE[code]
+    said = form.format(word, letters[place])
+    assert ABCD.choice(said) == "ABCD"[place]
+    if place > 1:
+        assert AB.choice(said) is None  # no option of that letter
+    assert ABCD.choice(f"{word}: {letters[place]}ल") is None  # a word that begins with it
 
 
 @given(st.text() | st.text(st.sampled_from("AB01 :：.()[]*\n'\"notisAnswer\\{}boxed")))

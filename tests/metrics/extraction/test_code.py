@@ -59,6 +59,18 @@ RIGHT = {
     "prose around code without a fence": f"Here is the function:\n\n{SIGNATURE}{BODY}\nIt sums and doubles.",
     "a fence that is not closed": f"Of course.\n```python\n{SIGNATURE}{BODY}",
     "an indented fence": textwrap.indent(f"```python\n{SIGNATURE}{BODY}```", "  "),
+    "a failing test of its own": f"```python\n{SIGNATURE}{BODY}\nassert total([1]) == 5\n```",
+    "an example that raises": f"```python\n{SIGNATURE}{BODY}\nprint(total(1, 2, 3))\n```",
+    "a main part that leaves": f"```python\nimport sys\n{SIGNATURE}{BODY}\nif __name__ == '__main__':\n    sys.exit(3)\nsys.exit(1)\n```",
+    "input": f"```python\n{SIGNATURE}{BODY}\nxs = input()\nprint(total(xs))\n```",
+    "tests of unittest": f"```python\nimport unittest\n{SIGNATURE}{BODY}\nclass T(unittest.TestCase):\n    pass\n\nunittest.main()\n```",
+    "values that it uses": (
+        f"```python\nBASE = 1\nTWO = BASE + 1\nmemo = {{}}\nmemo['two'] = TWO\n{SIGNATURE}    return memo['two'] * sum(xs)\n```"
+    ),
+    "a method": "```python\nclass Solution:\n    def total(self, xs):\n        return 2 * sum(xs)\n```",
+    "HTML": f"<pre><code class='language-python'>\n{SIGNATURE}    return 2 * sum(x for x in xs if x &lt; 99)\n</code></pre>",
+    "a quotation": textwrap.indent(f"```python\n{SIGNATURE}{BODY}```", "> "),
+    "a token that ends the turn": f"```python\n{SIGNATURE}{BODY}```<|im_end|>\n<|im_start|>user",
     "a lambda": "```python\ntotal = lambda xs: 2 * sum(xs)\n```",
     "an import of its own": f"```python\nimport math\nfrom typing import List\n\n{SIGNATURE}    return 2 * int(math.fsum(xs))\n```",
 }
@@ -99,6 +111,26 @@ def test_what_the_prompt_begins_is_no_answer() -> None:
     prompt = 'def f(x):\n    import math\n    """Round up."""\n'
     assert program("", prompt, "f") is program("Sorry", prompt, "f") is None
     assert program("```python\nreturn math.ceil(x)\n```", prompt, "f") == prompt + "    return math.ceil(x)\n"
+
+
+STATEMENTS = st.sampled_from(
+    [
+        "print(total([1]))",
+        "assert total([1]) == 0",
+        "for case in []:\n    total(case)",
+        "x = total([1])",
+        "raise SystemExit",
+        "import doctest\ndoctest.testmod()",
+    ]
+)
+
+
+@given(st.lists(STATEMENTS), st.lists(STATEMENTS))
+def test_what_a_program_runs_by_itself_is_left_out(before: list[str], behind: list[str]) -> None:
+    code = "\n".join([*before, SIGNATURE + BODY, *behind])
+    found = program(f"```python\n{code}\n```", PROMPT, "total")
+    assert found is not None and (SIGNATURE + BODY).strip() in found
+    assert not any(word in found.replace(PROMPT, "") for word in ("print(", "assert", "raise", "testmod", "case", "x ="))
 
 
 def test_answers_without_a_program_are_counted() -> None:

@@ -66,6 +66,36 @@ RAVI, MOHAN, PUNE = ("PER", "रवि"), ("PER", "मोहन"), ("LOC", "प�
         ("**NONE**", [], True),
         ("NONE।", [], True),
         ("LOC: NONE", [], True),
+        ("[PER रवि] और [LOC पुणे]", [RAVI, PUNE], True),
+        ("[रवि](PER) और [पुणे](LOC)", [RAVI, PUNE], True),
+        ("रवि/PER और/O पुणे/LOC", [RAVI, PUNE], True),
+        ("रवि B-PER\nऔर O\nपुणे B-LOC", [RAVI, PUNE], True),
+        ("मार्च, B-LOC\n2020 I-LOC", [("LOC", "मार्च, 2020")], True),
+        ('<entity type="PER">रवि</entity> <entity type="LOC">पुणे</entity>', [RAVI, PUNE], True),
+        ("(PER, रवि)\n(LOC, पुणे)", [RAVI, PUNE], True),
+        ("('रवि', 'PER')\n('पुणे', 'LOC')", [RAVI, PUNE], True),
+        ("Type: PER, Text: रवि\nType: LOC, Text: पुणे", [RAVI, PUNE], True),
+        ("- type: PER\n  text: रवि\n- type: LOC\n  text: पुणे", [RAVI, PUNE], True),
+        ("रवि is a PER and पुणे is a LOC.", [RAVI, PUNE], True),
+        ("PER रवि\nLOC पुणे", [RAVI, PUNE], True),
+        ("PER,रवि\nLOC,पुणे", [RAVI, PUNE], True),
+        ("PER (1): रवि", [RAVI], True),
+        ("<ul><li>PER: रवि</li><li>LOC: पुणे</li></ul>", [RAVI, PUNE], True),
+        ("| # | Type | Text |\n|---|---|---|\n| 1 | PER | रवि |\n| 2 | LOC | पुणे |", [RAVI, PUNE], True),
+        ("| Type | Text |\n|---|---|\n| NONE | |", [], True),
+        ('[{"type": "PER", "entities": ["रवि", "मोहन"]}]', [RAVI, MOHAN], True),
+        ("PER: रवि\nLOC: पुणे\nORG: []", [RAVI, PUNE], True),
+        ("PER: रवि\nLOC: None found\nORG: no", [RAVI], True),
+        ("PER:\nLOC:\nORG:", [], True),
+        ("PER: []\nLOC: []\nORG: []", [], True),
+        ("PER:\nLOC:", [], False),  # and ORG?
+        ("NONE (there are no names)", [], True),
+        ("The answer is NONE", [], True),
+        ("There are none.", [], True),
+        ('{"PER": "NONE"}', [], True),
+        ("LOC: पुणे<|im_end|>", [PUNE], True),
+        ("Here they are:\n\nPER: रवि\n\nLOC: पुणे", [RAVI, PUNE], True),
+        ("दिल्ली/LOC", [], False),  # not in the sentence
         ("Note: यह एक वाक्य है", [], False),
         ("DATE: 5 मार्च", [], False),
         ('[{"type": "DATE", "text": "5 मार्च"}]', [], False),
@@ -119,6 +149,28 @@ def test_lines_in_every_dress(named: list[Entity], line: str, lower: bool) -> No
 @given(NAMED, st.sampled_from(["objects", "fenced", "one line", "after prose", "pairs"]))
 def test_every_shape_names_the_same(named: list[Entity], shape: str) -> None:
     assert entities(shaped(named, shape), TYPES) == (named, True), shaped(named, shape)
+
+
+TAGGED = {
+    "brackets": lambda kind, name: f"[{kind} {name}]",
+    "links": lambda kind, name: f"[{name}]({kind})",
+    "XML": lambda kind, name: f"<{kind}>{name}</{kind}>",
+    "attributes": lambda kind, name: f'<ne type="{kind}">{name}</ne>',
+    "pairs": lambda kind, name: f"('{name}', '{kind}')",
+    "BIO": lambda kind, name: "\n".join(f"{word} {'I' if place else 'B'}-{kind}" for place, word in enumerate(name.split())) + "\n",
+    "keys": lambda kind, name: f"Type: {kind}, Text: {name}\n",
+}
+
+
+@given(
+    st.permutations(["रवि", "न्यू डेल्ही", "Ravi Kumar", "সুমন", "A-1"]),
+    st.lists(st.sampled_from(TYPES), min_size=1, max_size=4),
+    st.sampled_from([*TAGGED]),
+)
+def test_every_way_to_tag_a_sentence_names_the_same(names: list[str], kinds: list[str], way: str) -> None:
+    named = list(zip(kinds, names, strict=False))
+    said = " ".join(TAGGED[way](kind, name) for kind, name in named)
+    assert entities(said, TYPES, " कल ".join(names)) == (named, True), said
 
 
 @given(st.sampled_from(["Note", "Sentence", "DATE", "PERSON", "Language", "वाक्य"]), NAMES)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evalkit.metrics import LabelMatch
 from evalkit.metrics.extraction.labels import label
-from evalkit.metrics.extraction.marks import bare, bare_sentence
+from evalkit.metrics.extraction.marks import bare, bare_sentence, ended
 from evalkit.types import Doc, Response
 
 LABELS = ["खेल", "राजनीति", "Sports", "व्यापार जगत", "அரசியல்", "കായികം", "کھیل"]
@@ -57,6 +57,17 @@ LABELS = ["खेल", "राजनीति", "Sports", "व्यापार
         ('["खेल", "राजनीति"]', None),
         ("खेल या राजनीति", None),
         ("यह खेल नहीं है", None),  # a label in a sentence may be denied
+        ("यह खेल है।", "खेल"),
+        ("यह पाठ खेल श्रेणी का है।", "खेल"),
+        ("राजनीति नहीं, खेल", "खेल"),
+        ("यह राजनीति नहीं बल्कि खेल है", "खेल"),
+        ("खेल instead of राजनीति", "खेल"),
+        ("It is not राजनीति; it is खेल.", "खेल"),
+        ("खेल? राजनीति?", None),
+        ("न खेल न राजनीति", None),
+        ("$\\text{खेल}$", "खेल"),
+        ("खेल</s>", "खेल"),
+        ("लेबलः खेल", "खेल"),
         ("खेलकूद", None),
         ("**", None),
         ("", None),
@@ -116,9 +127,56 @@ def test_a_longer_word_is_no_label(name: str, more: str) -> None:
     assert label(name + more, LABELS) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("B<|im_end|>\n<|im_start|>user\nC", "B"),
+        ("<|im_start|>assistant\nB<|im_end|>", "B"),
+        ("<s>[/INST] B</s>", " B"),
+        ("B<|eot_id|><|eot_id|>", "B"),
+        ("a < b and <b>c</b>", "a < b and <b>c</b>"),
+        ("<|im_end|>", ""),
+        ("", ""),
+    ],
+)
+def test_a_turn_ends_at_its_token(text: str, kept: str) -> None:
+    assert ended(text) == kept == ended(ended(text))
+
+
 def test_labels_that_are_themselves_marked_stay_apart() -> None:
     assert [label(text, ["-1", "1", "0"]) for text in ("-1", "1", "Label: -1", "**1**")] == ["-1", "1", "-1", "1"]
     assert label("खेल", ['"खेल"', "x"]) == '"खेल"'  # both sides
+    assert [label(text, ["0", "1"]) for text in ("-1", "1.5", "10", "1.", "label 1")] == [None, None, None, "1", "1"]
+
+
+SENTIMENT = ["positive", "negative", "neutral"]
+AFFIRMS = st.sampled_from(
+    [
+        "The text is {}.",
+        "It expresses a {} sentiment.",
+        "very {}",
+        "It's {}",
+        "mostly {}",
+        "The overall tone is {}, I think.",
+        "I find it {}!",
+    ]
+)
+DENIES = st.sampled_from(
+    ["It is not {}", "It isn't {}", "hardly {}", "far from {}", "anything but {}", "It cannot be called {}", "I wouldn't say {}",
+     "no {} words",
+     "neither good nor {}", "never {}", "यह {} नहीं है", "এটি {} নয়", "இது {} அல்ல"]
+)  # fmt: skip
+
+
+@given(st.permutations(SENTIMENT), AFFIRMS, DENIES, st.sampled_from(["; ", ". ", ", but ", "\n"]))
+def test_a_sentence_gives_what_it_affirms_and_not_what_it_denies(names: list[str], yes: str, no: str, between: str) -> None:
+    said, denied = yes.format(names[0]), no.format(names[1])
+    assert label(said, SENTIMENT) == names[0]
+    assert label(denied, SENTIMENT) is None
+    if between != "\n":
+        assert label(f"{said.rstrip('.!')}{between}{denied}", SENTIMENT) == names[0], f"{said}{between}{denied}"
+        assert label(f"{denied}{between}{said}", SENTIMENT) == names[0], f"{denied}{between}{said}"
+    assert label(f"{said} {yes.format(names[1])}", SENTIMENT) is None
 
 
 @pytest.mark.parametrize(("said", "value", "invalid"), [("- **खेल**।", 1, False), ("Label: राजनीति", 0, False), ("क्रिकेट", 0, True)])
@@ -138,6 +196,8 @@ def test_scores(said: str, value: float, invalid: bool) -> None:
         ("Hate", "Hate"),
         ("The sentiment of the text is Sports.", "Sports"),
         ("Not Sports", None),
+        ("The text is not hate speech", "Not Hate"),
+        ("The text is hate speech", "Hate"),
         ("Sports or Hate", None),
     ],
 )

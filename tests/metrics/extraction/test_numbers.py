@@ -100,6 +100,54 @@ def native(text: str, script: str) -> str:
         ("The answer is minus 5.", "-5"),
         ("10 minus 5", "5"),
         ("18 g of CO2", "18"),
+        ("₹1.25 lakh", "125000"),
+        ("1.25 लाख रुपये", "125000"),
+        ("२ करोड़", "20000000"),
+        ("৩ লক্ষ টাকা", "300000"),
+        ("3 லட்சம்", "300000"),
+        ("1 लाख 25 हज़ार रुपये", "125000"),
+        ("1 crore, 2 lakh and 500", "10200500"),
+        ("5 thousand, 18 thousand", "18000"),
+        ("12 lakhs 50 thousand rupees", "1250000"),
+        ("3 हज़ारों", "3000"),
+        ("5 millionaires", "5"),
+        ("The answer is 5! = 120", "120"),
+        ("2 lakh people in 2024 cities", "2024"),
+        ("$1.5 million", "1500000"),
+        ("$70k", "70000"),
+        ("5 km", "5"),
+        ("Answer: 18.\n\nLet me know if you have 2 other questions!", "18"),
+        ("Final answer: 18\nConfidence: 95%", "18"),
+        ("The answer is 18, not 20.", "18"),
+        ("So the answer is 18 (16 - 3 - 4 = 9 eggs at $2 each).", "18"),
+        ("The answer is 9 × 2 = 18.", "18"),
+        ("The answer is 5 more than 13, so 18.", "18"),
+        ("Answer: 9 eggs are left. She makes 9 * 2 = $18.", "18"),
+        ("Answer: 20\nWait, that is wrong. It is 18.", "18"),
+        ("One option is 5 dollars, the other 18.", "18"),
+        ('{"answer": 18, "confidence": 0.95}', "18"),
+        ("<answer>18</answer> <confidence>90</confidence>", "18"),
+        ("উত্তরঃ ১৮ টাকা। (৯টি ডিম, ২ টাকা করে)", "18"),
+        ("#### Step 1\n16 - 7 = 9\n#### Step 2\n9 * 2 = 18\nShe makes $18.", "18"),
+        ("#### 2. Multiply\n9 * 2 = 18", "18"),
+        ("The train leaves at 5:00 PM.", "5"),
+        ("at 5:30 p.m.", "5.5"),
+        ("a ratio of 3:15", "15"),
+        ("18 dollars and 50 cents", "18.5"),
+        ("$18 and 5 cents", "18.05"),
+        ("1 and 1/2", "1.5"),
+        ("1-1/2 cups", "1.5"),
+        ("−½", "-0.5"),
+        (r"\boxed{- 5}", "-5"),
+        (r"\boxed{\sqrt{16}}", "4"),
+        ("10**6", "1000000"),
+        ("7 · 10⁴", "70000"),
+        ("١،٢٥٠", "1250"),
+        ("18 m s^{-2}", "18"),
+        ("18 ~~20~~", "18"),
+        ("18&#8377; only", "18"),
+        ("1\ufe0f\u20e38\ufe0f\u20e3", "18"),
+        ("18<|im_end|>\n<|im_start|>user\nand 7?", "18"),
         ("eighteen", None),
         ("$.", None),
         ("$$", None),
@@ -123,6 +171,9 @@ def test_the_number_an_answer_means(text: str, shown: str | None) -> None:
         ("25", "25%", True),
         ("2500%", "25%", False),
         ("1/3", "0.33", False),
+        ("3 million", "3", True),  # asked for in millions
+        ("3 million", "3000000", True),
+        ("3 million", "3 lakh", False),
     ],
 )
 def test_percentages_and_fractions_are_compared_exactly(answer: str, gold: str, equal: bool) -> None:
@@ -167,7 +218,8 @@ def grouped(text: str, sizes: tuple[int, ...], mark: str) -> str:
     """The whole part in groups from the right: the last of `sizes` first, then the first of them again and again."""
     sign, body = ("-", text[1:]) if text.startswith("-") else ("", text)
     whole, point, rest = body.partition(".")
-    parts, size = [], sizes[-1]
+    parts: list[str] = []
+    size = sizes[-1]
     while len(whole) > size:
         whole, last = whole[:-size], whole[-size:]
         parts.insert(0, last)
@@ -209,6 +261,42 @@ def test_currency_is_passed_over(amount: int, sign: str, negative: bool, around:
 def test_percentages_say_that_they_are(amount: int, sign: str, around: str) -> None:
     assume(not (sign.endswith("cent") and around == "{}kg"))
     assert number(around.format(f"{amount}{sign}")) == Number(Fraction(amount), percent=True)
+
+
+SCALES = {
+    "thousand": 3,
+    "हज़ार": 3,
+    "lakh": 5,
+    "lakhs": 5,
+    "लाख": 5,
+    "লাখ": 5,
+    "லட்சம்": 5,
+    "ലക്ഷം": 5,
+    "million": 6,
+    "crore": 7,
+    "કરોડ": 7,
+    "bn": 9,
+}
+
+
+@given(st.integers(1, 999), st.integers(0, 9), st.sampled_from([*SCALES]), st.sampled_from(["ascii", *ZEROS]), AROUND)
+def test_a_word_behind_a_number_multiplies_it(whole: int, tenth: int, word: str, script: str, around: str) -> None:
+    assume("kg" not in around and "km" not in around)
+    written_ = f"{whole}.{tenth}"
+    value = Fraction(written_)
+    found = number(around.format(f"{written_ if script == 'ascii' else native(written_, script)} {word}"))
+    assert found == Number(value * 10 ** SCALES[word]) and found is not None and found.equals(Number(value))
+
+
+SAID = st.sampled_from(
+    ["Answer: {}", "**Answer:** {}", "The final answer is {}", "उत्तर: {}", "সঠিক উত্তর হল {}", '{{"answer": {}', "<answer>{}</answer>"]
+)
+MORE = st.sampled_from(["", "\nConfidence: 95%", "\n\nLet me know if you have 2 other questions!", " (9 eggs at $2)", ', "steps": 3}'])
+
+
+@given(st.integers(0, 10**6), SAID, MORE)
+def test_what_a_mark_gives_goes_before_what_is_said_behind_it(value: int, mark: str, more: str) -> None:
+    assert number(f"There are 16 eggs, 7 of them eaten.\n{mark.format(value)}{more}") == Number(Fraction(value))
 
 
 @given(st.text(st.characters(exclude_categories=["Nd", "No"])))

@@ -76,7 +76,7 @@ class Faulty(BaseHTTPRequestHandler):
         return None
 
 
-Script = Callable[[Faulty], None]
+Script = Callable[[Faulty], object]
 
 
 @pytest.fixture

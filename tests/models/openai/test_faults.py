@@ -21,7 +21,7 @@ import pytest
 from evalkit.errors import ModelError
 from tests.models.openai.conftest import Faulty, ask, hosted
 
-Make = Callable[[Callable[[Faulty], None]], Any]
+Make = Callable[[Callable[[Faulty], object]], Any]
 FAULTS: dict[str, Callable[[Faulty], None]] = {
     "500": lambda h: h.fail(500, "broken"),
     "503": lambda h: h.fail(503, "busy"),

@@ -20,7 +20,7 @@ from evalkit.models.openai.keys import checked_variable
 from tests.models.openai.conftest import Faulty, ask, hosted
 
 KEY = "sk-verysecret-0123456789"
-Make = Callable[[Callable[[Faulty], None]], Any]
+Make = Callable[[Callable[[Faulty], object]], Any]
 
 
 def leaks(h: Faulty) -> None:
@@ -36,7 +36,7 @@ def leaks(h: Faulty) -> None:
 
 
 @pytest.mark.parametrize("script", [leaks, lambda h: h.fail(401, f"Incorrect API key provided: {KEY}"), lambda h: h.say(f"you sent {KEY}")])
-def test_no_byte_written_holds_the_key(faulty: Make, tmp_path: Path, script: Callable[[Faulty], None]) -> None:
+def test_no_byte_written_holds_the_key(faulty: Make, tmp_path: Path, script: Callable[[Faulty], object]) -> None:
     server = faulty(script)
     words = ["run", "task=[nq_open,gsm8k]", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}", "run_dir=run"]
     words += ["model.api_key_env=SOME_KEY", "model.traffic.concurrency=1", "limit=4"]
@@ -45,7 +45,8 @@ def test_no_byte_written_holds_the_key(faulty: Make, tmp_path: Path, script: Cal
     done = subprocess.run([sys.executable, "-c", program, *words], cwd=tmp_path, capture_output=True, env=env, check=False)
     written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert server.seen and written and b"DEBUG" in done.stderr
-    for where, content in {**written, "out": done.stdout, "err": done.stderr}.items():
+    said: dict[Any, bytes] = {**written, "out": done.stdout, "err": done.stderr}
+    for where, content in said.items():
         assert KEY.encode() not in content, (where, [line for line in content.splitlines() if KEY.encode() in line])
         assert KEY[3:13].encode() not in content, where
 
@@ -198,7 +199,7 @@ def test_a_missing_key_is_named(faulty: Make) -> None:
         {"base_url": "http:///verysecret"},
     ],
 )
-def test_a_pasted_key_is_refused_and_not_repeated(settings: dict[str, str]) -> None:
+def test_a_pasted_key_is_refused_and_not_repeated(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         OpenAIModel("m", **{"base_url": "http://127.0.0.1/v1", **settings})
     assert "verysecret" not in str(caught.value)

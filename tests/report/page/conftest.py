@@ -20,7 +20,7 @@ Maker = Callable[..., RunResult]
 
 def choice(doc: int, right: bool, **more: Any) -> dict[str, Any]:
     context = "Question: which colour has the sky at noon?\nAnswer:"
-    score = {"value": float(right), "prediction": 0 if right else 1, "flags": []}
+    score: dict[str, Any] = {"value": float(right), "prediction": 0 if right else 1, "flags": []}
     answer = {"status": "ok", "loglikelihoods": [-1.25, -2.5], "greedy": [right, False], "context_tokens": 12, "output_tokens": 2}
     return {
         "task": "sky",

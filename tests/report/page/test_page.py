@@ -128,7 +128,7 @@ def test_no_samples_is_a_page_of_tables(make_run: Maker, tmp_path: Path) -> None
 
 
 def test_scores_are_next_to_the_name() -> None:
-    titles = {
+    titles: dict[str, dict[str, Any]] = {
         "Benchmark": {"key": True},
         "Shots": {},
         "mine": {"ours": True},

@@ -25,7 +25,10 @@ def one(value: float | None) -> Summary:
 
 def test_every_language_name_can_be_drawn_and_equal_scores_give_equal_bytes() -> None:
     languages = list(OWN_NAMES)
-    scores = [[one(i / 20) for i in range(len(languages))], [None, one(None), *(one(0.5) for _ in languages[2:])]]
+    scores: list[list[Summary | None]] = [
+        [one(i / 20) for i in range(len(languages))],
+        [None, one(None), *(one(0.5) for _ in languages[2:])],
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns of a letter no font has
         plot, again = (heatmap("chrF", languages, ["a", "b"], scores, "languages-x") for _ in range(2))
