@@ -141,6 +141,12 @@ def after_thought(text: str) -> str:
     return text[: len(text) - len(answer)].rpartition("\n")[2] + answer if answer and "\n" in text[: len(text) - len(answer)] else answer
 
 
+def without_blank_lines(text: str) -> str:
+    """A text without empty lines at its start: what follows a thought that came by itself. Its first line keeps its indentation."""
+    answer = text.lstrip()
+    return text[: len(text) - len(answer)].rpartition("\n")[2] + answer
+
+
 def checked_thinking(value: Any) -> str | Marks:
     """`auto`, `off` or a pair of marks, as `model.thinking` gives it (YAML reads `off` as false).
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from evalkit.models.base import cut_at_stops
-from evalkit.models.thinking import KNOWN, Marks, after_thought, split
+from evalkit.models.thinking import KNOWN, Marks, split, without_blank_lines
 from evalkit.types import Response, Status
 
 LIMIT = frozenset({"length", "max_tokens", "model_length"})  # words of back ends for an answer that met its limit
@@ -47,7 +47,7 @@ def recut(response: Response, stops: Sequence[str], marks: Sequence[Marks] | Non
         # A server may hand the thought over by itself; then there is none in the text.
         by_itself = said.thought is None and response.thinking is not None
         thought, answer = said.thought if said.thought is not None or marks is not None else thought, said.answer
-        answer = after_thought(answer) if by_itself else answer
+        answer = without_blank_lines(answer) if by_itself else answer
     if thought == response.thinking:
         answer = _from_its_start(answer, response.text)
     if marks is None and thought is not None and _TOKEN.sub("", cut_at_stops(answer, stops)) == response.text:

@@ -90,6 +90,7 @@ def test_odd_texts(text: str, said: Said) -> None:
         ({"content": [{"type": "thinking", "thinking": "y"}]}, "y", ""),
         ({"content": "\n\nB", "reasoning_content": "y"}, "y", "B"),
         ({"content": "\n    return x", "reasoning": "y"}, "y", "    return x"),
+        ({"content": "    return x", "reasoning": "y"}, "y", "    return x"),  # a body that goes on from a begun answer
         ({"content": "B", "thinking": "y"}, "y", "B"),
         ({"content": "B", "reasoning_details": [{"type": "reasoning.text", "text": "y"}]}, "y", "B"),
         ({"content": [{"type": "reasoning", "text": "y"}, {"type": "text", "text": "B"}]}, "y", "B"),

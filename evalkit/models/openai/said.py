@@ -11,7 +11,7 @@ from evalkit.models.openai.begun import behind
 from evalkit.models.openai.client import Route
 from evalkit.models.openai.cost import Used
 from evalkit.models.openai.failures import Malformed, message_of, shortened
-from evalkit.models.thinking import Marks, after_thought, split
+from evalkit.models.thinking import Marks, after_thought, split, without_blank_lines
 from evalkit.types import GenerationParams, Response
 
 # Words of endpoints for what became of an answer, in lower case; the last five that filter are Google's.
@@ -82,8 +82,8 @@ def _said(choice: Mapping[str, Any], route: Route, stops: Sequence[str], thought
     parts = split(full, thought.pairs, thought.opened)
     apart = _reasoning(message) if thought.pairs else None
     thinking = "\n\n".join(part for part in (apart, parts.thought) if part) or parts.thought
-    # White space between a thought and its answer is neither's, wherever the thought is handed over.
-    answer = after_thought(parts.answer) if apart and parts.answer is not None else parts.answer
+    # Empty lines between a thought and its answer are neither's, wherever the thought is handed over.
+    answer = without_blank_lines(parts.answer) if apart and parts.answer is not None else parts.answer
     # A server that hands the thought over by itself leaves the content empty until the thought has ended.
     unfinished = answer is None or bool(apart and not answer.strip() and (finish in CUT or not thought.known))
     answer = without_question(asked, answer or "") if stops else answer or ""
