@@ -95,7 +95,9 @@ def _differs(where: str, said: list[int], verdict: dict[str, Any] | None) -> boo
     """Whether the answer is another one with the other constant; None where the run ended before it could be."""
     if not verdict or int(where.split()[0]) in verdict.get("stumbled", ()):
         return None
-    again = verdict.get("words", {}).get(where)
-    if again is None or again[0] != said[0]:
-        return True if verdict.get("passed") is True else None
-    return bool(again != said)
+    asked, yes, _ = again = verdict.get("words", {}).get(where, [0, 0, 0])
+    if asked == said[0]:
+        return bool(again != said)
+    # Asked more or less often, it is another answer where one that was always yes (or no) is not any more.
+    one_way = said[1] in (0, said[0])
+    return yes != (asked if said[1] else 0) if asked and one_way else None

@@ -111,9 +111,10 @@ def without_question(asked: str, answer: str) -> str:
 
 
 def cut_in_question(asked: str, response: Response, stops: Sequence[str]) -> bool:
-    """Whether a server's stop may have ended the answer while it repeated the question."""
-    head = asked.strip()
-    return bool(len(head) >= QUESTION and (cut := cut_at_stops(head, stops)) != head and (response.text or "").strip() == cut.strip())
+    """Whether a server's stop may have ended the answer while it repeated the question, or the empty lines behind its thought."""
+    head, text = asked.strip(), (response.text or "").strip()
+    cuts = [cut_at_stops(before + head, stops).strip() for before in ("", "\n\n")]
+    return len(head) >= QUESTION and any(text == cut != head for cut in cuts)
 
 
 def _reasoning(message: Mapping[str, Any]) -> str | None:
