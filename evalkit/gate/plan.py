@@ -155,7 +155,7 @@ def seconds_a_document(base: SavedRun) -> Mapping[str, float]:
     taken = (base.result.manifest.get("durations_s") or {}).get("answer")
     counts = base.result.manifest.get("counts") or {}
     measured, asked = counts.get("measured", 0), counts.get("asked", 0)
-    if not taken or not measured or measured < asked:  # a continued run's time is not that of all its documents
+    if taken is None or not measured or measured < asked:  # a continued run's time is not that of all its documents
         return {}
     work = {name: max(1, int(columns.tokens.clip(min=1).sum())) for name, columns in base.columns.items()}
     total = sum(work.values())

@@ -98,6 +98,7 @@ def _differs(where: str, said: list[int], verdict: dict[str, Any] | None) -> boo
     asked, yes, _ = again = verdict.get("words", {}).get(where, [0, 0, 0])
     if asked == said[0]:
         return bool(again != said)
-    # Asked more or less often, it is another answer where one that was always yes (or no) is not any more.
-    one_way = said[1] in (0, said[0])
-    return yes != (asked if said[1] else 0) if asked and one_way else None
+    if not asked:  # a set whose hashes differ asks nothing
+        return True if verdict.get("passed") is True else None
+    # Asked more or less often, as in a loop, it is another answer where one that was always yes (or no) is not any more.
+    return yes != (asked if said[1] else 0) if said[1] in (0, said[0]) else None

@@ -119,7 +119,8 @@ def mean_of_scores(values: Sequence[float], stderrs: Sequence[float], parts: Seq
         stds.append(math.sqrt(together.variance) * k)
         others.append(joint)
     spread = np.array(stds, dtype=float)
-    variance = max(0.0, float(spread @ correlations(others) @ spread) / k**2)
+    with np.errstate(over="ignore"):  # infinite, as the spread of an edited file may be
+        variance = max(0.0, float(spread @ correlations(others) @ spread) / k**2)
     weights = np.zeros(_below(parts))
     for part in parts:
         weights += np.bincount(part.units, minlength=len(weights)) / max(1, len(part.units))
