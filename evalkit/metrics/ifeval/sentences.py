@@ -6,19 +6,17 @@ sentences are NLTK's without a network.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-from importlib.metadata import version
+from functools import lru_cache
 from typing import Any
 
 from evalkit import punkt
+from evalkit.extras import version_of
 from evalkit.metrics.ifeval.wording import Relation, holds
-
-_version = cache(version)  # asked for by every language of every summary, and read from a file each time
 
 
 def signature() -> list[str]:
     """Which code splits sentences, and where its model comes from."""
-    return [f"punkt:nltk-{_version('nltk')}", "closers:ascii", f"model:{punkt.source()}"]
+    return [f"punkt:nltk-{version_of('nltk')}", "closers:ascii", f"model:{punkt.source()}"]
 
 
 def number_sentences(text: str, relation: Relation, num_sentences: int) -> bool:

@@ -233,7 +233,7 @@ def describe_class(cls: Any, pack: Any, hold: Any) -> dict[str, Any]:
         told["fields"] = [[field.name, field.init, field.repr] for field in dataclasses.fields(cls)]
     if isinstance(cls, enum.EnumMeta):
         base = next((name for one in line if ENUMS.get(name := one.__name__) is one), None)
-        mixed: Any = getattr(cls, "_member_type_", object) if base in ("Enum", "Flag") else object
+        mixed: type = vars(cls)["_member_type_"] if base in ("Enum", "Flag") else object
         members: list[tuple[str, Any]] = list(cls.__members__.items())
         if base and (mixed is object or BASES.get(mixed.__name__) is mixed) and all(_plain(member._value_) for _, member in members):
             told["enum"] = [base, mixed.__name__, [[name, pack(member._value_), hold(member)] for name, member in members]]
