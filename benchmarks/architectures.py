@@ -70,10 +70,19 @@ SIZES: dict[str, Any] = {
 # What a family's own defaults leave open.
 ROPE = {"rope_type": "default", "rope_theta": 10000.0}
 WHOLE_HEADS = {"num_key_value_heads": 4, "head_dim": 4}  # one key head per query head; the width is that of the rotary part
+BLT_PART = {"num_attention_heads": 4, "num_key_value_heads": 4, "intermediate_size": 48, "hidden_size": 32, "head_dim": 8}
+BLT = {
+    "patcher_config": {"num_hidden_layers": 2, "vocab_size": 260},
+    "encoder_config": {"num_hidden_layers": 1, "vocab_size": 260, "hidden_size_global": 64},
+    "decoder_config": {"num_hidden_layers": 2, "vocab_size": 260, "hidden_size_global": 64},
+    "global_config": {"num_hidden_layers": 2, "hidden_size": 64, "head_dim": 16},
+}
+DOTS3_WINDOW = {
+    **dict.fromkeys(("head_dim", "kv_lora_rank", "q_lora_rank", "v_head_dim"), 8),
+    **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "qk_nope_head_dim", "qk_rope_head_dim"), 4),
+}
 MORE: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ("axk1", "axk2", "deepseek_v3", "deepseek_v32", "dots3_note_text", "glm_moe_dsa", "longcat_flash", "youtu"), WHOLE_HEADS
-    ),
+    **dict.fromkeys(("axk1", "axk2", "deepseek_v3", "deepseek_v32", "glm_moe_dsa", "longcat_flash", "youtu"), WHOLE_HEADS),
     "bailing_hybrid": {
         "num_key_value_heads": 4,
         "num_local_experts": 4,
@@ -85,6 +94,18 @@ MORE: dict[str, dict[str, Any]] = {
     "cohere_compass_text": {
         "layer_types": ["sliding_attention", "full_attention"] * 2,
         "rope_parameters": {"sliding_attention": ROPE, "full_attention": ROPE},
+    },
+    # Its attention takes the base of its rotary embedding from the attention's own configuration, which does not have it by itself.
+    "dbrx": {
+        "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 10000.0},
+        "ffn_config": {"ffn_hidden_size": 48, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "dots3_note_text": {**WHOLE_HEADS, "per_layer_config": dict.fromkeys(("2", "3"), DOTS3_WINDOW)},
+    "blt": {
+        **{part: BLT_PART | more for part, more in BLT.items()},
+        "encoder_hash_byte_group_vocab": 50,
+        "vocab_size": 260,
+        "sliding_window": None,
     },
     "deepseek_v2": {"num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
     "gemma3n_text": {
@@ -125,20 +146,32 @@ MORE: dict[str, dict[str, Any]] = {
         "hidden_size": 32,
         "feed_forward_size": 48,
     },
-    "zaya": {"router_hidden_size": 16, "num_experts_per_tok": 1, "layer_types": ["hybrid", "hybrid_sliding"] * 2},
+    "xlm": {"emb_dim": 32, "causal": True},
+    "xmod": {"default_language": "en_XX"},
+    "zaya": {"router_hidden_size": 16, "num_experts_per_tok": 1, "layer_types": ["hybrid", "hybrid_sliding"] * 2, "sliding_window": 16},
 }
 TOKENS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
 def small(name: str) -> Any:
-    """The family's configuration with every size that SIZES knows made small.
+    """The family's configuration with every size that SIZES knows made small, in its parts (text, pictures, sound) too.
 
     Raises:
         Exception: whatever the family says against it.
     """
     config_class = CONFIG_MAPPING[name]
-    whole = config_class()
-    known = whole.to_dict()
+    known = config_class().to_dict()
+    parts = {part: _sizes(settings) for part, settings in known.items() if part.endswith("_config") and isinstance(settings, dict)}
+    given = _sizes(known) | TOKENS | {part: sizes for part, sizes in parts.items() if sizes}
+    if "text_config" in parts:
+        given["text_config"] = parts["text_config"] | TOKENS | MORE.get(f"{name}_text", {})
+    if "is_decoder" in known:
+        given["is_decoder"] = True
+    return config_class(**given | MORE.get(name, {}))
+
+
+def _sizes(known: dict[str, Any]) -> dict[str, Any]:
+    """Small sizes for what a configuration has."""
     given = {name: value for name, value in SIZES.items() if known.get(name) is not None and not isinstance(known[name], (list, dict))}
     for kind_list in ("layer_types", "mlp_layer_types", "layers_block_type"):
         if isinstance(kinds := known.get(kind_list), list) and kinds:
@@ -150,10 +183,9 @@ def small(name: str) -> Any:
             given[kind_list] = (seen * LAYERS)[:LAYERS]
     if "index_topk" in given:
         given["index_topk"] = 512  # all keys: which are chosen among more is a matter of rounding
-    if "is_decoder" in known:
-        given["is_decoder"] = True
-    given = given | TOKENS | MORE.get(name, {})
-    return config_class(**given)
+    if "model_type" in known:
+        given["model_type"] = known["model_type"]
+    return given
 
 
 def tried(name: str) -> dict[str, Any]:

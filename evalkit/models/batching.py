@@ -193,20 +193,43 @@ def packs_of(indices: Sequence[int], sizes: Sequence[int], budget: int) -> list[
     return packs
 
 
-def padded_packs(items: Sequence[WorkItem], budget: int) -> list[list[int]]:
-    """Packs for models that read plain rows: distinct inputs × longest input ≤ budget, longest first."""
-    shapes = [(len(inputs), max(map(len, inputs))) for inputs in (inputs_of(item) for item in items)]
+def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, room: int | None = None) -> list[list[int]]:
+    """Packs for models that read plain rows, longest first: distinct inputs × longest input ≤ budget.
+
+    Args:
+        start: tokens of every input that are read before.
+        room: tokens, those before included, that all rows of a pack may have; None for any.
+    """
+    shapes = [(len(inputs), max(map(len, inputs)) - start) for inputs in (inputs_of(item) for item in items)]
     order = sorted(range(len(items)), key=lambda i: (-shapes[i][1], items[i].pairs, i))
     packs: list[list[int]] = []
     rows = 0
     for index in order:
-        if packs and (rows + shapes[index][0]) * shapes[packs[-1][0]][1] <= budget:
+        more, longest = shapes[index][0], shapes[packs[-1][0]][1] if packs else 0
+        if packs and (rows + more) * longest <= budget and (room is None or (rows + more) * (start + longest) <= room):
             packs[-1].append(index)
-            rows += shapes[index][0]
+            rows += more
         else:
             packs.append([index])
-            rows = shapes[index][0]
+            rows = more
     return packs
+
+
+def padded_plan(items: Sequence[WorkItem], budget: int, room: int) -> Header:
+    """The tree of headers for models that read plain rows, each behind a copy of what a header left in the model's cache.
+
+    Args:
+        budget: tokens a pass may read. room: tokens that all rows of a pass may have, their header's included.
+    """
+    root = plan(items, budget)
+    waiting = [root]
+    while waiting:
+        header = waiting.pop()
+        here = sorted(index for pack in header.packs for index in pack)
+        packs = padded_packs([items[index] for index in here], budget, header.length, room)
+        header.packs = [[here[place] for place in pack] for pack in packs]
+        waiting.extend(header.children)
+    return root
 
 
 def inputs_of(item: WorkItem) -> list[TokenIds]:

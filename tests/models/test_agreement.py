@@ -90,10 +90,10 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "first_k_dense_replace": 1,
         },
     ),
-    "GPTJ": ("GPTJ", "plain", {"vocab_size": 97, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512, "rotary_dim": 4}),
+    "GPTJ": ("GPTJ", "cached", {"vocab_size": 97, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512, "rotary_dim": 4}),
     "GPTNeo": (
         "GPTNeo",
-        "plain",
+        "cached",
         {
             "vocab_size": 97,
             "hidden_size": 32,
@@ -105,7 +105,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
         },
     ),
     "GPTBigCode": ("GPTBigCode", "tree", {"vocab_size": 97, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512}),
-    "Mpt": ("Mpt", "plain", {"vocab_size": 97, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 512}),
+    "Mpt": ("Mpt", "cached", {"vocab_size": 97, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 512}),
     "SmolLM3": ("SmolLM3", "tree", {**GROUPED}),
     "Starcoder2": ("Starcoder2", "tree", {**GROUPED, "sliding_window": 20}),
     "Nemotron": ("Nemotron", "tree", {**GROUPED}),
@@ -113,7 +113,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Exaone4": ("Exaone4", "tree", {**GROUPED, "sliding_window": 16, "sliding_window_pattern": 2}),
     "Mamba2": (
         "Mamba2",
-        "plain",
+        "cached",
         {
             "vocab_size": 97,
             "hidden_size": 32,
@@ -128,10 +128,10 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "DiffLlama": ("DiffLlama", "tree", {**GROUPED}),
     "GptOss": ("GptOss", "tree", {**GROUPED, "head_dim": 8, "sliding_window": 16, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "RecurrentGemma": ("RecurrentGemma", "plain", {**GROUPED, "lru_width": 32, "attention_window_size": 16, "head_dim": 8}),
-    "Lfm2": ("Lfm2", "plain", {**GROUPED, "layer_types": ["conv", "full_attention", "conv"]}),
+    "Lfm2": ("Lfm2", "cached", {**GROUPED, "layer_types": ["conv", "full_attention", "conv"]}),
     "FalconH1": (
         "FalconH1",
-        "plain",
+        "cached",
         {
             **GROUPED,
             "mamba_d_ssm": 32,
@@ -144,7 +144,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "Bamba": (
         "Bamba",
-        "plain",
+        "cached",
         {
             **GROUPED,
             "attn_layer_indices": [1],
@@ -157,7 +157,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "Zamba2": (
         "Zamba2",
-        "plain",
+        "cached",
         {
             **GROUPED,
             "num_key_value_heads": 4,
@@ -178,7 +178,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "Qwen3Next": (
         "Qwen3Next",
-        "plain",
+        "cached",
         {
             **GROUPED,
             **EXPERTS,
@@ -224,7 +224,7 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
             "use_mamba_kernels": False,
         },
     ),
-    "Falcon": ("Falcon", "plain", {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}),
+    "Falcon": ("Falcon", "cached", {"vocab_size": 97, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}),
     "StableLm": ("StableLm", "tree", {**GROUPED, "partial_rotary_factor": 1.0}),
     "Persimmon": ("Persimmon", "tree", {**SMALL, "max_position_embeddings": 512}),
     "Olmo": ("Olmo", "tree", {**GROUPED}),
@@ -238,12 +238,12 @@ AGREED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "Apertus": ("Apertus", "tree", {**GROUPED}),
     "XGLM": (
         "XGLM",
-        "plain",
+        "cached",
         {"vocab_size": 97, "d_model": 32, "ffn_dim": 48, "num_layers": 2, "attention_heads": 4, "max_position_embeddings": 512},
     ),
-    "CodeGen": ("CodeGen", "plain", {"vocab_size": 97, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512, "rotary_dim": 4}),
+    "CodeGen": ("CodeGen", "cached", {"vocab_size": 97, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 512, "rotary_dim": 4}),
     "BioGpt": ("BioGpt", "tree", {**SMALL, "max_position_embeddings": 512}),
-    "JetMoe": ("JetMoe", "plain", {**GROUPED, "kv_channels": 8, "num_local_experts": 4}),
+    "JetMoe": ("JetMoe", "cached", {**GROUPED, "kv_channels": 8, "num_local_experts": 4}),
     "VaultGemma": ("VaultGemma", "tree", {**GROUPED, "head_dim": 8, "sliding_window": 16}),
     "Gemma3n": (
         "Gemma3nText",

@@ -33,13 +33,16 @@ TREE = {
     "GPT2": {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 3, "n_head": 4, "n_positions": 512},
     "OPT": {**SMALL, "ffn_dim": 48, "word_embed_proj_dim": 32},
 }
-PLAIN = {
+CACHED = {
     "Bloom": {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 3, "n_head": 4},
     "Falcon": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "alibi": True},
+}
+PLAIN = {
     "xLSTM": {"vocab_size": VOCABULARY, "hidden_size": 32, "embedding_dim": 32, "num_hidden_layers": 2, "num_blocks": 2, "num_heads": 4},
     "Mamba": {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2, "state_size": 4},
 }
-SINGLE = {"Doge": {**GROUPED, "keep_window_size": 16}}  # which keys it keeps depends on how long the row is
+# Which keys it keeps depends on how long the row is.
+SINGLE = {"Doge": {**GROUPED, "keep_window_size": 16}}
 
 
 @pytest.fixture(autouse=True)
@@ -118,13 +121,14 @@ def measured(scorer: Scorer, items: list[WorkItem]) -> dict[str, tuple[float, ..
     return found
 
 
-@pytest.mark.parametrize("name", [*TREE, *PLAIN, *SINGLE])
+@pytest.mark.parametrize("name", [*TREE, *CACHED, *PLAIN, *SINGLE])
 def test_equals_naive(name: str) -> None:
-    model = build(name, (TREE | PLAIN | SINGLE)[name], torch.float32)
+    model = build(name, (TREE | CACHED | PLAIN | SINGLE)[name], torch.float32)
     items = requests()
     expected = naive(model, items)
     scorer = Scorer(model, pad=0, budget=128)
-    assert scorer.path == ("tree" if name in TREE else "plain" if name in PLAIN else "single")
+    paths = {"tree": TREE, "cached": CACHED, "plain": PLAIN, "single": SINGLE}
+    assert name in paths[scorer.path]
     assert bool(scorer.why) == (name not in TREE)
     found = measured(scorer, items)
     for item, right in zip(items, expected, strict=True):
@@ -173,7 +177,7 @@ def test_the_same_as_a_decoder_is_not() -> None:
 @pytest.mark.parametrize("name", ["Mamba", "Bloom"])
 def test_padding_that_changes_numbers_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the cause: each sequence is then read alone."""
-    model, items = build(name, PLAIN[name], torch.float32), requests()
+    model, items = build(name, (CACHED | PLAIN)[name], torch.float32), requests()
     expected, forward = naive(model, items), model.forward
 
     def disturbed(input_ids: torch.Tensor, **more: Any) -> Any:
@@ -262,7 +266,7 @@ def test_what_reaches_over_from_the_sequence_before_is_found(dtype: torch.dtype)
 
 
 @pytest.mark.parametrize(("told", "why"), [({"indices": 1}, "ask attention for indices"), ({"attention_mask": 1}, "mask keys")])
-def test_what_a_layer_asks_for_and_ours_does_not_know_takes_the_plain_path(
+def test_what_a_layer_asks_for_and_ours_does_not_know_takes_its_own_code(
     told: dict[str, Any], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, seen = attention.TreeAttention.__call__, []
@@ -275,7 +279,7 @@ def test_what_a_layer_asks_for_and_ours_does_not_know_takes_the_plain_path(
             raise
 
     monkeypatch.setattr(attention.TreeAttention, "__call__", asked)
-    assert Scorer(build("Llama", TREE["Llama"], torch.float32), pad=0, budget=128).path == "plain"
+    assert Scorer(build("Llama", TREE["Llama"], torch.float32), pad=0, budget=128).path == "cached"
     assert why in seen[0]
 
 

@@ -14,7 +14,7 @@ from evalkit.models.hf.forward import Forward
 from evalkit.models.hf.generation import Generator
 from evalkit.models.hf.plain_generation import generate_plainly
 from evalkit.types import GenerationParams, Response
-from tests.models.test_architectures import PLAIN, TREE, VOCABULARY, build, one_thread  # noqa: F401
+from tests.models.test_architectures import CACHED, PLAIN, TREE, VOCABULARY, build, one_thread  # noqa: F401
 
 END = frozenset({2})
 
@@ -84,9 +84,9 @@ def test_greedy_text_equals_generate_one_at_a_time(name: str) -> None:
             assert found[item.key].text == alone(model, item), item.key
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [*CACHED, *PLAIN])
 def test_the_plain_path_does_too(name: str) -> None:
-    model = build(name, PLAIN[name], torch.float64)
+    model = build(name, (CACHED | PLAIN)[name], torch.float64)
     items = [item for item in prompts() if item.params and item.params.temperature == 0]
     found: dict[str, Response] = {}
     for batch in equal_batches(items, 200):

@@ -12,7 +12,7 @@ from typing import Any
 from evalkit.errors import ConfigError, ModelError
 from evalkit.models import checkpoint as ckpt
 from evalkit.models.base import WorkItem
-from evalkit.models.batching import cohorts, equal_batches
+from evalkit.models.batching import Header, cohorts, equal_batches, prompt_groups
 from evalkit.models.hf.suggested import end_tokens
 from evalkit.models.local import LocalModel
 from evalkit.models.placement import Placement, best_device, home_of, quantized_by
@@ -143,13 +143,14 @@ class HFModel(LocalModel):
         pad = next((i for i in (tokenizer.pad_token_id, tokenizer.eos_token_id) if i is not None), 0)
         ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
-        scorer = Scorer(model, pad, budget)
         gpu = device.startswith("cuda")
+        room = tokens_in(model, GPU_BYTES if gpu else CPU_BYTES)
+        scorer = Scorer(model, pad, budget, room)
         generator = Generator(
             scorer.forward,
             tokenizer,
             ends,
-            room=tokens_in(model, GPU_BYTES if gpu else CPU_BYTES),
+            room=room,
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
             fill=GPU_FILL if gpu else CPU_FILL,
@@ -168,7 +169,7 @@ class HFModel(LocalModel):
         if all(item.key in done for item in items):
             return
         scorer = self._runtime.scorer
-        if scorer.path != "tree":
+        if scorer.path in ("plain", "single"):
             how = "every sequence is read whole" if scorer.path == "plain" else "every sequence is read whole and alone"
             self._warn(f"{self.name}: {scorer.why}, so {how}, without what it shares: the same numbers, up to several times slower")
         answered = set(done)
@@ -183,7 +184,7 @@ class HFModel(LocalModel):
                 return
             except (MemoryError, *ckpt.FAILURES) as error:
                 self._refuse(batch, error, last=len(batch) == 1 and scorer.budget <= SMALLEST)
-            scorer.budget = max(1, scorer.budget // 2)
+            scorer.budget, scorer.room = max(1, scorer.budget // 2), scorer.room // 2
             self._less_memory(f"{scorer.budget} tokens per pass")
 
     def _generate(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[list[Response]]:
@@ -222,13 +223,36 @@ class HFModel(LocalModel):
         from evalkit.models.hf.plain_generation import generate_plainly
 
         runtime = self._runtime
-        run = partial(
+        scorer = runtime.scorer
+        write = partial(
             generate_plainly, runtime.model, self.tokenizer, pad=runtime.pad, eos=runtime.eos, use_cache=self._writes_with_a_cache
         )
-        tokens = 0 if runtime.scorer.path == "single" else PLAIN_TOKENS
-        for batch in equal_batches(items, tokens):
-            if any(items[index].key not in done for index in batch):
-                yield from self._halving([items[index] for index in batch], run)
+        tokens = 0 if scorer.path == "single" else PLAIN_TOKENS
+        whole: list[tuple[list[Header], list[int]]] = [([], list(range(len(items))))]
+        groups = prompt_groups(items, scorer.budget) if self._writes_behind_prefixes else whole
+        kept: dict[int, Any] = {}
+        for chain, indices in groups:
+            rows = [items[index] for index in indices]
+            for stale in [key for key in kept if key not in {id(header) for header in chain}]:
+                del kept[stale]
+
+            def run(batch: Sequence[WorkItem], chain: Sequence[Header] = chain) -> Iterator[list[Response]]:
+                yield from write(batch, before=scorer.prefixes.behind(chain, kept, scorer.budget))
+
+            for places in equal_batches(rows, tokens):
+                if any(rows[place].key not in done for place in places):
+                    yield from self._halving([rows[place] for place in places], run)
+
+    @cached_property
+    def _writes_behind_prefixes(self) -> bool:
+        """Whether texts are written behind what their prompts share, read once; tried once."""
+        from evalkit.models.hf.path_check import writes_behind
+        from evalkit.models.hf.plain_generation import cached_loglikelihood
+
+        runtime = self._runtime
+        if runtime.scorer.path != "cached" or not self._writes_with_a_cache:
+            return False
+        return writes_behind(runtime.scorer, partial(cached_loglikelihood, runtime.model, pad=runtime.pad))
 
     @cached_property
     def _writes_with_a_cache(self) -> bool:

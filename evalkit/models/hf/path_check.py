@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,6 +22,9 @@ log = logging.getLogger("evalkit")
 TOLERANCE = 2e-4  # relative difference of log-likelihoods that is accepted, in float32
 ROUGH_TOLERANCE = 0.05  # the same in narrower types
 SAME = 0.005  # the same where both are computed alike, in any type
+# Of the logits after one token, the distance over the length: what is accepted in float32 and in narrower types, where rounding alone
+# was seen to make 0.05. A state that is not gone on from makes 0.3 or more right behind it.
+TURNED, ROUGHLY_TURNED = 1e-3, 0.15
 LONGEST_PROBE = 2048  # tokens of the longest header that is tried
 BEHIND = 24  # tokens of a probe behind its header, at most
 AFFORDABLE, ON_GPU = 10**12, 100  # weights × tokens that a CPU multiplies in some twenty seconds; how much faster a GPU is
@@ -30,7 +34,7 @@ CHUNKED = "chunked_attention"  # of a layer, for which our attention looks up th
 
 
 def choose_path(scorer: Scorer) -> tuple[str, str]:
-    """`tree`, `plain` or `single`, and why not a faster one.
+    """`tree`, `cached`, `plain` or `single`, and why not a faster one.
 
     Raises:
         ModelError: the model reads what follows a token, or cannot read one sequence.
@@ -50,7 +54,79 @@ def choose_path(scorer: Scorer) -> tuple[str, str]:
         return "single", f"padding behind a sequence changes its numbers (by {padding:.1g}, relative)"
     if scorer.forward.rotary.unknown:
         return "single", why
-    return "plain", why
+    no_cache = _no_cache(scorer)
+    if no_cache is None:
+        return "cached", why
+    log.debug("every sequence is read whole: %s", no_cache)
+    return "plain", f"{why}; {no_cache}"
+
+
+def _no_cache(scorer: Scorer) -> str | None:
+    """Why what texts share cannot be read into the model's own cache and go on from there; None where it can."""
+    config = scorer.model.config.get_text_config()
+    if scorer.forward.rotary.depends_on_length:
+        return "its rotary embedding depends on length"
+    limits = _limits(config)
+    if any(getattr(config, name, None) for name in UNTOLD) or any(limit + BEHIND > _affordable(scorer) for limit in limits):
+        return "its windows are longer than what can be tried at start"
+    size = max([BEHIND, *limits]) + BEHIND
+    for scorer.prefixes.positions in (True, False):
+        gap = _worst(scorer, lambda: (0.0,), lambda: (_turned(scorer, size),))
+        if not isinstance(gap, str) and gap <= (TURNED if _exact(scorer) else ROUGHLY_TURNED):
+            break
+    else:
+        if isinstance(gap, str):
+            return f"its cache cannot be gone on from ({gap})"
+        return f"it does not go on from its cache (what it expects is off by {gap:.1g} of itself)"
+    head = _some_ids(config.vocab_size, size)
+    some = _probe_of(config.vocab_size, (2, 19), 1)
+    probe = replace(some, pairs=tuple(((*head, *context), target) for context, target in some.pairs))
+    gap = _worst(scorer, lambda: _alone(scorer, probe), lambda: _gone_on(scorer, probe, head))
+    if isinstance(gap, str):
+        return f"its cache cannot be gone on from ({gap})"
+    return f"its cache changes its numbers (by {gap:.1g}, relative)" if gap > _tolerance(scorer) else None
+
+
+def _turned(scorer: Scorer, size: int) -> float:
+    """How far logits behind a cache are from those of the whole sequence, relative to their length: the worst token of all tried.
+
+    Wherever the cache ends, and whether one token is read behind it or several: that is different code in many models.
+    """
+    ids = _some_ids(scorer.model.config.get_text_config().vocab_size, size + 24)
+    whole = _centred(scorer.logits(ids, slice(size, None)))
+    worst = 0.0
+    for cut, end in ((size, size + 24), (size + 1, size + 24), (size + 11, size + 24), (size + 5, size + 6)):
+        chain_of = [Header(ids[: cut // 2], 0), Header(ids[cut // 2 : cut], cut // 2)]
+        cache = scorer.prefixes.behind(chain_of, {}, scorer.budget)
+        right = whole[cut - size : end - size]
+        got = _centred(scorer.logits(ids[cut:end], slice(None), cut, cache))
+        worst = max(worst, float(((got - right).norm(dim=1) / right.norm(dim=1).clamp_min(1e-9)).max()))
+    return worst
+
+
+def _centred(logits: torch.Tensor) -> torch.Tensor:
+    return logits - logits.mean(1, keepdim=True)
+
+
+def _gone_on(scorer: Scorer, probe: WorkItem, head: Sequence[int]) -> tuple[float, ...]:
+    cache = scorer.prefixes.behind([Header(tuple(head), 0)], {}, scorer.budget)
+    return scorer.untreed([probe], "cached", len(head), cache)[0].loglikelihoods or ()
+
+
+def _some_ids(vocabulary: int, size: int) -> tuple[int, ...]:
+    return tuple((7 * i * i + 3 * i + 5) % vocabulary for i in range(size))
+
+
+def _limits(config: Any) -> list[int]:
+    """What a model's configuration calls a window or a chunk."""
+    return [value for name, value in config.to_dict().items() if ("window" in name or "chunk" in name) and type(value) is int]
+
+
+def _affordable(scorer: Scorer) -> int:
+    """Tokens of a sequence that can be tried within about a minute."""
+    weights = sum(parameter.numel() for parameter in scorer.model.parameters())
+    most = AFFORDABLE * (1 if scorer.forward.device.type == "cpu" else ON_GPU) // (5 * max(1, weights))
+    return min(most, 2 * LONGEST_PROBE)
 
 
 def _no_tree(scorer: Scorer) -> str | None:
@@ -130,6 +206,25 @@ def cache_differs(scorer: Scorer, written: Callable[[Sequence[int], Sequence[int
     return gap if not isinstance(gap, str) and gap > _tolerance(scorer) else 0.0  # one that fails is found while it writes
 
 
+def writes_behind(scorer: Scorer, written: Callable[..., float]) -> bool:
+    """Whether `generate` goes on from a cache that holds the first tokens of its prompt.
+
+    Args:
+        written: sum of log-probabilities of a text behind a prompt, whose first half the cache `before` holds.
+    """
+    probe = _uneven(scorer)
+
+    def got() -> tuple[float, ...]:
+        sums = []
+        for context, target in probe.pairs:
+            cache = scorer.prefixes.behind([Header(context[: len(context) // 2], 0)], {}, scorer.budget)
+            sums.append(written(context, target, before=cache))
+        return tuple(sums)
+
+    gap = _worst(scorer, lambda: _alone(scorer, probe), got)
+    return not isinstance(gap, str) and gap <= _tolerance(scorer)
+
+
 def _other_factors(scorer: Scorer) -> str | None:
     """What to say of a model whose numbers depend on how long its neighbours are, without its configuration saying so."""
     config = scorer.model.config.get_text_config()
@@ -156,7 +251,7 @@ def _refuse_readers_of_the_future(scorer: Scorer) -> None:
     rows = [[3 % vocabulary, *((step * i + 5) % vocabulary for i in range(30))] for step in (7, 11)]
     with torch.inference_mode():
         try:
-            first, second = (scorer.after_first(row) for row in rows)
+            first, second = (scorer.logits(row, slice(1))[0].log_softmax(-1) for row in rows)
         except FAILURES as error:
             if is_memory(error):
                 raise
@@ -229,11 +324,8 @@ def _uneven(scorer: Scorer) -> WorkItem:
     """Sequences of very different lengths, so that the short ones are mostly padding in a batch; the longest reaches beyond what
     the model's configuration calls a window or a chunk, where that takes no more than about a minute."""
     config = scorer.model.config.get_text_config()
-    told = config.to_dict().items()
-    windows = [value for name, value in told if ("window" in name or "chunk" in name) and type(value) is int]
-    weights = sum(parameter.numel() for parameter in scorer.model.parameters())
-    affordable = AFFORDABLE * (1 if scorer.forward.device.type == "cpu" else ON_GPU) // (5 * max(1, weights))
-    longest = max((window + BEHIND for window in windows if window + BEHIND <= min(affordable, 2 * LONGEST_PROBE)), default=0)
+    affordable = _affordable(scorer)
+    longest = max((limit + BEHIND for limit in _limits(config) if limit + BEHIND <= affordable), default=0)
     return _probe_of(config.vocab_size, (2, 19, max(48, longest)))
 
 

@@ -13,6 +13,7 @@ import torch
 
 from evalkit.models.base import WorkItem
 from evalkit.models.checkpoint import FAILURES, first_line, is_memory
+from evalkit.models.hf.prefixes import rows_of
 from evalkit.models.hf.rotary import Rotary
 from evalkit.models.hf.sequence import GeneratedSequence, choose
 from evalkit.models.placement import home_of
@@ -61,24 +62,31 @@ class _Reader:
         return torch.tensor([not self.left], device=ids.device)
 
 
-def cached_loglikelihood(model: Any, context: Sequence[int], target: Sequence[int], pad: int) -> float:
-    """Sum of log-probabilities of `target` behind `context`, read as `generate` reads what it writes: token by token, with a cache."""
+def cached_loglikelihood(model: Any, context: Sequence[int], target: Sequence[int], pad: int, before: Any = None) -> float:
+    """Sum of log-probabilities of `target` behind `context`, read as `generate` reads what it writes: token by token, with a cache.
+
+    Args:
+        before: a cache that holds the first tokens of `context`.
+    """
     Rotary(model).forget()
     reader = _Reader(target)
-    _run(model, [context], reader, len(target), pad, use_cache=True)
+    _run(model, [context], reader, len(target), pad, use_cache=True, before=before)
     return reader.total
 
 
 def generate_plainly(
-    model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], use_cache: bool = True
+    model: Any, tokenizer: Any, items: Sequence[WorkItem], *, pad: int, eos: frozenset[int], use_cache: bool = True, before: Any = None
 ) -> Iterator[list[Response]]:
     """Continue prompts of one length until a stop, EOS or each row's own limit.
 
     A model that fails with its cache (some recurrent ones in some shapes) reads everything again for every token.
+
+    Args:
+        before: a cache that holds the first tokens of every prompt, which are the same.
     """
     Rotary(model).forget()
     try:
-        answers = _written(model, tokenizer, items, pad, eos, use_cache=use_cache)
+        answers = _written(model, tokenizer, items, pad, eos, use_cache=use_cache, before=before)
     except FAILURES as error:
         if is_memory(error) or not use_cache:
             raise
@@ -88,14 +96,18 @@ def generate_plainly(
     yield answers
 
 
-def _written(model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], *, use_cache: bool) -> list[Response]:
+def _written(
+    model: Any, tokenizer: Any, items: Sequence[WorkItem], pad: int, eos: frozenset[int], *, use_cache: bool, before: Any = None
+) -> list[Response]:
     writer = _Writer([GeneratedSequence.of(item) for item in items], tokenizer, eos)
     longest = max(row.item.limit for row in writer.rows)
-    _run(model, [item.prompt_ids for item in items], writer, longest, pad, use_cache=use_cache)
+    _run(model, [item.prompt_ids for item in items], writer, longest, pad, use_cache=use_cache, before=before)
     return list(writer.answers.values())
 
 
-def _run(model: Any, prompts: Sequence[Sequence[int]], writer: _Writer | _Reader, longest: int, pad: int, *, use_cache: bool) -> None:
+def _run(
+    model: Any, prompts: Sequence[Sequence[int]], writer: _Writer | _Reader, longest: int, pad: int, *, use_cache: bool, before: Any = None
+) -> None:
     """Let `generate` ask `writer` for every token."""
     from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
@@ -109,6 +121,7 @@ def _run(model: Any, prompts: Sequence[Sequence[int]], writer: _Writer | _Reader
             model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
+                past_key_values=None if before is None else rows_of(before, len(prompts)),
                 generation_config=config,
                 logits_processor=LogitsProcessorList([writer.process]),
                 stopping_criteria=StoppingCriteriaList([writer.finished]),

@@ -1,10 +1,11 @@
 """Log-likelihoods by the plan: long shared prefixes once, logits only where they are asked for.
 
-Three paths give the same numbers. The tree path runs packs through `TreeAttention`; the plain path
-runs right-padded batches through the model as it is; the single path one sequence at a time. At start
-the tree path is checked on a few sequences against one at a time; where it does not fit (recurrent
-layers, biased attention, a model's own attention code) the plain path is checked likewise. The
-manifest says which one ran.
+Four paths give the same numbers. The tree path runs packs through `TreeAttention`; the cached path
+runs right-padded batches behind prefixes that the model's own cache holds; the plain path runs
+right-padded batches of whole sequences; the single path one sequence at a time. At start the tree
+path is checked on a few sequences against one at a time; where it does not fit (recurrent layers,
+biased attention, a model's own attention code) the others are checked likewise, in this order from
+the last. The manifest says which one ran.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.batching import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, plan
+from evalkit.models.batching import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, padded_plan, plan
 from evalkit.models.hf.forward import Forward, State
 from evalkit.models.hf.path_check import choose_path
+from evalkit.models.hf.prefixes import Prefixes
 from evalkit.types import Response
 
 Work = tuple[Header, list[Header], list[WorkItem]]  # a header, its ancestors, items computed together under it
@@ -33,20 +35,23 @@ class Scorer:
         model: a causal language model in evaluation mode.
         pad: any valid token id.
         budget: tokens a forward pass may read.
+        room: tokens whose keys and values may be held at once on the cached path.
 
     Attributes:
-        path: `tree`, `plain` or `single`; `why` says why not a faster one.
+        path: `tree`, `cached`, `plain` or `single`; `why` says why not a faster one.
 
     Raises:
         ModelError: the model is not causal.
     """
 
-    def __init__(self, model: Any, pad: int, budget: int) -> None:
+    def __init__(self, model: Any, pad: int, budget: int, room: int = 1 << 16) -> None:
         self.model = model
         self.pad = pad
         self.budget = budget
+        self.room = room
         self.forward = Forward(model)
         self.projection = self.forward.projection
+        self.prefixes = Prefixes(self._whole, self.forward.device)
         self.path, self.why = choose_path(self)
 
     def packs(self, items: Sequence[WorkItem], done: AbstractSet[str]) -> Iterator[Work]:
@@ -60,9 +65,11 @@ class Scorer:
     def _plan(self, length: int | None, items: Sequence[WorkItem]) -> Header:
         if length is None:  # each is taken to pieces
             return Header((), 0, packs=[[index] for index in range(len(items))])
-        if self.path != "tree":
-            return Header((), 0, packs=padded_packs(items, self.budget))
-        return plan(items, self.budget)
+        if self.path == "tree":
+            return plan(items, self.budget)
+        if self.path == "cached":
+            return padded_plan(items, self.budget, self.room)
+        return Header((), 0, packs=padded_packs(items, self.budget))
 
     def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, State]) -> list[Response]:
         """Log-likelihoods of a pack under its header; `kept` carries headers' keys and values from pack to pack."""
@@ -71,11 +78,13 @@ class Scorer:
             return [self._by_length(item) for item in items]
         (self.forward.length,) = classes
         with torch.inference_mode():
-            if self.path != "tree":
+            if self.path in ("plain", "single"):
                 return self.untreed(items, self.path)
             chain_of = [*above, header]
             for stale in [key for key in kept if key not in {id(h) for h in chain_of}]:
                 del kept[stale]  # its last user is done
+            if self.path == "cached":
+                return self.untreed(items, "cached", header.length, self.prefixes.behind(chain_of, kept, self.budget))
             return self._tree(items, header.length, self.forward.read_chain(chain_of, kept, self.budget))
 
     def _by_length(self, item: WorkItem) -> Response:
@@ -97,12 +106,13 @@ class Scorer:
         hidden = self.forward.trees(trees, start, state, None)
         return self._answers(items, trees, hidden, list(accumulate((len(tree.ids) for tree in trees[:-1]), initial=0)))
 
-    def untreed(self, items: Sequence[WorkItem], path: str) -> list[Response]:
-        """Log-likelihoods of items that are read whole: in one padded batch (`plain`), or each sequence alone (`single`)."""
-        rows = [list(ids) for item in items for ids in inputs_of(item)]
-        if path == "plain":
+    def untreed(self, items: Sequence[WorkItem], path: str, start: int = 0, before: Any = None) -> list[Response]:
+        """Log-likelihoods of items in one padded batch (`plain`, or `cached` behind `start` tokens that the cache `before` holds), or each
+        sequence alone (`single`)."""
+        rows = [list(ids[start:]) for item in items for ids in inputs_of(item)]
+        if path != "single":
             longest = max(map(len, rows))
-            hidden = self._states([row + [self.pad] * (longest - len(row)) for row in rows]).flatten(0, 1)
+            hidden = self._states([row + [self.pad] * (longest - len(row)) for row in rows], start, before).flatten(0, 1)
             firsts = [index * longest for index in range(len(rows))]
         else:
             hidden = torch.cat([self._states([row])[0] for row in rows])
@@ -110,20 +120,22 @@ class Scorer:
         trees, first = [], 0
         for item in items:
             count = len(inputs_of(item))
-            trees.append(_separate(item, firsts[first : first + count]))
+            trees.append(_separate(item, firsts[first : first + count], start))
             first += count
         return self._answers(items, trees, hidden, [0] * len(items))
 
-    def after_first(self, row: Sequence[int]) -> torch.Tensor:
-        """(vocabulary,) log-probabilities after a sequence's first token."""
-        hidden = self._states([row])[0, :1]
-        logits = self.projection.logits(hidden) if self.projection.exact else hidden.float()
-        return logits[0].log_softmax(-1)
+    def logits(self, row: Sequence[int], places: slice, start: int = 0, before: Any = None) -> torch.Tensor:
+        """(places, vocabulary) logits, in float32 or wider, of one sequence behind the `start` tokens that the cache `before` holds."""
+        hidden = self._states([row], start, before)[0, places]
+        return self.projection.logits(hidden) if self.projection.exact else hidden.float()
 
-    def _states(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    def _states(self, rows: Sequence[Sequence[int]], start: int = 0, before: Any = None) -> torch.Tensor:
         """(rows, tokens, width) hidden states of equally long rows; logits where the projection is not exact.
 
         Padding behind every real token needs no mask in a causal model.
+
+        Args:
+            before: a cache of the `start` tokens before every row.
         """
         forward = self.forward
         ids = torch.tensor(rows, device=forward.device)
@@ -132,12 +144,21 @@ class Scorer:
             far = [*range(ids.shape[1]), forward.length - 1]
             more = {"position_ids": torch.tensor([far] * len(rows), device=forward.device)}
             ids = torch.cat([ids, ids[:, -1:]], 1)
+        if before is not None:
+            more = self.prefixes.told(before, start, *ids.shape)
         forward.rotary.forget()
         if not self.projection.exact:
-            return self.model(input_ids=ids, use_cache=False, **more).logits[:, : len(rows[0])]
+            return self.model(**{"input_ids": ids, "use_cache": False, **more}).logits[:, : len(rows[0])]
         with self.projection.held_back() as seen:
-            self.model(input_ids=ids, use_cache=False, **more)
+            self.model(**{"input_ids": ids, "use_cache": False, **more})
         return seen[0][:, : len(rows[0])]
+
+    def _whole(self, **told: Any) -> Any:
+        """A forward pass that projects nothing, where that can be held back."""
+        if not self.projection.exact:
+            return self.model(**told)
+        with self.projection.held_back():
+            return self.model(**told)
 
     def _answers(self, items: Sequence[WorkItem], trees: Sequence[ItemTree], hidden: torch.Tensor, bases: Sequence[int]) -> list[Response]:
         """Sum the asked log-probabilities per pair; each asked position is projected once."""
@@ -165,11 +186,11 @@ def _walk(header: Header, above: list[Header], items: Sequence[WorkItem], done: 
         yield from _walk(child, [*above, header], items, done)
 
 
-def _separate(item: WorkItem, firsts: Sequence[int]) -> ItemTree:
-    """The item's asks when its distinct inputs are at `firsts`, each its own row."""
+def _separate(item: WorkItem, firsts: Sequence[int], start: int) -> ItemTree:
+    """The item's asks when its distinct inputs are at `firsts`, each its own row without its first `start` tokens."""
     rows = dict(zip(inputs_of(item), firsts, strict=True))
     asks = tuple(
-        Ask(rows[(context + target)[:-1]] + len(context) - 1 + place, token, pair)
+        Ask(rows[(context + target)[:-1]] + len(context) - 1 - start + place, token, pair)
         for pair, (context, target) in enumerate(item.pairs)
         for place, token in enumerate(target)
     )
