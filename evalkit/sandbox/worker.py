@@ -43,12 +43,18 @@ class Worker:
                 list(launch.command), stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=self.errors, env={}, start_new_session=True
             )
         except OSError as error:
+            self.control.close()
+            self.errors.close()
             raise SandboxError(f"sandbox {launch.name} cannot be started: {error}; {launch.advice}") from error
         finally:
             theirs.close()
-        self.control.settimeout(START_S)
-        if not self._receive().get("filter") and launch.folder is None:
-            raise self._broken("the system call filter does not know this machine's architecture")
+        try:
+            self.control.settimeout(START_S)
+            if not self._receive().get("filter") and launch.folder is None:
+                raise self._broken("the system call filter does not know this machine's architecture")
+        except SandboxError:
+            self.close()
+            raise
 
     def run(self, program: Program, limits: Limits, factor: float) -> Outcome:
         """The outcome of one program.

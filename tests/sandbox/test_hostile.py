@@ -376,6 +376,7 @@ def test_nothing_is_left_when_the_caller_is_killed(tmp_path: Path) -> None:
     assert below
     caller.kill()
     caller.wait()
+    caller.stdout.close()
     deadline = time.monotonic() + 5
     while (left := [pid for pid in below if Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes()]) and (
         time.monotonic() < deadline

@@ -172,13 +172,12 @@ def _positions_are_not_told(scorer: Scorer) -> str | None:
             logits = scorer.model(input_ids=ids, use_cache=False, **told).logits[0, -1]
         return tuple(logits.float().log_softmax(-1).tolist())
 
-    own = read()
-    gap = _worst(scorer, lambda: own, lambda: read(position_ids=inside))
+    gap = _worst(scorer, read, lambda: read(position_ids=inside))
     if isinstance(gap, str):
         return f"it cannot be told positions ({gap})"
     if gap > SAME:
         return f"it counts positions in another way than it is told them (by {gap:.1g}, relative)"
-    return "it does not heed the positions it is told" if read(position_ids=farther) == own else None
+    return "it does not heed the positions it is told" if read(position_ids=farther) == read() else None
 
 
 def _leaks(scorer: Scorer) -> str | None:

@@ -334,7 +334,8 @@ def test_ctrl_c_keeps_every_answer_and_the_same_command_goes_on(faulty: Make, tm
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", DRIVER, *words], cwd=cwd, stderr=subprocess.PIPE, text=True, env=os.environ)
+    with (cwd / "errors.txt").open("a") as errors:
+        return subprocess.Popen([sys.executable, "-c", DRIVER, *words], cwd=cwd, stderr=errors, text=True, env=os.environ)
 
 
 def test_a_killed_run_ends_with_the_same_bytes(faulty: Make, tmp_path: Path) -> None:
