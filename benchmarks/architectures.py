@@ -110,7 +110,9 @@ MORE: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], "mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1},
     "deepseek_v2": {"num_key_value_heads": 4, "num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
-    "glm4_moe_lite": {"num_key_value_heads": 4},
+    **dict.fromkeys(("glm4_moe_lite", "minicpm3"), {"num_key_value_heads": 4}),
+    "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 2},
+    "nemotron": {"num_key_value_heads": 2},
     "gemma3n_text": {
         "layer_types": ["sliding_attention", "full_attention"] * 2,
         "intermediate_size": [48] * 4,
