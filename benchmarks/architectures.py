@@ -110,7 +110,7 @@ MORE: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1], "mamba_n_heads": 8, "mamba_d_head": 8, "mamba_n_groups": 1},
     "deepseek_v2": {"num_key_value_heads": 4, "num_experts_per_tok": 2, "n_routed_experts": 4, "topk_method": "greedy"},
     "dots1": {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1},
-    **dict.fromkeys(("glm4_moe_lite", "minicpm3"), {"num_key_value_heads": 4}),
+    **{family: {"num_key_value_heads": 4} for family in ("glm4_moe_lite", "minicpm3")},
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 2},
     "nemotron": {"num_key_value_heads": 2},
     "gemma3n_text": {
