@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import queue
+import signal
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from evalkit.errors import ModelError
@@ -133,6 +138,7 @@ class Engine:
         self.settings = settings
         self._params = SamplingParams
         cpu = current_platform.is_cpu()
+        before = set(multiprocessing.active_children())
         try:
             with _quietly():
                 # Steps and batches as large as vLLM's own offline class has them: without a word it takes the smallest there are.
@@ -145,6 +151,9 @@ class Engine:
             raise refused(error, settings, starting=True) from error
         self.rows = int(config.scheduler_config.max_num_seqs)
         self.closed = False
+        self._children = set(multiprocessing.active_children()) - before
+        if self._children:
+            threading.Thread(target=self._wake_when_one_ends, daemon=True).start()
 
     def _lead(self, config: Any) -> str | None:
         """How this engine can be made to follow a given text: its own replay (second model runner), or our processor (first)."""
@@ -182,7 +191,7 @@ class Engine:
         except ModelError:
             raise
         except Exception as error:
-            raise refused(error, self.settings, starting=False) from error
+            raise refused(error, self.settings, starting=False, ended=self._ended()) from error
         finally:
             if left := list(self._running):  # nobody waits for them any more, and their names come again
                 self._running.clear()
@@ -205,6 +214,17 @@ class Engine:
             else:
                 settings["extra_args"] = {"evalkit_follow": list(ask.tokens)}
         return self._params(**settings, output_kind=RequestOutputKind.DELTA if ask.stream else RequestOutputKind.FINAL_ONLY)
+
+    def _ended(self) -> str:
+        """The first process of the engine's that is gone, and how it went; empty while all are there."""
+        return next((_how(child) for child in self._children if not child.is_alive()), "")
+
+    def _wake_when_one_ends(self) -> None:
+        """An engine in its own process says nothing when it is killed, and whoever waits for its answers would wait for ever."""
+        wait([child.sentinel for child in self._children])
+        answers = getattr(self._engine.engine_core, "outputs_queue", None)
+        if not self.closed and isinstance(answers, queue.Queue):
+            answers.put(RuntimeError(self._ended()))
 
     def close(self) -> None:
         """Stop the engine and every process it started."""
@@ -238,8 +258,16 @@ def given_of(output: Any) -> Given:
     return Given(tuple(one.token_ids), listed, prompt, bool(output.finished), int(output.num_cached_tokens or 0))
 
 
-def refused(error: BaseException, settings: EngineSettings, *, starting: bool) -> ModelError:
-    """One line in our words; when memory is what lacked, the settings to change."""
+def _how(child: BaseProcess) -> str:
+    code = child.exitcode
+    if code is None or code >= 0:
+        return f"its process {child.name} ended with exit code {code}"
+    often = ", as a machine does that is short of memory" if code == -signal.SIGKILL else ""
+    return f"its process {child.name} was ended by {signal.Signals(-code).name}{often}"
+
+
+def refused(error: BaseException, settings: EngineSettings, *, starting: bool, ended: str = "") -> ModelError:
+    """One line in our words; when memory is what lacked, the settings to change; when a process is gone (`ended`), how it went."""
     chain = [error]
     while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
         chain.append(inner)
@@ -247,6 +275,8 @@ def refused(error: BaseException, settings: EngineSettings, *, starting: bool) -
     when = "at its start" if starting else "while answering"
     if any(isinstance(one, MemoryError) for one in chain) or any(sign in texts for sign in MEMORY):
         return ModelError(f"vLLM ran out of memory {when}: {_memory_advice(texts, settings)}")
+    if ended:
+        return ModelError(f"vLLM failed {when}: {ended}; every finished answer is saved, and the same command goes on")
     if settings.quantization and "quantiz" in texts:
         return ModelError(f"vLLM refuses model.quantization={settings.quantization}: {first_line(chain[-1])}")
     return ModelError(f"vLLM failed {when}: {first_line(chain[-1])}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.machinery
+import multiprocessing
+import queue
 import sys
+import time
 from collections.abc import Iterator
 from enum import Enum, auto
 from types import ModuleType, SimpleNamespace
@@ -159,6 +162,28 @@ def test_an_engine_without_memory_says_what_to_lower() -> None:
     with pytest.raises(ModelError, match=r"out of memory while answering: lower model\.rows"):
         next(answers)
     assert engine._engine.live == {}
+
+
+def test_an_engine_whose_process_is_killed_says_so_and_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM's own client waits for ever for what a killed engine does not say."""
+    begin = Core.__init__
+
+    def in_its_own_process(self: Core, config: Any) -> None:
+        begin(self, config)
+        self.engine_core.outputs_queue = queue.Queue()
+        self.child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), name="VLLM::EngineCore")
+        self.child.start()
+
+    def wait_for_it(self: Core) -> list[Any]:
+        self.child.kill()
+        raise self.engine_core.outputs_queue.get(timeout=30)
+
+    monkeypatch.setattr(Core, "__init__", in_its_own_process)
+    monkeypatch.setattr(Core, "step", wait_for_it)
+    engine = Engine(EngineSettings(model="M"))
+    with pytest.raises(ModelError, match=r"its process VLLM::EngineCore was ended by SIGKILL.* is saved, and the same command goes on"):
+        list(engine.run([write(3)]))
+    engine.close()
 
 
 def test_the_processor_leads_its_own_rows_through_every_move() -> None:
