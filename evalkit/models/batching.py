@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -193,12 +193,12 @@ def packs_of(indices: Sequence[int], sizes: Sequence[int], budget: int) -> list[
     return packs
 
 
-def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, room: int | None = None) -> list[list[int]]:
+def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, most: Callable[[int], int] | None = None) -> list[list[int]]:
     """Packs for models that read plain rows, longest first: distinct inputs × longest input ≤ budget.
 
     Args:
         start: tokens of every input that are read before.
-        room: tokens, those before included, that all rows of a pack may have; None for any.
+        most: rows of so many tokens, those before included, that may be read at once; None for any number.
     """
     shapes = [(len(inputs), max(map(len, inputs)) - start) for inputs in (inputs_of(item) for item in items)]
     order = sorted(range(len(items)), key=lambda i: (-shapes[i][1], items[i].pairs, i))
@@ -206,7 +206,7 @@ def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, room: i
     rows = 0
     for index in order:
         more, longest = shapes[index][0], shapes[packs[-1][0]][1] if packs else 0
-        if packs and (rows + more) * longest <= budget and (room is None or (rows + more) * (start + longest) <= room):
+        if packs and (rows + more) * longest <= budget and (most is None or rows + more <= most(start + longest)):
             packs[-1].append(index)
             rows += more
         else:
@@ -215,18 +215,18 @@ def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, room: i
     return packs
 
 
-def padded_plan(items: Sequence[WorkItem], budget: int, room: int) -> Header:
+def padded_plan(items: Sequence[WorkItem], budget: int, most: Callable[[int], int]) -> Header:
     """The tree of headers for models that read plain rows, each behind a copy of what a header left in the model's cache.
 
     Args:
-        budget: tokens a pass may read. room: tokens that all rows of a pass may have, their header's included.
+        budget: tokens a pass may read. most: rows of so many tokens, their header's included, that may be read at once.
     """
     root = plan(items, budget)
     waiting = [root]
     while waiting:
         header = waiting.pop()
         here = sorted(index for pack in header.packs for index in pack)
-        packs = padded_packs([items[index] for index in here], budget, header.length, room)
+        packs = padded_packs([items[index] for index in here], budget, header.length, most)
         header.packs = [[here[place] for place in pack] for pack in packs]
         waiting.extend(header.children)
     return root
@@ -301,14 +301,19 @@ def cohorts(items: Sequence[WorkItem], budget: int, size: int = COHORT) -> list[
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
-def equal_batches(items: Sequence[WorkItem], budget: int) -> list[list[int]]:
-    """Generation items whose prompts are equally long, in batches: rows × (prompt + tokens it may write) ≤ budget."""
+def equal_batches(items: Sequence[WorkItem], budget: int, most: Callable[[int], int] | None = None) -> list[list[int]]:
+    """Generation items whose prompts are equally long, in batches: rows × (prompt + tokens it may write) ≤ budget.
+
+    Args:
+        most: rows of so many tokens, read and written, that may be written at once; None for any number.
+    """
     sizes = [len(item.prompt_ids) + item.limit for item in items]
     order = sorted(range(len(items)), key=lambda i: (-len(items[i].prompt_ids), -sizes[i], items[i].prompt_ids, i))
     batches: list[list[int]] = []
     for index in order:
         first = items[batches[-1][0]] if batches else None
-        fits = first is not None and (len(batches[-1]) + 1) * sizes[batches[-1][0]] <= budget
+        rows, longest = (len(batches[-1]) + 1, sizes[batches[-1][0]]) if batches else (1, 0)
+        fits = rows * longest <= budget and (most is None or rows <= most(longest))
         if fits and first is not None and len(first.prompt_ids) == len(items[index].prompt_ids):
             batches[-1].append(index)
         else:

@@ -16,7 +16,7 @@ import torch
 from evalkit.models.base import WorkItem
 from evalkit.models.batching import Header, inputs_of, padded_plan
 from evalkit.models.hf import HFModel
-from evalkit.models.hf.prefixes import rows_of
+from evalkit.models.hf.prefixes import CacheSize, rows_of
 from evalkit.models.hf.scoring import Scorer
 from evalkit.types import GenerateRequest, GenerationParams, LoglikelihoodRequest, Request, Response
 from tests.models.test_agreement import AGREED, built
@@ -97,8 +97,8 @@ def test_a_cache_of_many_rows_leaves_the_one_it_is_made_of() -> None:
 
 @pytest.mark.parametrize(("budget", "room"), [(64, 10_000), (400, 900), (4096, 1)])
 def test_a_pack_stays_within_its_budget_and_its_room(budget: int, room: int) -> None:
-    items = requests()
-    waiting, seen = [padded_plan(items, budget, room)], []
+    items, size = requests(), CacheSize(states=50, per_token=0.5)
+    waiting, seen = [padded_plan(items, budget, lambda tokens: size.rows(tokens, room))], []
     while waiting:
         header = waiting.pop()
         waiting += header.children
@@ -106,9 +106,22 @@ def test_a_pack_stays_within_its_budget_and_its_room(budget: int, room: int) -> 
             rows = [ids for index in pack for ids in inputs_of(items[index])]
             longest = max(map(len, rows)) - header.length
             assert longest > 0
-            assert len(pack) == 1 or (len(rows) * longest <= budget and len(rows) * (header.length + longest) <= room)
+            assert len(pack) == 1 or (len(rows) * longest <= budget and len(rows) * (50 + 0.5 * (header.length + longest)) <= room)
             seen += pack
     assert sorted(seen) == list(range(len(items)))
+
+
+@pytest.mark.parametrize(
+    ("label", "states", "per_token"), [("Bloom", 0, 3 * 2 * 32 * 4), ("Mamba2", 2 * (64 + 32) * 4 + 2 * 8 * 8 * 8 * 4, 0)]
+)
+def test_the_size_of_a_cache_is_that_of_its_tensors(label: str, states: int, per_token: int) -> None:
+    """Keys and values of three layers 32 wide; the states of two, with a convolution over four tokens."""
+    size = Scorer(model_of(label), pad=0, budget=128).prefixes.size
+    if label == "Bloom":
+        assert (size.states, size.per_token) == (states, per_token)
+    else:
+        assert size.per_token == 0 and size.states >= states
+    assert size.rows(100, 1) == 1 and size.rows(100, 10**9) > 1000
 
 
 # ---- as a user's checkpoint ----

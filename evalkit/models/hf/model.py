@@ -144,13 +144,13 @@ class HFModel(LocalModel):
         ends = end_tokens(tokenizer.eos_token_id, model.generation_config.eos_token_id)
         budget = self.batch_tokens or (GPU_TOKENS if device.startswith("cuda") else CPU_TOKENS)
         gpu = device.startswith("cuda")
-        room = tokens_in(model, GPU_BYTES if gpu else CPU_BYTES)
+        room = GPU_BYTES if gpu else CPU_BYTES
         scorer = Scorer(model, pad, budget, room)
         generator = Generator(
             scorer.forward,
             tokenizer,
             ends,
-            room=room,
+            room=tokens_in(model, room),
             budget=budget,
             most=GPU_ROWS if gpu else CPU_ROWS,
             fill=GPU_FILL if gpu else CPU_FILL,
@@ -239,7 +239,7 @@ class HFModel(LocalModel):
             def run(batch: Sequence[WorkItem], chain: Sequence[Header] = chain) -> Iterator[list[Response]]:
                 yield from write(batch, before=scorer.prefixes.behind(chain, kept, scorer.budget))
 
-            for places in equal_batches(rows, tokens):
+            for places in equal_batches(rows, tokens, scorer.most_rows if scorer.path == "cached" else None):
                 if any(rows[place].key not in done for place in places):
                     yield from self._halving([rows[place] for place in places], run)
 

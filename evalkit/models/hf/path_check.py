@@ -79,6 +79,7 @@ def _no_cache(scorer: Scorer) -> str | None:
             return f"its cache cannot be gone on from ({gap})"
         return f"it does not go on from its cache (what it expects is off by {gap:.1g} of itself)"
     head = _some_ids(config.vocab_size, size)
+    scorer.prefixes.measure(head, scorer.budget)
     some = _probe_of(config.vocab_size, (2, 19), 1)
     probe = replace(some, pairs=tuple(((*head, *context), target) for context, target in some.pairs))
     gap = _worst(scorer, lambda: _alone(scorer, probe), lambda: _gone_on(scorer, probe, head))

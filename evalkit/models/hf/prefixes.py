@@ -6,8 +6,9 @@ A copy of them for every row goes before each batch of ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +16,18 @@ import torch
 from evalkit.models.batching import Header
 
 NAMES = ("past_key_values", "cache_params")  # what models call their cache
+
+
+@dataclass(frozen=True)
+class CacheSize:
+    """Bytes of a model's cache for one row: recurrent states, and keys and values per token."""
+
+    states: float = 0.0
+    per_token: float = 0.0
+
+    def rows(self, tokens: int, room: int) -> int:
+        """How many rows of so many tokens fit into `room` bytes; at least one."""
+        return max(1, int(room / max(1.0, self.states + self.per_token * tokens)))
 
 
 class Prefixes:
@@ -25,10 +38,12 @@ class Prefixes:
 
     Attributes:
         positions: whether the model is told them. Some count from their first layer's keys, which a recurrent one has none of.
+        size: of a cache, measured at start.
     """
 
     def __init__(self, forward: Callable[..., Any], device: torch.device) -> None:
         self.positions = True
+        self.size = CacheSize()
         self._forward = forward
         self._device = device
         self._name = NAMES[0]
@@ -50,6 +65,13 @@ class Prefixes:
                     kept[id(header)] = self._read(header, deepcopy(cache), budget)
                 cache = kept[id(header)]
         return cache
+
+    def measure(self, ids: Sequence[int], budget: int) -> None:
+        """Find out how large a cache is, with and without the second half of `ids`."""
+        half = len(ids) // 2
+        short, long = (_bytes(self.behind([Header(tuple(ids[:end]), 0)], {}, budget)) for end in (half, len(ids)))
+        per_token = max(0.0, (long - short) / (len(ids) - half))
+        self.size = CacheSize(max(0.0, long - per_token * len(ids)), per_token)
 
     def told(self, cache: Any, start: int, rows: int, length: int) -> dict[str, Any]:
         """What a forward pass over `rows` ends of `length` tokens is told of the `start` tokens before them, which `cache` holds."""
@@ -76,3 +98,21 @@ def rows_of(cache: Any, count: int) -> Any:
     if count > 1:
         copy.reorder_cache(torch.zeros(count, dtype=torch.long))
     return copy
+
+
+def _bytes(cache: Any) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in {id(one): one for one in _tensors(cache)}.values())
+
+
+def _tensors(held: Any) -> Iterator[torch.Tensor]:
+    """Every tensor that a cache holds, however its classes name them."""
+    if isinstance(held, torch.Tensor):
+        yield held
+    elif isinstance(held, Mapping):
+        for one in held.values():
+            yield from _tensors(one)
+    elif isinstance(held, (list, tuple)):
+        for one in held:
+            yield from _tensors(one)
+    elif hasattr(held, "__dict__") and not isinstance(held, type):
+        yield from _tensors(vars(held))

@@ -35,7 +35,7 @@ class Scorer:
         model: a causal language model in evaluation mode.
         pad: any valid token id.
         budget: tokens a forward pass may read.
-        room: tokens whose keys and values may be held at once on the cached path.
+        room: bytes that the rows of a pass may have in the model's own cache.
 
     Attributes:
         path: `tree`, `cached`, `plain` or `single`; `why` says why not a faster one.
@@ -44,7 +44,7 @@ class Scorer:
         ModelError: the model is not causal.
     """
 
-    def __init__(self, model: Any, pad: int, budget: int, room: int = 1 << 16) -> None:
+    def __init__(self, model: Any, pad: int, budget: int, room: int = 1 << 30) -> None:
         self.model = model
         self.pad = pad
         self.budget = budget
@@ -68,8 +68,12 @@ class Scorer:
         if self.path == "tree":
             return plan(items, self.budget)
         if self.path == "cached":
-            return padded_plan(items, self.budget, self.room)
+            return padded_plan(items, self.budget, self.most_rows)
         return Header((), 0, packs=padded_packs(items, self.budget))
+
+    def most_rows(self, tokens: int) -> int:
+        """Rows of so many tokens that fit into the room for the model's own cache."""
+        return self.prefixes.size.rows(tokens, self.room)
 
     def score(self, header: Header, above: Sequence[Header], items: Sequence[WorkItem], kept: dict[int, State]) -> list[Response]:
         """Log-likelihoods of a pack under its header; `kept` carries headers' keys and values from pack to pack."""

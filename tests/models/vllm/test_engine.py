@@ -37,6 +37,7 @@ class Core:
     """Writes the tokens 1, 2, 3, … of every request, one per step, and fails at the step it is told to."""
 
     v2, fails_at = False, -1
+    child: Any = None  # a process of its own
 
     def __init__(self, config: Any) -> None:
         self.config = config
