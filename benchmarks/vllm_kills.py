@@ -1,11 +1,11 @@
 """A run on vLLM that is killed (kill -9) again and again, at random moments, and continued: its files must be those of an unbroken one.
 
-    python benchmarks/vllm_kills.py --data DIR [--kills 20] [--seed 7] [--folder DIR]
+    python benchmarks/vllm_kills.py --data DIR [--kills 20] [--seed 7] [--workers 3] [--folder DIR]
 
 Needs vLLM in the interpreter's environment. The moments: while the engine starts, while answers come, and, for the last three, when
 all answers are there and scores are being written; where a run is over before its moment comes, that is no kill. After every kill
-no process of the run may be left, and no answer that was kept may be gone. Where vLLM is told to give its engine a separate process
-(`--engine-process`), that one is killed every second time, and the run has to end by itself, with one line.
+no process of the run may be left, and no answer that was kept may be gone. With `--workers N` N processes share every layer
+(`model.tensor_parallel`): one of them is killed every second time, and the run has to end by itself, with one line.
 """
 
 from __future__ import annotations
@@ -36,13 +36,20 @@ class Trial:
 
     data: str
     limit: int
-    engine_process: bool
+    workers: int
 
     def start(self, folder: Path) -> subprocess.Popen[str]:
-        words = ["model=smollm2_135m", "backend=vllm", "model.dtype=float32", "model.kv_gib=0.5", "task=[commonsense_qa,gsm8k]"]
+        words = [
+            "model=smollm2_135m",
+            "backend=vllm",
+            "model.dtype=float32",
+            "model.kv_gib=0.5",
+            f"model.tensor_parallel={self.workers}",
+            "task=[commonsense_qa,gsm8k]",
+        ]
         words += ["data=local", f"data.root={self.data}", f"limit={self.limit}", "tasks.gsm8k.prompt.params.max_new_tokens=48"]
         command = [sys.executable, "-c", PROGRAM, "run", *words, f"run_dir={folder}", "progress=none"]
-        environment = os.environ | {"PYTHONPATH": str(REPO)} | ({"VLLM_ENABLE_V1_MULTIPROCESSING": "1"} if self.engine_process else {})
+        environment = os.environ | {"PYTHONPATH": str(REPO)}
         return subprocess.Popen(
             command, cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True, env=environment
         )
@@ -80,23 +87,26 @@ def group_of(leader: int) -> dict[int, str]:
     return found
 
 
-def kill(process: subprocess.Popen[str], engine: bool) -> str:
+def kill(process: subprocess.Popen[str], worker: bool) -> str:
     """The name of what was killed. Raises SystemExit when something of the run outlives it."""
-    others = [pid for pid, name in group_of(process.pid).items() if pid != process.pid and "Engine" in name]
-    victim = others[0] if engine and others else process.pid
+    others = [pid for pid, name in group_of(process.pid).items() if pid != process.pid and "Worker" in name]
+    victim = others[0] if worker and others else process.pid
     os.kill(victim, signal.SIGKILL)
     try:
         said = process.communicate(timeout=120)[1]
     except subprocess.TimeoutExpired:
-        raise SystemExit("the engine was killed, and the run goes on for two minutes") from None
+        left = group_of(process.pid)
+        raise SystemExit(
+            f"{'a worker' if victim != process.pid else 'the run'} was killed, and two minutes later there is {left}"
+        ) from None
     end = after(GONE_S)
     while (left := group_of(process.pid)) and not end():
         time.sleep(0.1)
     if left:
         raise SystemExit(f"still there after the kill: {left}")
     if victim != process.pid:
-        last = said.strip().splitlines()[-1] if said.strip() else ""
-        return f"engine; exit code {process.returncode}: {last}"
+        told = next((line for line in said.splitlines() if line.startswith("error:")), "nothing said")
+        return f"a worker; exit code {process.returncode}, {told}"
     return "run"
 
 
@@ -139,7 +149,7 @@ def killed(trial: Trial, folder: Path, chance: random.Random, kills: int, first:
             if process.returncode:
                 raise SystemExit(said)
             continue
-        what = kill(process, trial.engine_process and done % 2 == 0)
+        what = kill(process, trial.workers > 1 and done % 2 == 0)
         if lost := before - answers(folder):
             raise SystemExit(f"{len(lost)} answers that were kept are gone")
         done += 1
@@ -153,10 +163,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60, help="documents per task")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--folder", type=Path, help="where the two runs are kept; default: a temporary one")
-    parser.add_argument("--engine-process", action="store_true", help="vLLM's engine in a separate process")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share every layer")
     args = parser.parse_args()
     root = args.folder or Path(tempfile.mkdtemp())
-    trial = Trial(str(Path(args.data).resolve()), args.limit, args.engine_process)
+    trial = Trial(str(Path(args.data).resolve()), args.limit, args.workers)
     first, seconds = whole(trial, root / "whole")
     total = len(answers(root / "whole"))
     _, closing = whole(trial, root / "whole")

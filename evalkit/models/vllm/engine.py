@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import queue
 import signal
-import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -92,13 +89,17 @@ def reason_missing() -> str | None:
     return None if there("vllm") else f"{missing('vllm', 'model=vllm (or backend=vllm)')} {ON_CPUS}"
 
 
+ENGINE_PROCESS = "VLLM_ENABLE_V1_MULTIPROCESSING"
+
+
 def prepare_process() -> None:
-    """What vLLM reads from the environment, set before it is imported; a value of the user's own stays."""
+    """What vLLM reads from the environment, set before it is imported; a value of the user's own stays, but for one.
+
+    The engine is always in this process: what is computed together then depends on the requests alone, a key press reaches it, and
+    nothing of it outlives this one. Workers of other GPUs are its children and end with it.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = {
-        # One process: what is computed together then depends on the requests alone, a key press reaches it, and nothing of it
-        # outlives this one. Workers of other GPUs are its children and end with it.
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
         "VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1",  # a scored sequence has one token more than are read
         "VLLM_LOGGING_LEVEL": "ERROR",
         "VLLM_NO_USAGE_STATS": "1",
@@ -107,6 +108,11 @@ def prepare_process() -> None:
     }
     for name, value in told.items():
         os.environ.setdefault(name, value)
+    if (asked := os.environ.get(ENGINE_PROCESS, "0")) != "0":
+        log.warning(
+            "%s=%s is not heeded: the engine stays in evalkit's process, so that answers do not depend on time", ENGINE_PROCESS, asked
+        )
+    os.environ[ENGINE_PROCESS] = "0"
 
 
 class Engine:
@@ -152,8 +158,6 @@ class Engine:
         self.rows = int(config.scheduler_config.max_num_seqs)
         self.closed = False
         self._children = set(multiprocessing.active_children()) - before
-        if self._children:
-            threading.Thread(target=self._wake_when_one_ends, daemon=True).start()
 
     def _lead(self, config: Any) -> str | None:
         """How this engine can be made to follow a given text: its own replay (second model runner), or our processor (first)."""
@@ -216,15 +220,8 @@ class Engine:
         return self._params(**settings, output_kind=RequestOutputKind.DELTA if ask.stream else RequestOutputKind.FINAL_ONLY)
 
     def _ended(self) -> str:
-        """The first process of the engine's that is gone, and how it went; empty while all are there."""
+        """The first of the engine's workers that is gone, and how it went; empty while all are there."""
         return next((_how(child) for child in self._children if not child.is_alive()), "")
-
-    def _wake_when_one_ends(self) -> None:
-        """An engine in its own process says nothing when it is killed, and whoever waits for its answers would wait for ever."""
-        wait([child.sentinel for child in self._children])
-        answers = getattr(self._engine.engine_core, "outputs_queue", None)
-        if not self.closed and isinstance(answers, queue.Queue):
-            answers.put(RuntimeError(self._ended()))
 
     def close(self) -> None:
         """Stop the engine and every process it started."""

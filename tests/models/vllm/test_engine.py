@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.machinery
 import multiprocessing
-import queue
 import sys
 import time
 from collections.abc import Iterator
@@ -37,7 +36,7 @@ class Core:
     """Writes the tokens 1, 2, 3, … of every request, one per step, and fails at the step it is told to."""
 
     v2, fails_at = False, -1
-    child: Any = None  # a process of its own
+    worker: Any = None
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -165,24 +164,24 @@ def test_an_engine_without_memory_says_what_to_lower() -> None:
     assert engine._engine.live == {}
 
 
-def test_an_engine_whose_process_is_killed_says_so_and_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """vLLM's own client waits for ever for what a killed engine does not say."""
+def test_a_worker_that_is_killed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM itself says "cancelled"."""
     begin = Core.__init__
 
-    def in_its_own_process(self: Core, config: Any) -> None:
+    def with_a_worker(self: Core, config: Any) -> None:
         begin(self, config)
-        self.engine_core.outputs_queue = queue.Queue()
-        self.child = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), name="VLLM::EngineCore")
-        self.child.start()
+        self.worker = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,), name="VllmWorker-1")
+        self.worker.start()
 
-    def wait_for_it(self: Core) -> list[Any]:
-        self.child.kill()
-        raise self.engine_core.outputs_queue.get(timeout=30)
+    def lose_it(self: Core) -> list[Any]:
+        self.worker.kill()
+        self.worker.join()
+        raise RuntimeError("cancelled")
 
-    monkeypatch.setattr(Core, "__init__", in_its_own_process)
-    monkeypatch.setattr(Core, "step", wait_for_it)
+    monkeypatch.setattr(Core, "__init__", with_a_worker)
+    monkeypatch.setattr(Core, "step", lose_it)
     engine = Engine(EngineSettings(model="M"))
-    with pytest.raises(ModelError, match=r"its process VLLM::EngineCore was ended by SIGKILL.* is saved, and the same command goes on"):
+    with pytest.raises(ModelError, match=r"its process VllmWorker-1 was ended by SIGKILL.* is saved, and the same command goes on"):
         list(engine.run([write(3)]))
     engine.close()
 

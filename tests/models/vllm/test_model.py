@@ -240,6 +240,14 @@ def test_vllms_arguments() -> None:
     assert "enforce_eager" not in cpu and cpu["kv_cache_memory_bytes"] == 2**29 and cpu["max_num_seqs"] == 9
 
 
+def test_an_engine_in_a_process_of_its_own_is_not_heeded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
+    prepare_process()
+    import os
+
+    assert os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0" and "=1 is not heeded" in caplog.text
+
+
 def test_one_process_and_no_word_of_the_users_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "DEBUG")
     for name in ("VLLM_ENABLE_V1_MULTIPROCESSING", "VLLM_NO_USAGE_STATS", "OMP_NUM_THREADS", "VLLM_CPU_OMP_THREADS_BIND"):
