@@ -2,8 +2,8 @@
 
     python benchmarks/own_caches.py --data DIR --tokenizer FOLDER [--families falcon_h1 qwen3_next bloom] [--documents 120]
 
-A model of each family with random weights (its own configuration, 256 wide, six layers) answers MMLU with five shots and writes 32 tokens
-for GSM8K prompts with five shots, on one thread. Prints tokens per pass, padding included, processor seconds, and how far numbers and
+A model of each family with random weights (its own configuration, 256 wide, six layers) answers MMLU with five shots and HellaSwag,
+and writes 32 tokens for GSM8K prompts with five shots, on one thread. Prints tokens per pass, padding included, processor seconds, and how far numbers and
 texts of the two paths differ.
 """
 
@@ -90,6 +90,7 @@ def main() -> int:
     shots = ("tasks.gsm8k.num_fewshot=5", "tasks.gsm8k.prompt.params.max_new_tokens=32", "tasks.gsm8k.fewshot.sampler=first_n")
     works = {
         "MMLU 5-shot": requests_of("mmlu", args.data, args.documents),
+        "HellaSwag 0-shot": requests_of("hellaswag", args.data, args.documents // 2),
         "GSM8K 5-shot, 32 tokens": requests_of("gsm8k", args.data, max(1, args.documents // 6), *shots),
     }
     print("| family | work | tokens, plain | tokens, cached | seconds, plain | seconds, cached | ratio | largest difference |")

@@ -215,21 +215,35 @@ def padded_packs(items: Sequence[WorkItem], budget: int, start: int = 0, most: C
     return packs
 
 
-def padded_plan(items: Sequence[WorkItem], budget: int, most: Callable[[int], int]) -> Header:
+def padded_plan(items: Sequence[WorkItem], budget: int, most: Callable[[int], int], alone: int = MIN_SAVED) -> Header:
     """The tree of headers for models that read plain rows, each behind a copy of what a header left in the model's cache.
 
     Args:
         budget: tokens a pass may read. most: rows of so many tokens, their header's included, that may be read at once.
+        alone: tokens that a header of a single item must spare (a long question under its choices), for its own two passes to pay.
     """
     root = plan(items, budget)
     waiting = [root]
     while waiting:
         header = waiting.pop()
-        here = sorted(index for pack in header.packs for index in pack)
-        packs = padded_packs([items[index] for index in here], budget, header.length, most)
-        header.packs = [[here[place] for place in pack] for pack in packs]
         waiting.extend(header.children)
+        here = []
+        for index in sorted(index for pack in header.packs for index in pack):
+            own = _own(items[index])
+            if own - header.length >= MIN_HEADER and (own - header.length) * (len(inputs_of(items[index])) - 1) >= alone:
+                stem = items[index].pairs[0][0][header.length : own]
+                header.children.append(Header(stem, header.length, packs=padded_packs_of(items, [index], budget, own, most)))
+            else:
+                here.append(index)
+        header.packs = padded_packs_of(items, here, budget, header.length, most)
     return root
+
+
+def padded_packs_of(
+    items: Sequence[WorkItem], indices: Sequence[int], budget: int, start: int, most: Callable[[int], int]
+) -> list[list[int]]:
+    """`padded_packs` of some of the items, by their indices among all."""
+    return [[indices[place] for place in pack] for pack in padded_packs([items[index] for index in indices], budget, start, most)]
 
 
 def inputs_of(item: WorkItem) -> list[TokenIds]:

@@ -63,6 +63,23 @@ def test_a_shared_header_is_read_once() -> None:
         assert found[item.key] == pytest.approx(right, rel=2e-5, abs=2e-5)
 
 
+def test_a_long_question_is_read_once_for_all_its_choices() -> None:
+    rng = random.Random(0)
+    items = []
+    for number in range(4):
+        stem = some_of(rng, 120, 120)
+        items.append(
+            WorkItem(f"k{number}", "t", str(number), 0, "loglikelihood", pairs=tuple((stem, some_of(rng, 6, 6)) for _ in range(4)))
+        )
+    model = model_of("Bloom")
+    scorer = Scorer(model, pad=0, budget=1024)
+    seen = counted(model)
+    found = measured(scorer, items)
+    assert sum(seen) == 4 * (119 + 4 * 6), "the question without its last token, and four ends"
+    for item, right in zip(items, naive(model, items), strict=True):
+        assert found[item.key] == pytest.approx(right, rel=2e-5, abs=2e-5)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("label", NOT_GONE_ON_FROM)
 def test_a_model_that_does_not_go_on_from_its_cache_reads_everything_whole(label: str, dtype: torch.dtype) -> None:

@@ -19,12 +19,13 @@ from typing import Any
 import torch
 
 from evalkit.models.base import WorkItem
-from evalkit.models.batching import Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, padded_plan, plan
+from evalkit.models.batching import MIN_SAVED, Ask, Header, ItemTree, inputs_of, item_tree, padded_packs, padded_plan, plan
 from evalkit.models.hf.forward import Forward, State
 from evalkit.models.hf.path_check import choose_path
 from evalkit.models.hf.prefixes import Prefixes
 from evalkit.types import Response
 
+SAVED_ON_GPU = 2048  # tokens that two small passes must spare on a GPU, which hardly notices a few hundred
 Work = tuple[Header, list[Header], list[WorkItem]]  # a header, its ancestors, items computed together under it
 
 
@@ -68,7 +69,7 @@ class Scorer:
         if self.path == "tree":
             return plan(items, self.budget)
         if self.path == "cached":
-            return padded_plan(items, self.budget, self.most_rows)
+            return padded_plan(items, self.budget, self.most_rows, MIN_SAVED if self.forward.device.type == "cpu" else SAVED_ON_GPU)
         return Header((), 0, packs=padded_packs(items, self.budget))
 
     def most_rows(self, tokens: int) -> int:
