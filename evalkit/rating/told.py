@@ -55,9 +55,15 @@ def _means(sheet: Sheet, found: Collected) -> Iterator[str]:
     rows.append(
         ["all, leanings removed", *(shown(estimate(level, _of(found.ratings, model, every), sheet)) for model in range(len(sheet.models)))]
     )
-    yield "## Mean ratings, 1 to 5, with 95% intervals for other prompts and other raters"
+    bare = [cell for _, *cells in rows for cell in cells if cell[:1].isdigit() and "[" not in cell]
+    whole = sum(cell[:1].isdigit() for _, *cells in rows for cell in cells)
+    some = ", with 95% intervals for other prompts and other raters" if len(bare) < whole else ""
+    yield f"## Mean ratings, 1 to 5{some}"
     yield ""
     yield from _table(["", *sheet.models], rows)
+    if bare:
+        yield "A mean without an interval has too few prompts or raters for one."
+        yield ""
 
 
 def _distinct(sheet: Sheet, name: str) -> list[str]:

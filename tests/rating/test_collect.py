@@ -183,11 +183,14 @@ def test_half_done_files_count_as_far_as_they_go(room: Made, tmp_path: Path) -> 
     done = collect(room.sheet, ratings, tmp_path / "runs")
     score = done.runs["axolotl"].tasks["rating_reasoning"].score
     assert score.n < 12 and score.ci is None and score.no_interval  # one rater: nothing is known of how far raters vary
+    text = told(room.sheet, done)
+    assert "## Mean ratings, 1 to 5\n" in text and "A mean without an interval has too few prompts or raters" in text
 
 
 def test_the_page_of_what_was_found(room: Made, files: list[Path], tmp_path: Path) -> None:
     text = told(room.sheet, collect(room.sheet, read_files(files, room.sheet), tmp_path / "runs"))
-    for heading in ("Mean ratings", "Differences", "Preferred", "Raters", "Agreement"):
+    assert "A mean without an interval" not in text
+    for heading in ("Mean ratings, 1 to 5, with 95% intervals", "Differences", "Preferred", "Raters", "Agreement"):
         assert f"## {heading}" in text
     rows = re.findall(r"^\| (axolotl|zebrafish-7b-instruct) \| 0\.(\d\d)", text, re.MULTILINE)
     assert [name for name, _ in rows] == ["axolotl", "zebrafish-7b-instruct"]  # the most preferred first
