@@ -3,8 +3,8 @@
     python benchmarks/own_caches.py --data DIR --tokenizer FOLDER [--families falcon_h1 qwen3_next bloom] [--documents 120]
 
 A model of each family with random weights (its own configuration, 256 wide, six layers) answers MMLU with five shots and HellaSwag,
-and writes 32 tokens for GSM8K prompts with five shots, on one thread. Prints tokens per pass, padding included, processor seconds, and how far numbers and
-texts of the two paths differ.
+and writes 32 tokens for GSM8K prompts with five shots, on one thread. Prints tokens per pass, padding included, processor seconds,
+and how far numbers and texts of the two paths differ.
 """
 
 from __future__ import annotations
