@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import zlib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -44,8 +45,10 @@ class RatingJournals:
         self._sheet = sheet
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _locked(self._folder)
-            self.entries = {rater.id: _repaired(self._folder / f"{rater.id}.jsonl", rater) for rater in sheet.raters}
+            with ExitStack() as opened:
+                self._lock = opened.enter_context(_locked(self._folder))
+                self.entries = {rater.id: _repaired(self._folder / f"{rater.id}.jsonl", rater) for rater in sheet.raters}
+                opened.pop_all()  # held until `__exit__`
         except OSError as error:
             raise JournalError(f"{self._folder} cannot be written ({error.strerror or error}); free it or its disk") from error
 

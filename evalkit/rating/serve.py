@@ -6,6 +6,7 @@ import hmac
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigError(f"port={port} is no port; give one up to 65535, or 0 for a free one")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        taken = socket.socket(family, socket.SOCK_STREAM)
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind((host, port))
+        with ExitStack() as opened:
+            taken = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind((host, port))
+            opened.pop_all()
     except OSError as error:
         raise ConfigError(f"host={host} port={port} cannot be taken ({error.strerror or error}); port=0 takes a free one") from error
     return taken

@@ -101,12 +101,13 @@ def test_a_run_goes_on_with_another_number(cluster: Any, expected: dict[str, byt
 
 def test_random_kills_lose_nothing(cluster: Any, expected: dict[str, bytes], tmp_path: Path) -> None:
     """Six of them at most: where a replica takes longer to start than passes between two kills, the run would never end."""
-    chance, stop, began = random.Random(7), threading.Event(), time.time()
+    chance, stop = random.Random(7), threading.Event()
+    earlier = {process.pid for process in replicas()}  # ends with the test before; a process that only waits may be older and become ours
 
     def killer() -> None:
         kills = 0
         while kills < 6 and not stop.wait(chance.uniform(0.4, 1.2)):
-            if found := [process for process in replicas() if process.create_time() >= began]:  # not one that an earlier test ends
+            if found := [process for process in replicas() if process.pid not in earlier]:
                 os.kill(chance.choice(found).pid, signal.SIGKILL)
                 kills += 1
 

@@ -334,8 +334,7 @@ def test_ctrl_c_keeps_every_answer_and_the_same_command_goes_on(faulty: Make, tm
 
 
 def start(words: list[str], cwd: Path) -> subprocess.Popen[str]:
-    with (cwd / "errors.txt").open("a") as errors:
-        return subprocess.Popen([sys.executable, "-c", DRIVER, *words], cwd=cwd, stderr=errors, text=True, env=os.environ)
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *words], cwd=cwd, stderr=subprocess.PIPE, text=True, env=os.environ)
 
 
 def test_a_killed_run_ends_with_the_same_bytes(faulty: Make, tmp_path: Path) -> None:
@@ -351,22 +350,22 @@ def test_a_killed_run_ends_with_the_same_bytes(faulty: Make, tmp_path: Path) -> 
     server = faulty(answer)
     words = ["run", "task=nq_open", "data=samples", "model=openai", "model.name=m", f"model.base_url={server.url}"]
     words += ["model.traffic.concurrency=2"]
-    whole = start([*words, "run_dir=whole"], tmp_path)
-    assert whole.wait(60) == 0
+    with start([*words, "run_dir=whole"], tmp_path) as whole:
+        assert whole.wait(60) == 0
     asked = len(server.seen)
     server.seen.clear()
     enough.clear()
-    child = start([*words, "run_dir=killed"], tmp_path)
-    assert enough.wait(60)
-    child.kill()
-    child.wait(30)
+    with start([*words, "run_dir=killed"], tmp_path) as child:
+        assert enough.wait(60)
+        child.kill()
     journal = tmp_path / "killed/journal.jsonl"
     saved = journal.read_bytes().count(b"\n")
     assert 0 < saved < asked
     before = len(server.seen)
     with journal.open("ab") as torn:
         torn.write(b'{"key":"torn')
-    assert start([*words, "run_dir=killed"], tmp_path).wait(60) == 0
+    with start([*words, "run_dir=killed"], tmp_path) as again:
+        assert again.wait(60) == 0
     assert len(server.seen) - before == asked - saved
     for name in ("journal.jsonl", "samples.jsonl", "scores.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
