@@ -114,6 +114,28 @@ def test_equal_programs_run_once_and_progress_counts_all(sandbox: Pool) -> None:
     assert sandbox.run([]) == []
 
 
+THREADS = """
+import threading
+c = Counter()
+ts = [threading.Thread(target=lambda: [c.add() for _ in range(40)]) for _ in range(4)]
+[t.start() for t in ts]; [t.join() for t in ts]
+assert c.n == 160
+assert sorted(called(lambda x: x + 1, 12)) == list(range(1, 13))
+"""
+
+
+def test_threads_of_the_test_and_of_the_program_take_turns(sandbox: Pool) -> None:
+    """Where they did not, an honest program was disputed now and then."""
+    program = (
+        "import threading\nfrom concurrent.futures import ThreadPoolExecutor\nclass Counter:\n"
+        "    def __init__(self): self.n, self.lock = 0, threading.Lock()\n"
+        "    def add(self):\n        with self.lock: self.n += 1\n"
+        "def called(g, n):\n    with ThreadPoolExecutor(4) as pool: return list(pool.map(g, range(n)))\n"
+    )
+    outcomes = sandbox.run([Program(f"{program}# {i}\n", THREADS, "called") for i in range(12)])
+    assert [outcome.result for outcome in outcomes] == ["passed"] * 12
+
+
 def test_a_sandbox_that_does_not_work_stops_the_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'no namespaces here' >&2\nexit 1\n")

@@ -21,6 +21,7 @@ import struct
 import sys
 import types
 import zlib
+from _thread import RLock
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,7 @@ class Peer:
         self.dropped: list[int] = []
         self.next_number = 0 if open_all else 1
         self.depth = 0
+        self.turn = RLock()  # threads that ask take turns: the conversation is one
         self.broken = ""  # why nothing that the test says counts any more
         self.tainted: dict[int, bool] = {}  # objects computed with plain values; whether they are differences
         self.words: dict[str, list[int]] = {}  # "line operator" -> what the program said of its own objects
@@ -93,6 +95,13 @@ class Peer:
         return self._request(op, target, (argument,), {})
 
     def _request(self, op: str, target: int | str | None, args: Any, kwargs: dict[str, Any]) -> Any:
+        self.turn.acquire()
+        try:
+            return self._asked(op, target, args, kwargs)
+        finally:
+            self.turn.release()
+
+    def _asked(self, op: str, target: int | str | None, args: Any, kwargs: dict[str, Any]) -> Any:
         if self.depth == 0 and self.shared:
             self.leaving = self._changes()
             self._forget()
